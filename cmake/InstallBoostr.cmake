@@ -1,0 +1,1 @@
+# Placeholder until the tools exist: install rules live here.

@@ -1,0 +1,71 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+
+#include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/dialect/BoostrDialect.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+#include "boostr/dialect/BoostrEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "boostr/dialect/BoostrAttrs.cpp.inc"
+
+void BoostrDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "boostr/dialect/BoostrAttrs.cpp.inc"
+      >();
+}
+
+LogicalResult
+CpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                      StringRef cpu, StringRef features, int64_t vectorBits,
+                      int64_t registers, int64_t l1Bytes, int64_t l2Bytes) {
+  if (vectorBits != 128 && vectorBits != 256 && vectorBits != 512)
+    return emitError() << "'vector_bits' expected 128, 256 or 512, got "
+                       << vectorBits;
+  if (registers < 8)
+    return emitError() << "'registers' expected at least 8, got " << registers;
+  if (l1Bytes <= 0 || l2Bytes <= 0)
+    return emitError() << "cache sizes expected positive, got " << l1Bytes
+                       << " and " << l2Bytes;
+  return success();
+}
+
+LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  ArrayRef<int64_t> block,
+                                  ArrayRef<int64_t> registerTile,
+                                  int64_t lanes) {
+  if (block.size() != 3)
+    return emitError() << "'block' expected 3 sizes [mc, nc, kc], got "
+                       << block.size();
+  if (registerTile.size() != 2)
+    return emitError() << "'register' expected 2 sizes [mr, nr], got "
+                       << registerTile.size();
+  auto isPositive = [](int64_t size) { return size > 0; };
+  if (!llvm::all_of(block, isPositive) ||
+      !llvm::all_of(registerTile, isPositive) || !isPositive(lanes))
+    return emitError() << "tile sizes expected positive";
+
+  auto expectDivides = [&](StringRef divisorName, int64_t divisor,
+                           StringRef name, int64_t size) -> LogicalResult {
+    if (size % divisor == 0)
+      return success();
+    return emitError() << "'" << name << "' expected a multiple of '"
+                       << divisorName << "' = " << divisor << ", got " << size;
+  };
+  int64_t mc = block[0], nc = block[1], mr = registerTile[0],
+          nr = registerTile[1];
+  if (failed(expectDivides("mr", mr, "lanes", lanes)) ||
+      failed(expectDivides("lanes", lanes, "nr", nr)) ||
+      failed(expectDivides("lanes", lanes, "mc", mc)) ||
+      failed(expectDivides("nr", nr, "nc", nc)))
+    return failure();
+  return success();
+}

@@ -1,0 +1,101 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Attributes of the dialect: which gradients an op computes, and the choices
+// that the code generators' passes hand to each other.
+
+#ifndef BOOSTR_DIALECT_BOOSTRATTRS_TD
+#define BOOSTR_DIALECT_BOOSTRATTRS_TD
+
+include "boostr/dialect/BoostrDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+//===----------------------------------------------------------------------===//
+// Which gradients are computed
+//===----------------------------------------------------------------------===//
+
+class Boostr_GradientEnum<string name, string activations, string op>
+    : I32BitEnumAttr<name, "the gradients that `" # op # "` computes", [
+        I32BitEnumAttrCaseNone<"None", "none">,
+        I32BitEnumAttrCaseBit<"Activations", 0, activations>,
+        I32BitEnumAttrCaseBit<"Weight", 1, "weight">,
+        I32BitEnumAttrCaseBit<"Bias", 2, "bias">]> {
+  let cppNamespace = "::mlir::boostr";
+  let separator = ", ";
+  let genSpecializedAttr = 0;
+}
+
+def Boostr_QKVGradients
+    : Boostr_GradientEnum<"QKVGradients", "input", "fused_qkv_grad">;
+def Boostr_OutProjGradients
+    : Boostr_GradientEnum<"OutProjGradients", "attn", "out_proj_residual_grad">;
+
+class Boostr_GradientsAttr<EnumInfo gradients, string mnemonic>
+    : EnumAttr<Boostr_Dialect, gradients, mnemonic> {
+  let assemblyFormat = "`(` params `)`";
+}
+def Boostr_QKVGradientsAttr
+    : Boostr_GradientsAttr<Boostr_QKVGradients, "qkv_gradients">;
+def Boostr_OutProjGradientsAttr
+    : Boostr_GradientsAttr<Boostr_OutProjGradients, "out_proj_gradients">;
+
+//===----------------------------------------------------------------------===//
+// CPU code generation
+//===----------------------------------------------------------------------===//
+
+class Boostr_Attr<string name, string attrMnemonic>
+    : AttrDef<Boostr_Dialect, name> {
+  let mnemonic = attrMnemonic;
+}
+
+def Boostr_CpuTargetAttr : Boostr_Attr<"CpuTarget", "cpu_target"> {
+  let summary = "The CPU to generate code for";
+  let description = [{
+    What tile selection and code emission must know of the machine. `cpu` and
+    `features` are LLVM's names (as in `llc -mcpu= -mattr=`); `vector_bits` is
+    the width of the vector registers that code should use, `registers` their
+    number, and the cache sizes are in bytes, for one core.
+
+    Example:
+
+    ```mlir
+    module attributes {boostr.cpu_target = #boostr.cpu_target<
+      cpu = "x86-64-v4", features = "+avx512f", vector_bits = 512,
+      registers = 32, l1_bytes = 32768, l2_bytes = 1048576>} {}
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"LLVM's name of the CPU">:$cpu,
+      StringRefParameter<"LLVM's feature string">:$features,
+      "int64_t":$vector_bits, "int64_t":$registers, "int64_t":$l1_bytes,
+      "int64_t":$l2_bytes);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
+  let summary = "Blocking of a contraction on a CPU";
+  let description = [{
+    A contraction `C[m,n] = sum_k A[m,k] * B[n,k]` is cut in three levels:
+
+    * `block = [mc, nc, kc]`: one task computes an `mc x nc` block of C,
+      packing `mc x kc` elements of A and `nc x kc` elements of B at a time;
+    * `register = [mr, nr]`: what the innermost loop keeps in registers;
+    * `lanes`: elements of one vector register; the width of a packed panel.
+
+    Constraints: all are positive; `mr` divides `lanes`, `lanes` divides `nr`
+    and `mc`, and `nr` divides `nc`.
+
+    Example: `#boostr.cpu_tile<block = [128, 384, 256], register = [8, 48], lanes = 16>`
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$block,
+      ArrayRefParameter<"int64_t">:$register_tile, "int64_t":$lanes);
+  let assemblyFormat = [{
+    `<` `block` `=` `[` $block `]` `,` `register` `=` `[` $register_tile `]`
+        `,` `lanes` `=` $lanes `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+#endif // BOOSTR_DIALECT_BOOSTRATTRS_TD

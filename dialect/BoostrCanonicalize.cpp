@@ -1,0 +1,130 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+//
+// Canonicalization patterns.
+
+#include "boostr/dialect/BoostrOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+namespace {
+
+/// Leaves out of `wrt` the gradients that nobody uses.
+template <typename GradOp>
+struct DropUnusedGradients : OpRewritePattern<GradOp> {
+  using OpRewritePattern<GradOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(GradOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.isBufferForm())
+      return rewriter.notifyMatchFailure(op, "effects of the buffer form stay");
+    using Gradients = decltype(op.getWrt());
+    Gradients used = Gradients::None;
+    SmallVector<Value> kept;
+    unsigned number = 0;
+    for (Gradients gradient :
+         {Gradients::Activations, Gradients::Weight, Gradients::Bias}) {
+      if (!bitEnumContainsAny(op.getWrt(), gradient))
+        continue;
+      Value result = op->getResult(number++);
+      if (result.use_empty())
+        continue;
+      used = used | gradient;
+      kept.push_back(result);
+    }
+    if (used == op.getWrt())
+      return rewriter.notifyMatchFailure(op, "every gradient is used");
+    if (kept.empty()) {
+      rewriter.eraseOp(op);
+      return success();
+    }
+    GradOp smaller = createWithout(op, used, rewriter);
+    SmallVector<Value> replacements(op->getNumResults());
+    for (auto [old, result] : llvm::zip_equal(kept, smaller->getResults()))
+      replacements[cast<OpResult>(old).getResultNumber()] = result;
+    rewriter.replaceOp(op, replacements);
+    return success();
+  }
+
+private:
+  /// `op` for the gradients of `used` alone, without what only others need.
+  template <typename Gradients>
+  static GradOp createWithout(GradOp op, Gradients used,
+                              PatternRewriter &rewriter) {
+    auto smaller = cast<GradOp>(op->cloneWithoutRegions());
+    smaller.setWrt(used);
+    if (!bitEnumContainsAny(used, Gradients::Weight))
+      smaller.getAccumulateWeightMutable().clear();
+    if (!bitEnumContainsAny(used, Gradients::Bias))
+      smaller.getAccumulateBiasMutable().clear();
+    SmallVector<Type> types;
+    for (Value result : op->getResults())
+      if (!result.use_empty())
+        types.push_back(result.getType());
+    OperationState state(op.getLoc(), op->getName(), smaller->getOperands(),
+                         types, smaller->getAttrs());
+    smaller->erase();
+    return cast<GradOp>(rewriter.create(state));
+  }
+};
+
+/// Reads the source of a `tensor.cast` that forgets static extents, so that
+/// they are known here and in the results.
+template <typename OpTy> struct FoldOperandCasts : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      auto cast = operand.getDefiningOp<tensor::CastOp>();
+      operands.push_back(tensor::canFoldIntoConsumerOp(cast) ? cast.getSource()
+                                                             : operand);
+    }
+    if (llvm::equal(operands, op->getOperands()))
+      return rewriter.notifyMatchFailure(op, "no cast forgets an extent");
+
+    SmallVector<Type> types;
+    if (failed(OpTy::inferReturnTypes(
+            op.getContext(), op.getLoc(), operands, op->getAttrDictionary(),
+            op->getPropertiesStorage(), op->getRegions(), types)))
+      return failure();
+    OperationState state(op.getLoc(), op->getName(), operands, types,
+                         op->getAttrs());
+    Operation *folded = rewriter.create(state);
+    SmallVector<Value> results;
+    for (auto [result, old] :
+         llvm::zip_equal(folded->getResults(), op->getResults()))
+      results.push_back(result.getType() == old.getType()
+                            ? Value(result)
+                            : tensor::CastOp::create(rewriter, op.getLoc(),
+                                                     old.getType(), result));
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+};
+
+} // namespace
+
+void FusedQKVOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                             MLIRContext *context) {
+  patterns.add<FoldOperandCasts<FusedQKVOp>>(context);
+}
+void FusedQKVGradOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                 MLIRContext *context) {
+  patterns.add<DropUnusedGradients<FusedQKVGradOp>,
+               FoldOperandCasts<FusedQKVGradOp>>(context);
+}
+void OutProjResidualOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                    MLIRContext *context) {
+  patterns.add<FoldOperandCasts<OutProjResidualOp>>(context);
+}
+void OutProjResidualGradOp::getCanonicalizationPatterns(
+    RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<DropUnusedGradients<OutProjResidualGradOp>,
+               FoldOperandCasts<OutProjResidualGradOp>>(context);
+}

@@ -1,0 +1,272 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+//
+// What each op is as a list of segmented contractions.
+
+#include "boostr/dialect/BoostrOps.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+namespace {
+
+/// Builds maps from named dimensions, as in `map({h, d, k})`.
+struct DimensionMaps {
+  MLIRContext *context;
+  unsigned count;
+
+  AffineMap operator()(ArrayRef<unsigned> dims) const {
+    SmallVector<AffineExpr> exprs;
+    for (unsigned dim : dims)
+      exprs.push_back(getAffineDimExpr(dim, context));
+    return AffineMap::get(count, 0, exprs, context);
+  }
+};
+
+/// What the gradients of both projections have in common: rows of the weight
+/// and of its gradients, and the arrays that hold the rows of dY.
+struct GradientSegment {
+  Value dY;
+  /// Rows of the weight that dY's dimension belongs to; absent if dY has no
+  /// heads.
+  std::optional<HeadRows> rows;
+};
+
+} // namespace
+
+/// Query, key and value rows of the fused weight.
+template <typename Op> static SmallVector<HeadRows, 3> getQKVRows(Op op) {
+  int64_t heads = op.getNumHeads(), kvHeads = op.getNumKvHeads(),
+          dim = op.getHeadDim();
+  return {{0, heads, dim},
+          {heads * dim, kvHeads, dim},
+          {(heads + kvHeads) * dim, kvHeads, dim}};
+}
+
+//===----------------------------------------------------------------------===//
+// Forward
+//===----------------------------------------------------------------------===//
+
+SmallVector<SegmentedContraction, 0> FusedQKVOp::getContractions() {
+  enum : unsigned { B, S, H, D, K };
+  DimensionMaps map{getContext(), 5};
+  SegmentedContraction contraction;
+  contraction.dims = {"b", "s", "h", "d", "k"};
+  contraction.m = {B, S};
+  contraction.n = {H, D};
+  contraction.k = {K};
+  for (auto [number, rows] : llvm::enumerate(getQKVRows(*this))) {
+    ContractionResult result;
+    result.number = number;
+    result.map = map({B, H, S, D});
+    if (getBias())
+      result.addends.push_back({getBias(), rows, map({H, D})});
+    ContractionSegment segment;
+    segment.terms.push_back({{getInput(), std::nullopt, map({B, S, K})},
+                             {getWeight(), rows, map({H, D, K})}});
+    segment.product = std::move(result);
+    contraction.segments.push_back(std::move(segment));
+  }
+  SmallVector<SegmentedContraction, 0> contractions;
+  contractions.push_back(std::move(contraction));
+  return contractions;
+}
+
+SmallVector<Value> FusedQKVOp::getDestinations() {
+  if (isBufferForm())
+    return SmallVector<Value>(getOuts());
+  return SmallVector<Value>(3);
+}
+
+SmallVector<SegmentedContraction, 0> OutProjResidualOp::getContractions() {
+  enum : unsigned { B, S, N, P };
+  DimensionMaps map{getContext(), 4};
+  ContractionResult result;
+  result.map = map({B, S, N});
+  if (getBias())
+    result.addends.push_back({getBias(), std::nullopt, map({N})});
+  result.addends.push_back({getResidual(), std::nullopt, map({B, S, N})});
+
+  ContractionSegment segment;
+  segment.terms.push_back({{getAttn(), std::nullopt, map({B, S, P})},
+                           {getWeight(), std::nullopt, map({N, P})}});
+  segment.product = std::move(result);
+
+  SegmentedContraction contraction;
+  contraction.dims = {"b", "s", "n", "p"};
+  contraction.m = {B, S};
+  contraction.n = {N};
+  contraction.k = {P};
+  contraction.segments.push_back(std::move(segment));
+  SmallVector<SegmentedContraction, 0> contractions;
+  contractions.push_back(std::move(contraction));
+  return contractions;
+}
+
+SmallVector<Value> OutProjResidualOp::getDestinations() {
+  if (isBufferForm())
+    return SmallVector<Value>(getOuts());
+  return SmallVector<Value>(1);
+}
+
+//===----------------------------------------------------------------------===//
+// Gradients
+//===----------------------------------------------------------------------===//
+
+/// d_input or d_attn: one sum over all segments of dY * weight.
+static SegmentedContraction
+getActivationsGradient(MLIRContext *context, ArrayRef<GradientSegment> segments,
+                       Value weight) {
+  enum : unsigned { B, S, K, R, D };
+  bool hasHeads = segments.front().rows.has_value();
+  DimensionMaps map{context, hasHeads ? 5u : 4u};
+  SegmentedContraction contraction;
+  contraction.m = {B, S};
+  contraction.n = {K};
+  ContractionSegment sum;
+  if (hasHeads) {
+    contraction.dims = {"b", "s", "k", "h", "d"};
+    contraction.k = {R, D};
+    for (const GradientSegment &segment : segments)
+      sum.terms.push_back({{segment.dY, std::nullopt, map({B, R, S, D})},
+                           {weight, segment.rows, map({R, D, K})}});
+  } else {
+    contraction.dims = {"b", "s", "p", "h"};
+    contraction.k = {R};
+    sum.terms.push_back({{segments.front().dY, std::nullopt, map({B, S, R})},
+                         {weight, std::nullopt, map({R, K})}});
+  }
+  sum.product.emplace();
+  sum.product->map = map({B, S, K});
+  contraction.segments.push_back(std::move(sum));
+  return contraction;
+}
+
+namespace {
+
+/// Where a weight or bias gradient goes: its result number, and what it adds
+/// to.
+struct GradientTarget {
+  unsigned number;
+  Value accumulate;
+};
+
+} // namespace
+
+static ContractionResult getGradientResult(const GradientTarget &target,
+                                           const std::optional<HeadRows> &rows,
+                                           AffineMap map) {
+  ContractionResult result;
+  result.number = target.number;
+  result.rows = rows;
+  result.map = map;
+  if (target.accumulate) {
+    result.addends.push_back({target.accumulate, rows, map});
+    result.accumulatesInPlace = true;
+  }
+  return result;
+}
+
+/// d_weight and d_bias: each segment of dY gives its rows of both.
+static SegmentedContraction
+getWeightGradient(MLIRContext *context, ArrayRef<GradientSegment> segments,
+                  Value activations, std::optional<GradientTarget> weight,
+                  std::optional<GradientTarget> bias) {
+  bool hasHeads = segments.front().rows.has_value();
+  // Dimensions (h, d, k, b, s) with heads, (h, p, b, s) without.
+  unsigned H = 0, D = 1, K = hasHeads ? 2 : 1, B = K + 1, S = K + 2;
+  DimensionMaps map{context, S + 1};
+  SmallVector<unsigned> features = {H};
+  if (hasHeads)
+    features.push_back(D);
+  SmallVector<unsigned> product(features);
+  product.push_back(K);
+
+  SegmentedContraction contraction;
+  contraction.dims = {"h"};
+  if (hasHeads)
+    contraction.dims.push_back("d");
+  contraction.dims.append({hasHeads ? "k" : "p", "b", "s"});
+  contraction.m.assign(features.begin(), features.end());
+  contraction.n = {K};
+  contraction.k = {B, S};
+  for (const GradientSegment &segment : segments) {
+    AffineMap dYMap = hasHeads ? map({B, H, S, D}) : map({B, S, H});
+    ContractionSegment rows;
+    rows.terms.push_back({{segment.dY, std::nullopt, dYMap},
+                          {activations, std::nullopt, map({B, S, K})}});
+    if (weight)
+      rows.product = getGradientResult(*weight, segment.rows, map(product));
+    if (bias)
+      rows.lhsSum = getGradientResult(*bias, segment.rows, map(features));
+    contraction.segments.push_back(std::move(rows));
+  }
+  return contraction;
+}
+
+template <typename GradOp>
+static SmallVector<SegmentedContraction, 0>
+getGradientContractions(GradOp op, ArrayRef<GradientSegment> segments,
+                        Value activations) {
+  uint32_t wrt = static_cast<uint32_t>(op.getWrt());
+  unsigned number = 0;
+  SmallVector<SegmentedContraction, 0> contractions;
+  if (wrt & 1) {
+    contractions.push_back(
+        getActivationsGradient(op.getContext(), segments, op.getWeight()));
+    ++number;
+  }
+  std::optional<GradientTarget> weight, bias;
+  if (wrt & 2)
+    weight = GradientTarget{number++, op.getAccumulateWeight()};
+  if (wrt & 4)
+    bias = GradientTarget{number++, op.getAccumulateBias()};
+  if (weight || bias)
+    contractions.push_back(getWeightGradient(op.getContext(), segments,
+                                             activations, weight, bias));
+  return contractions;
+}
+
+/// Accumulated gradients start from their operand; in buffer form the others
+/// take the memrefs of `outs` in order.
+template <typename GradOp>
+static SmallVector<Value> getGradientDestinations(GradOp op) {
+  uint32_t wrt = static_cast<uint32_t>(op.getWrt());
+  auto outs = op.getOuts().begin();
+  SmallVector<Value> destinations;
+  auto add = [&](uint32_t bit, Value accumulate) {
+    if (!(wrt & bit))
+      return;
+    if (accumulate || !op.isBufferForm())
+      destinations.push_back(accumulate);
+    else
+      destinations.push_back(*outs++);
+  };
+  add(1, Value());
+  add(2, op.getAccumulateWeight());
+  add(4, op.getAccumulateBias());
+  return destinations;
+}
+
+SmallVector<SegmentedContraction, 0> FusedQKVGradOp::getContractions() {
+  SmallVector<GradientSegment> segments;
+  Value gradients[] = {getDQuery(), getDKey(), getDValue()};
+  SmallVector<HeadRows, 3> qkvRows = getQKVRows(*this);
+  for (auto [dY, rows] : llvm::zip_equal(gradients, qkvRows))
+    segments.push_back({dY, rows});
+  return getGradientContractions(*this, segments, getInput());
+}
+
+SmallVector<Value> FusedQKVGradOp::getDestinations() {
+  return getGradientDestinations(*this);
+}
+
+SmallVector<SegmentedContraction, 0> OutProjResidualGradOp::getContractions() {
+  return getGradientContractions(
+      *this, GradientSegment{getDOutput(), std::nullopt}, getAttn());
+}
+
+SmallVector<Value> OutProjResidualGradOp::getDestinations() {
+  return getGradientDestinations(*this);
+}

@@ -1,0 +1,102 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+
+#include "boostr/dialect/BoostrDialect.h"
+#include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/dialect/BoostrOps.h"
+#include "mlir/Bytecode/BytecodeImplementation.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+#include "boostr/dialect/BoostrDialect.cpp.inc"
+
+namespace {
+
+/// Version of the dialect's bytecode. It grows by one when an op or attribute
+/// changes its encoding; readers of a later version must go on reading all
+/// earlier ones.
+struct BoostrDialectVersion : DialectVersion {
+  static constexpr uint64_t current = 1;
+  explicit BoostrDialectVersion(uint64_t number) : number(number) {}
+  uint64_t number;
+};
+
+struct BoostrBytecodeInterface : BytecodeDialectInterface {
+  explicit BoostrBytecodeInterface(Dialect *dialect)
+      : BytecodeDialectInterface(dialect) {}
+
+  void writeVersion(DialectBytecodeWriter &writer) const final {
+    writer.writeVarInt(BoostrDialectVersion::current);
+  }
+
+  std::unique_ptr<DialectVersion>
+  readVersion(DialectBytecodeReader &reader) const final {
+    uint64_t number = 0;
+    if (failed(reader.readVarInt(number)))
+      return nullptr;
+    if (number > BoostrDialectVersion::current) {
+      reader.emitError() << "boostr dialect bytecode of version " << number
+                         << " is newer than this build reads, expected at most "
+                         << BoostrDialectVersion::current;
+      return nullptr;
+    }
+    return std::make_unique<BoostrDialectVersion>(number);
+  }
+};
+
+} // namespace
+
+void BoostrDialect::initialize() {
+  registerAttributes();
+  addOperations<
+#define GET_OP_LIST
+#include "boostr/dialect/BoostrOps.cpp.inc"
+      >();
+  addInterfaces<BoostrBytecodeInterface>();
+}
+
+static LogicalResult verifyDifferentiateAttr(Operation *op,
+                                             NamedAttribute attribute) {
+  if (!isa<FunctionOpInterface>(op))
+    return op->emitOpError()
+           << "'" << attribute.getName() << "' expected on a function";
+  if (!isa<UnitAttr, DenseI64ArrayAttr>(attribute.getValue()))
+    return op->emitOpError()
+           << "'" << attribute.getName()
+           << "' expected unit or array<i64: ...> of argument numbers, got "
+           << attribute.getValue();
+  return success();
+}
+
+LogicalResult
+BoostrDialect::verifyOperationAttribute(Operation *op,
+                                        NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  if (name == getDifferentiateAttrName())
+    return verifyDifferentiateAttr(op, attribute);
+  if (name == getCpuTileAttrName()) {
+    if (isa<CpuTileAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError()
+           << "'" << name << "' expected #boostr.cpu_tile<...>, got "
+           << attribute.getValue();
+  }
+  if (name == getCpuTargetAttrName()) {
+    if (isa<CpuTargetAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError()
+           << "'" << name << "' expected #boostr.cpu_target<...>, got "
+           << attribute.getValue();
+  }
+  return op->emitOpError() << "has unknown attribute '" << name
+                           << "' of the boostr dialect";
+}

@@ -1,0 +1,332 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The ops. Named dimensions are those of the dialect's description. Every
+// constraint has a number, which stands again at its check in BoostrOps.cpp
+// (`fused_qkv_c1`) and in the name of its test.
+
+#ifndef BOOSTR_DIALECT_BOOSTROPS_TD
+#define BOOSTR_DIALECT_BOOSTROPS_TD
+
+include "boostr/dialect/BoostrAttrs.td"
+include "boostr/dialect/DifferentiableOpInterface.td"
+include "boostr/dialect/SegmentedContractionOpInterface.td"
+include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.td"
+include "mlir/Dialect/Linalg/IR/LinalgInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/TilingInterface.td"
+
+def Boostr_Element : AnyTypeOf<[F64, F32, F16, BF16]>;
+
+/// An operand of either form. Ranks are checked in C++, where the message can
+/// name the operand.
+def Boostr_Array : AnyTypeOf<
+    [RankedTensorOf<[Boostr_Element]>, MemRefOf<[Boostr_Element]>],
+    "ranked tensor or memref of f64, f32, f16 or bf16 values">;
+def Boostr_Tensor : RankedTensorOf<[Boostr_Element]>;
+def Boostr_Buffer : MemRefOf<[Boostr_Element]>;
+
+class Boostr_ProjectionOp<string mnemonic, list<Trait> traits = []>
+    : Op<Boostr_Dialect, mnemonic, !listconcat([
+        AttrSizedOperandSegments,
+        ConditionallySpeculatable,
+        DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+        DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, [
+          "reifyResultShapes"]>,
+        DeclareOpInterfaceMethods<AggregatedOpInterface, ["decomposeOperation"]>,
+        DeclareOpInterfaceMethods<TilingInterface, [
+          "getLoopIteratorTypes", "getIterationDomain",
+          "getTiledImplementation", "getResultTilePosition",
+          "generateResultTileValue"]>,
+        DeclareOpInterfaceMethods<BufferizableOpInterface, [
+          "bufferizesToMemoryRead", "bufferizesToMemoryWrite",
+          "getAliasingValues", "bufferize"]>,
+        DeclareOpInterfaceMethods<SegmentedContractionOpInterface>,
+        InferTypeOpAdaptor], traits)> {
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+
+  code commonDeclarations = [{
+    /// A value form computes nothing but its results.
+    ::mlir::Speculation::Speculatability getSpeculatability() {
+      return isBufferForm() ? ::mlir::Speculation::NotSpeculatable
+                            : ::mlir::Speculation::Speculatable;
+    }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// fused_qkv
+//===----------------------------------------------------------------------===//
+
+def Boostr_FusedQKVOp : Boostr_ProjectionOp<"fused_qkv",
+    [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
+  let summary = "Query, key and value projection into head layout";
+  let description = [{
+    ```
+    Y[b,s,r] = sum_h input[b,s,h] * weight[r,h] + bias[r]
+    query[b,i,s,d] = Y[b,s, i*D + d]                                i < num_heads
+    key  [b,j,s,d] = Y[b,s, (num_heads + j)*D + d]                  j < num_kv_heads
+    value[b,j,s,d] = Y[b,s, (num_heads + num_kv_heads + j)*D + d]   j < num_kv_heads
+    ```
+
+    | operand or result | shape |
+    |-------------------|-------|
+    | `input`           | `[B, S, H]` |
+    | `weight`          | `[R, H]`, rows of all query heads, then key heads, then value heads; `R = (num_heads + 2*num_kv_heads) * D` |
+    | `bias` (optional) | `[R]` |
+    | `query`           | `[B, num_heads, S, D]` |
+    | `key`, `value`    | `[B, num_kv_heads, S, D]` |
+
+    Element types: one of f64, f32, f16, bf16 for all. f16 and bf16 accumulate
+    in f32 and add the bias in f32 before the one rounding. The number of query
+    heads need not be a multiple of the number of key/value heads.
+
+    Constraints:
+
+    * C1: `num_heads`, `num_kv_heads` and `head_dim` are positive.
+    * C2: all operands have the element type of `input`.
+    * C3: `input` has shape `[B, S, H]`.
+    * C4: `weight` has shape `[R, H]`.
+    * C5: `bias` has shape `[R]`.
+    * C6: in value form all operands are tensors and there is no `outs`; in
+      buffer form all are memrefs, there are no results, and `outs` holds
+      `query`, `key`, `value`.
+    * C7: each of `outs` has the shape and element type of its result.
+
+    Dynamic extents that contradict a constraint at run time are undefined
+    behaviour here; compiled artifacts check them when they are called.
+
+    Example:
+
+    ```mlir
+    %q, %k, %v = boostr.fused_qkv %x, %w bias(%b)
+        num_heads = 32 num_kv_heads = 8 head_dim = 128
+        : tensor<2x?x4096xbf16>, tensor<6144x4096xbf16>, tensor<6144xbf16>
+    ```
+  }];
+  let arguments = (ins Boostr_Array:$input, Boostr_Array:$weight,
+      Optional<Boostr_Array>:$bias, Variadic<Boostr_Buffer>:$outs,
+      I64Attr:$num_heads, I64Attr:$num_kv_heads, I64Attr:$head_dim);
+  let results = (outs Variadic<Boostr_Tensor>:$projections);
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` `(` $bias^ `)`)? (`outs` `(` $outs^ `)`)?
+    `num_heads` `=` $num_heads `num_kv_heads` `=` $num_kv_heads
+    `head_dim` `=` $head_dim attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = commonDeclarations # [{
+    ::mlir::Value getQuery() { return getProjections()[0]; }
+    ::mlir::Value getKey() { return getProjections()[1]; }
+    ::mlir::Value getValue() { return getProjections()[2]; }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// fused_qkv_grad
+//===----------------------------------------------------------------------===//
+
+def Boostr_FusedQKVGradOp : Boostr_ProjectionOp<"fused_qkv_grad"> {
+  let summary = "Gradients of `fused_qkv`";
+  let description = [{
+    With `dY[b,s,r]` standing for the three given gradients merged from heads
+    and concatenated as the rows of `weight` are (which happens in no memory):
+
+    ```
+    d_input[b,s,h] = sum_r   dY[b,s,r] * weight[r,h]
+    d_weight[r,h]  = sum_b,s dY[b,s,r] * input[b,s,h]  (+ accumulate_weight[r,h])
+    d_bias[r]      = sum_b,s dY[b,s,r]                 (+ accumulate_bias[r])
+    ```
+
+    | operand or result   | shape |
+    |---------------------|-------|
+    | `d_query`           | `[B, num_heads, S, D]` |
+    | `d_key`, `d_value`  | `[B, num_kv_heads, S, D]` |
+    | `input`             | `[B, S, H]` |
+    | `weight`            | `[R, H]` |
+    | `accumulate_weight`, `d_weight` | `[R, H]` |
+    | `accumulate_bias`, `d_bias`     | `[R]` |
+    | `d_input`           | `[B, S, H]` |
+
+    `wrt` names the gradients to compute, which are the results in the order
+    `input`, `weight`, `bias`. A result has the element type of the operands,
+    or of the tensor that it accumulates into, which may be f32 when the
+    operands are f16 or bf16. With `B*S = 0` the weight and bias gradients are
+    zero or what they accumulate into.
+
+    In buffer form a gradient that accumulates is added to its `accumulate_`
+    operand in place; `outs` has one memref for each other gradient.
+
+    Constraints:
+
+    * C1: `num_heads`, `num_kv_heads` and `head_dim` are positive.
+    * C2: all operands have the element type of `input`, but for those of C3.
+    * C3: an `accumulate_` operand has that element type, or f32 when it is f16
+      or bf16.
+    * C4: `input` has shape `[B, S, H]`.
+    * C5: `d_query`, `d_key` and `d_value` have the shapes above.
+    * C6: `weight` and `accumulate_weight` have shape `[R, H]`.
+    * C7: `accumulate_bias` has shape `[R]`.
+    * C8: `accumulate_weight` and `accumulate_bias` need the gradient in `wrt`.
+    * C9: value form: tensors, no `outs`; buffer form: memrefs, no results, one
+      of `outs` for each gradient of `wrt` that does not accumulate.
+    * C10: each of `outs` has the shape and element type of its gradient.
+
+    Example:
+
+    ```mlir
+    %dx, %dw, %db = boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w
+        accumulate_weight(%main_grad) wrt(input, weight, bias)
+        num_heads = 32 num_kv_heads = 8 head_dim = 128
+        : tensor<2x32x?x128xbf16>, tensor<2x8x?x128xbf16>,
+          tensor<2x8x?x128xbf16>, tensor<2x?x4096xbf16>,
+          tensor<6144x4096xbf16>, tensor<6144x4096xf32>
+    ```
+  }];
+  let arguments = (ins Boostr_Array:$d_query, Boostr_Array:$d_key,
+      Boostr_Array:$d_value, Boostr_Array:$input, Boostr_Array:$weight,
+      Optional<Boostr_Array>:$accumulate_weight,
+      Optional<Boostr_Array>:$accumulate_bias, Variadic<Boostr_Buffer>:$outs,
+      Boostr_QKVGradientsAttr:$wrt, I64Attr:$num_heads, I64Attr:$num_kv_heads,
+      I64Attr:$head_dim);
+  let results = (outs Variadic<Boostr_Tensor>:$gradients);
+  let assemblyFormat = [{
+    $d_query `,` $d_key `,` $d_value `,` $input `,` $weight
+    (`accumulate_weight` `(` $accumulate_weight^ `)`)?
+    (`accumulate_bias` `(` $accumulate_bias^ `)`)?
+    (`outs` `(` $outs^ `)`)? `wrt` `` $wrt
+    `num_heads` `=` $num_heads `num_kv_heads` `=` $num_kv_heads
+    `head_dim` `=` $head_dim attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = commonDeclarations # [{
+    /// The gradients as values, null where `wrt` leaves one out.
+    ::mlir::Value getDInput();
+    ::mlir::Value getDWeight();
+    ::mlir::Value getDBias();
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// out_proj_residual
+//===----------------------------------------------------------------------===//
+
+def Boostr_OutProjResidualOp : Boostr_ProjectionOp<"out_proj_residual",
+    [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
+  let summary = "Output projection plus bias plus residual";
+  let description = [{
+    ```
+    output[b,s,h] = sum_p attn[b,s,p] * weight[h,p] + bias[h] + residual[b,s,h]
+    ```
+
+    | operand or result    | shape |
+    |----------------------|-------|
+    | `attn`               | `[B, S, P]` |
+    | `weight`             | `[H, P]` |
+    | `bias` (optional)    | `[H]` |
+    | `residual`, `output` | `[B, S, H]` |
+
+    Element types: one of f64, f32, f16, bf16 for all. f16 and bf16 accumulate
+    in f32 and add bias and residual in f32 before the one rounding.
+
+    Constraints:
+
+    * C1: all operands have the element type of `attn`.
+    * C2: `attn` has shape `[B, S, P]`.
+    * C3: `weight` has shape `[H, P]`.
+    * C4: `bias` has shape `[H]`.
+    * C5: `residual` has shape `[B, S, H]`.
+    * C6: value form: tensors, no `outs`; buffer form: memrefs, no results, one
+      of `outs`.
+    * C7: `outs` has the shape and element type of `residual`.
+
+    In buffer form `outs` may be the very memref of `residual`.
+
+    Example:
+
+    ```mlir
+    %y = boostr.out_proj_residual %attn, %w bias(%b) residual(%x)
+        : tensor<?x?x4096xbf16>, tensor<4096x4096xbf16>, tensor<4096xbf16>,
+          tensor<?x?x4096xbf16>
+    ```
+  }];
+  let arguments = (ins Boostr_Array:$attn, Boostr_Array:$weight,
+      Optional<Boostr_Array>:$bias, Boostr_Array:$residual,
+      Variadic<Boostr_Buffer>:$outs);
+  let results = (outs Variadic<Boostr_Tensor>:$projections);
+  let assemblyFormat = [{
+    $attn `,` $weight (`bias` `(` $bias^ `)`)? `residual` `(` $residual `)`
+    (`outs` `(` $outs^ `)`)? attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = commonDeclarations # [{
+    ::mlir::Value getOutput() { return getProjections()[0]; }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// out_proj_residual_grad
+//===----------------------------------------------------------------------===//
+
+def Boostr_OutProjResidualGradOp
+    : Boostr_ProjectionOp<"out_proj_residual_grad"> {
+  let summary = "Gradients of `out_proj_residual`";
+  let description = [{
+    ```
+    d_attn[b,s,p] = sum_h   d_output[b,s,h] * weight[h,p]
+    d_weight[h,p] = sum_b,s d_output[b,s,h] * attn[b,s,p]  (+ accumulate_weight[h,p])
+    d_bias[h]     = sum_b,s d_output[b,s,h]                (+ accumulate_bias[h])
+    ```
+
+    The gradient of the residual is `d_output` itself, so it is no result.
+
+    | operand or result   | shape |
+    |---------------------|-------|
+    | `d_output`          | `[B, S, H]` |
+    | `attn`, `d_attn`    | `[B, S, P]` |
+    | `weight`, `accumulate_weight`, `d_weight` | `[H, P]` |
+    | `accumulate_bias`, `d_bias`               | `[H]` |
+
+    `wrt`, accumulation, element types and the buffer form are those of
+    `fused_qkv_grad`; the results come in the order `attn`, `weight`, `bias`.
+
+    Constraints:
+
+    * C1: all operands have the element type of `attn`, but for those of C2.
+    * C2: an `accumulate_` operand has that element type, or f32 when it is f16
+      or bf16.
+    * C3: `attn` has shape `[B, S, P]`.
+    * C4: `d_output` has shape `[B, S, H]`.
+    * C5: `weight` and `accumulate_weight` have shape `[H, P]`.
+    * C6: `accumulate_bias` has shape `[H]`.
+    * C7: `accumulate_weight` and `accumulate_bias` need the gradient in `wrt`.
+    * C8: value form: tensors, no `outs`; buffer form: memrefs, no results, one
+      of `outs` for each gradient of `wrt` that does not accumulate.
+    * C9: each of `outs` has the shape and element type of its gradient.
+
+    Example:
+
+    ```mlir
+    %da, %dw = boostr.out_proj_residual_grad %dy, %attn, %w wrt(attn, weight)
+        : tensor<?x?x4096xf32>, tensor<?x?x4096xf32>, tensor<4096x4096xf32>
+    ```
+  }];
+  let arguments = (ins Boostr_Array:$d_output, Boostr_Array:$attn,
+      Boostr_Array:$weight, Optional<Boostr_Array>:$accumulate_weight,
+      Optional<Boostr_Array>:$accumulate_bias, Variadic<Boostr_Buffer>:$outs,
+      Boostr_OutProjGradientsAttr:$wrt);
+  let results = (outs Variadic<Boostr_Tensor>:$gradients);
+  let assemblyFormat = [{
+    $d_output `,` $attn `,` $weight
+    (`accumulate_weight` `(` $accumulate_weight^ `)`)?
+    (`accumulate_bias` `(` $accumulate_bias^ `)`)?
+    (`outs` `(` $outs^ `)`)? `wrt` `` $wrt attr-dict `:` type(operands)
+  }];
+  let extraClassDeclaration = commonDeclarations # [{
+    /// The gradients as values, null where `wrt` leaves one out.
+    ::mlir::Value getDAttn();
+    ::mlir::Value getDWeight();
+    ::mlir::Value getDBias();
+  }];
+}
+
+#endif // BOOSTR_DIALECT_BOOSTROPS_TD

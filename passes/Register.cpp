@@ -1,0 +1,15 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/Register.h"
+#include "boostr/dialect/Register.h"
+#include "boostr/passes/Passes.h"
+
+using namespace mlir;
+
+void mlir::boostr::registerPassesAndPipelines() { registerBoostrPasses(); }
+
+void mlir::boostr::registerDialects(DialectRegistry &registry) {
+  registerDialect(registry);
+}
