@@ -1,0 +1,390 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The C interface between a host program, code compiled by boostr-mlir, and
+// the library `libboostr_runtime` that runs beside that code.
+//
+// A compiled artifact exports, for each public function `foo` of the source:
+//
+//   extern const boostr_function foo_function;
+//       The description of the function: names, ranks, element types, extents.
+//   boostr_status foo_dlpack(boostr_context *context,
+//                            const DLTensor *const *inputs,
+//                            int32_t num_inputs,
+//                            const DLTensor *const *outputs,
+//                            int32_t num_outputs);
+//       The checked entry: boostr_call(context, &foo_function, ...).
+//   boostr_status foo(const boostr_memref_Kd *input0, ...,
+//                     const boostr_memref_Kd *output0, ...);
+//       The plain entry: boostr_invoke(NULL, &foo_function, ...), which does
+//       not check shapes.
+//
+// Results are always written into memory that the caller allocated. Scalars
+// are tensors of rank 0.
+//
+// Rules that hold for every function below unless it says otherwise:
+//  - Threads. It may be called from any thread at any time, also from several
+//    threads with the same context, and from inside a running invocation.
+//  - Ownership. It keeps no pointer that it was given after it has returned.
+//  - Errors. It returns a boostr_status, does not abort, exit or throw, and
+//    leaves what its out parameters point at unchanged unless it returns
+//    BOOSTR_OK. boostr_last_error() has the words.
+//  - Load. Loading the library starts no thread, installs no handler and reads
+//    no environment variable.
+//  - Fork. The child of a fork may use a context that its parent made: it gets
+//    new threads when it first needs them. It may not go on with an invocation
+//    that was running at the time of the fork.
+
+#ifndef BOOSTR_RUNTIME_BOOSTR_RUNTIME_H
+#define BOOSTR_RUNTIME_BOOSTR_RUNTIME_H
+
+#include <dlpack/dlpack.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The version of this interface, 1000 * major + minor.
+//
+// A change of the major version means that the layout of a struct or the
+// meaning of a function changed: nothing compiled for another major version
+// may be used, and of a boostr_function whose major version differs no field
+// but `abi_version` may be read.
+//
+// A change of the minor version means that something was added (a function, a
+// status, a field at the end of boostr_function) and nothing else changed: a
+// runtime accepts functions compiled for its own minor version or an earlier
+// one.
+#define BOOSTR_ABI_MAJOR 1
+#define BOOSTR_ABI_MINOR 0
+#define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
+
+// The largest rank of a tensor that crosses this interface.
+#define BOOSTR_MAX_RANK 8
+
+// Marks what the shared library exports.
+#if defined(_WIN32)
+#if defined(BOOSTR_RUNTIME_EXPORTS)
+#define BOOSTR_API __declspec(dllexport)
+#else
+#define BOOSTR_API __declspec(dllimport)
+#endif
+#else
+#define BOOSTR_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+#define BOOSTR_NOEXCEPT noexcept
+extern "C" {
+#else
+#define BOOSTR_NOEXCEPT
+#endif
+
+//===----------------------------------------------------------------------===//
+// Status
+//===----------------------------------------------------------------------===//
+
+// What became of a call, told by what the caller can do about it. 32 bits
+// wide; numbers are never given a new meaning. Treat one that is not listed
+// here as BOOSTR_INTERNAL.
+typedef enum boostr_status {
+  // Done.
+  BOOSTR_OK = 0,
+  // An argument breaks the contract of the function: correct the call.
+  BOOSTR_INVALID_ARGUMENT = 1,
+  // Memory ran out: retry with less, or after freeing some.
+  BOOSTR_OUT_OF_MEMORY = 2,
+  // The machine lacks something at the moment: threads, a device, a library.
+  BOOSTR_UNAVAILABLE = 3,
+  // This build cannot do it: another version or target is needed.
+  BOOSTR_UNSUPPORTED = 4,
+  // boostr_context_cancel stopped it. Outputs may be partly written.
+  BOOSTR_CANCELLED = 5,
+  // A bug of this library, of the compiler or of a host's callback.
+  BOOSTR_INTERNAL = 6,
+  // Never returned; makes every compiler use 32 bits.
+  BOOSTR_STATUS_32_BIT = 0x7fffffff
+} boostr_status;
+
+// The name of a status, as in "BOOSTR_OUT_OF_MEMORY", and
+// "BOOSTR_STATUS_UNKNOWN" for other numbers. Never null; never freed.
+BOOSTR_API const char *boostr_status_name(boostr_status status) BOOSTR_NOEXCEPT;
+
+// One line about the last failure on the calling thread, without a newline, as
+// in
+//   argument 1 'weight': expected shape [6144, 4096], got [6144, 4095]
+// and "" before the first failure. A call that succeeds leaves it unchanged.
+// Never null; valid until the next failure on this thread or the thread's end.
+BOOSTR_API const char *boostr_last_error(void) BOOSTR_NOEXCEPT;
+
+// The BOOSTR_ABI_VERSION of the library that was loaded.
+BOOSTR_API int32_t boostr_abi_version(void) BOOSTR_NOEXCEPT;
+
+//===----------------------------------------------------------------------===//
+// Context
+//===----------------------------------------------------------------------===//
+
+// What invocations share: threads, an allocator, and the request to stop.
+//
+// Wherever a function takes a context, NULL means the context of the
+// invocation that the calling thread is in and, outside of invocations, the
+// default context. That one is created when first needed and lives as long as
+// the process. It has as many threads as the environment variable
+// BOOSTR_NUM_THREADS says (1 to 1024) or, if that is not set, as there are
+// processors that the process may run on. While BOOSTR_NUM_THREADS is
+// something else, every call that needs the default context fails with
+// BOOSTR_INVALID_ARGUMENT.
+typedef struct boostr_context boostr_context;
+
+// A host's way to run tasks, instead of the context's own threads.
+typedef struct boostr_executor {
+  // Passed to `run`. Owned by the host; must outlive the context.
+  void *state;
+  // Calls task(task_context, i) once for each i in [0, count), in any order
+  // and on any threads, and returns when all these calls have returned. Is
+  // called from several threads at once when several invocations run, but
+  // never from inside a task. Must not throw. An invocation in which a call
+  // was left out fails with BOOSTR_INTERNAL.
+  void (*run)(void *state, void (*task)(void *task_context, int64_t i),
+              void *task_context, int64_t count);
+} boostr_executor;
+
+// A host's source of the memory that compiled code needs for itself.
+typedef struct boostr_allocator {
+  // Passed to both functions. Owned by the host; must outlive the context.
+  void *state;
+  // Returns `bytes` (> 0) bytes at a multiple of `alignment` (a power of two,
+  // at least 64), or NULL if there are none. Is called from several threads at
+  // once. Must not throw.
+  void *(*allocate)(void *state, size_t bytes, size_t alignment);
+  // Takes back a block of the size that it was asked for. Is called from any
+  // thread, from several at once. Must not throw.
+  void (*release)(void *state, void *block, size_t bytes);
+} boostr_allocator;
+
+// What a context shall be like. All zero is the default.
+typedef struct boostr_context_options {
+  // How many threads take part in a loop, with the calling one: 1 to 1024, or
+  // 0 for as many as the default context has. Of no effect with an executor.
+  int32_t num_threads;
+  // Must be 0.
+  int32_t reserved;
+  // NULL for the context's own threads. The struct is copied.
+  const boostr_executor *executor;
+  // NULL for the C library's allocator, with huge pages for blocks of 2 MiB
+  // and more. The struct is copied.
+  const boostr_allocator *allocator;
+} boostr_context_options;
+
+// Creates a context; `options` may be NULL, for the default. No thread starts
+// before the first parallel loop. The caller owns *context.
+// Errors: INVALID_ARGUMENT (an option, or BOOSTR_NUM_THREADS if that is what
+// num_threads = 0 leads to), OUT_OF_MEMORY.
+BOOSTR_API boostr_status
+boostr_context_create(const boostr_context_options *options,
+                      boostr_context **context) BOOSTR_NOEXCEPT;
+
+// Ends the context's threads and frees it; does nothing for NULL. Nothing may
+// be running on the context, and nobody else may be using it. In the child of
+// a fork, the bookkeeping of the parent's threads (some KiB) stays behind.
+BOOSTR_API void boostr_context_destroy(boostr_context *context) BOOSTR_NOEXCEPT;
+
+// Makes invocations on the context stop with BOOSTR_CANCELLED: those that are
+// running at the next boundary between two tasks of a parallel loop, later
+// ones before they start, until boostr_context_reset. Does not wait for them.
+// An invocation that meets no such boundary any more ends as usual. Not to be
+// called from a signal handler.
+// Errors: those of creating the default context.
+BOOSTR_API boostr_status boostr_context_cancel(boostr_context *context)
+    BOOSTR_NOEXCEPT;
+
+// Lets invocations run again after boostr_context_cancel. One that has not
+// stopped yet may then either stop or finish.
+// Errors: those of creating the default context.
+BOOSTR_API boostr_status boostr_context_reset(boostr_context *context)
+    BOOSTR_NOEXCEPT;
+
+// Writes how many threads take part in the context's loops, 0 if an executor
+// decides that.
+// Errors: INVALID_ARGUMENT (num_threads is NULL), and those of creating the
+// default context.
+BOOSTR_API boostr_status boostr_context_num_threads(
+    boostr_context *context, int32_t *num_threads) BOOSTR_NOEXCEPT;
+
+//===----------------------------------------------------------------------===//
+// Descriptions of compiled functions
+//===----------------------------------------------------------------------===//
+
+// An input or an output of a compiled function. Constant; part of the artifact.
+typedef struct boostr_tensor_spec {
+  // For messages. NULL or "" if the source has no name for it.
+  const char *name;
+  // The element type: whole bytes, one lane. bool has code 6 and 8 bits, as in
+  // later versions of DLPack.
+  DLDataType dtype;
+  // 0 to BOOSTR_MAX_RANK.
+  int32_t rank;
+  // `rank` extents, -1 where dynamic. May be NULL if the rank is 0.
+  const int64_t *shape;
+} boostr_tensor_spec;
+
+// A compiled function. Constant; part of the artifact, and valid while that is
+// loaded.
+typedef struct boostr_function {
+  // The BOOSTR_ABI_VERSION that the compiler wrote it for.
+  int32_t abi_version;
+  // As in the source.
+  const char *name;
+  // Not negative.
+  int32_t num_inputs;
+  int32_t num_outputs;
+  // As many as said above; may be NULL if there are none.
+  const boostr_tensor_spec *inputs;
+  const boostr_tensor_spec *outputs;
+  // The code. descriptors[i] points at the memref descriptor of input i, and
+  // behind the inputs come the outputs. Called by boostr_invoke only.
+  void (*packed)(void **descriptors);
+  // Computes the extents of all outputs from those of all inputs, each as one
+  // list, tensor by tensor. Returns 0, or 1 + the index of the first
+  // constraint that the inputs break, and then output_extents need not be
+  // complete. Has no other effect. May be NULL if there are no constraints
+  // and all extents of the outputs are static.
+  int64_t (*shapes)(const int64_t *input_extents, int64_t *output_extents);
+  // Not negative.
+  int32_t num_constraints;
+  // What must hold between the inputs, in words that follow "expected that",
+  // as in "dimension 1 of argument 1 'weight' equals dimension 2 of argument 0
+  // 'input'".
+  const char *const *constraints;
+} boostr_function;
+
+// The memref descriptors of compiled code, by rank. Element (i0, i1, ...) is
+// aligned[offset + i0 * strides[0] + i1 * strides[1] + ...], where offset and
+// strides count elements. `allocated` is what an owner would free; compiled
+// functions do not free their arguments.
+typedef struct boostr_memref_0d {
+  void *allocated;
+  void *aligned;
+  int64_t offset;
+} boostr_memref_0d;
+
+#define BOOSTR_DEFINE_MEMREF(NAME, RANK)                                       \
+  typedef struct NAME {                                                        \
+    void *allocated;                                                           \
+    void *aligned;                                                             \
+    int64_t offset;                                                            \
+    int64_t sizes[RANK];                                                       \
+    int64_t strides[RANK];                                                     \
+  } NAME
+
+BOOSTR_DEFINE_MEMREF(boostr_memref_1d, 1);
+BOOSTR_DEFINE_MEMREF(boostr_memref_2d, 2);
+BOOSTR_DEFINE_MEMREF(boostr_memref_3d, 3);
+BOOSTR_DEFINE_MEMREF(boostr_memref_4d, 4);
+BOOSTR_DEFINE_MEMREF(boostr_memref_5d, 5);
+BOOSTR_DEFINE_MEMREF(boostr_memref_6d, 6);
+BOOSTR_DEFINE_MEMREF(boostr_memref_7d, 7);
+BOOSTR_DEFINE_MEMREF(boostr_memref_8d, 8);
+
+#undef BOOSTR_DEFINE_MEMREF
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
+// Computes the shapes that boostr_call demands of the outputs for these inputs.
+// Of the inputs, rank, extents and element type are read and checked; data,
+// strides and device are not. `output_extents` receives the extents of all
+// outputs, one tensor behind the other: as many numbers as the ranks in
+// function->outputs add up to. It may be NULL if that is 0.
+// Errors: those of boostr_call that concern what is read.
+BOOSTR_API boostr_status boostr_output_shapes(
+    const boostr_function *function, const DLTensor *const *inputs,
+    int32_t num_inputs, int64_t *output_extents) BOOSTR_NOEXCEPT;
+
+// Checks the arguments, then runs the function, which reads the inputs and
+// writes the outputs, all of it memory of the caller. Before anything is
+// written this has been checked:
+//  - The counts are those of `function`; no pointer to a tensor is null.
+//  - Device: kDLCPU.
+//  - Element type and rank: those of the spec.
+//  - Extents: not negative, those of the spec where that is static, and as the
+//    function's constraints demand. The outputs have exactly the shapes of
+//    boostr_output_shapes.
+//  - Strides: NULL, or those of the compact row-major layout, where the stride
+//    of a dimension of extent 1 and all strides of a tensor without elements
+//    may be anything.
+//  - data + byte_offset: not null, and a multiple of the element's size; may be
+//    anything for a tensor without elements.
+//  - No output shares a byte with an input or with another output.
+// Inputs may overlap each other. Of two calls that run at once, neither may
+// write memory that the other reads or writes.
+// Errors: INVALID_ARGUMENT (a rule above is broken; the message names the
+// tensor, what was expected and what was found), UNSUPPORTED (the function was
+// compiled for another version of this interface), and those of boostr_invoke.
+BOOSTR_API boostr_status boostr_call(boostr_context *context,
+                                     const boostr_function *function,
+                                     const DLTensor *const *inputs,
+                                     int32_t num_inputs,
+                                     const DLTensor *const *outputs,
+                                     int32_t num_outputs) BOOSTR_NOEXCEPT;
+
+// Runs the function on memref descriptors without looking at them: the caller
+// answers for all that boostr_call checks. `descriptors` holds a pointer per
+// input, then per output; it may be NULL if there are none. What the function
+// allocated and did not free is freed when it ends.
+// Errors: INVALID_ARGUMENT (a null pointer; the environment, if the default
+// context is to be created), UNSUPPORTED (as boostr_call), OUT_OF_MEMORY,
+// UNAVAILABLE (threads cannot be started), CANCELLED, INTERNAL. After one of
+// the last four, outputs may be partly written.
+BOOSTR_API boostr_status boostr_invoke(boostr_context *context,
+                                       const boostr_function *function,
+                                       void **descriptors) BOOSTR_NOEXCEPT;
+
+//===----------------------------------------------------------------------===//
+// For compiled code
+//===----------------------------------------------------------------------===//
+//
+// The functions below are called by compiled code inside boostr_invoke. When
+// one of them fails it does not return: it leaves the invocation by longjmp,
+// and boostr_invoke frees what the invocation had allocated and returns the
+// status. Frames between boostr_invoke and these functions must therefore have
+// nothing to clean up, as is the case for compiled code.
+
+// Calls task(task_context, i) once for each i in [0, count) on the threads of
+// the invocation's context, and returns when all these calls have returned.
+// They see what the caller wrote before, and the caller what they wrote. No
+// order is promised. Inside a task, and outside of invocations, the calls are
+// made one after the other on the calling thread. After a failure in a task
+// or a cancellation, tasks that have not started are left out.
+// Failures: UNAVAILABLE (threads cannot be started), CANCELLED, INTERNAL (a
+// host's executor broke its contract), and the failure of a task.
+BOOSTR_API void boostr_parallel_for(void (*task)(void *task_context, int64_t i),
+                                    void *task_context,
+                                    int64_t count) BOOSTR_NOEXCEPT;
+
+// Allocates from the context's allocator, at a multiple of 64 and of
+// `alignment`, which is 0 or a power of two. A block of zero bytes is a block
+// like any other. The block lives until boostr_release, or until the
+// invocation or task that allocated it ends. Outside of invocations the block
+// comes from the C library and lives until boostr_release; NULL is returned if
+// there is none.
+// Failures: OUT_OF_MEMORY, INTERNAL (the alignment).
+BOOSTR_API void *boostr_allocate(size_t bytes,
+                                 size_t alignment) BOOSTR_NOEXCEPT;
+
+// Frees a block of boostr_allocate, made in the current invocation or task, in
+// one that this is nested in, or outside of invocations. Does nothing for NULL.
+BOOSTR_API void boostr_release(void *block) BOOSTR_NOEXCEPT;
+
+// The same by the names that MLIR's conversion of memref to LLVM calls.
+BOOSTR_API void *_mlir_memref_to_llvm_alloc(size_t bytes) BOOSTR_NOEXCEPT;
+BOOSTR_API void *
+_mlir_memref_to_llvm_aligned_alloc(size_t alignment,
+                                   size_t bytes) BOOSTR_NOEXCEPT;
+BOOSTR_API void _mlir_memref_to_llvm_free(void *block) BOOSTR_NOEXCEPT;
+
+#ifdef __cplusplus
+} // extern "C"
+#endif
+
+#endif // BOOSTR_RUNTIME_BOOSTR_RUNTIME_H
