@@ -83,6 +83,12 @@ BoostrDialect::verifyOperationAttribute(Operation *op,
   StringRef name = attribute.getName();
   if (name == getDifferentiateAttrName())
     return verifyDifferentiateAttr(op, attribute);
+  if (name == getStopGradientAttrName()) {
+    if (isa<UnitAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError()
+           << "'" << name << "' expected unit, got " << attribute.getValue();
+  }
   if (name == getCpuTileAttrName()) {
     if (isa<CpuTileAttr>(attribute.getValue()))
       return success();

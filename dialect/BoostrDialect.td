@@ -59,6 +59,10 @@ def Boostr_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getDifferentiateAttrName() {
       return "boostr.differentiate";
     }
+    /// Marks an op whose results are constants to `boostr-differentiate`.
+    static constexpr ::llvm::StringLiteral getStopGradientAttrName() {
+      return "boostr.stop_gradient";
+    }
     /// Discardable attribute of an op in buffer form: the CPU tile to use.
     static constexpr ::llvm::StringLiteral getCpuTileAttrName() {
       return "boostr.cpu_tile";

@@ -66,8 +66,8 @@ static OpFoldResult getExtentFromDefinition(OpBuilder &builder, Location loc,
   return succeeded(extent) ? *extent : OpFoldResult();
 }
 
-static Value createExtent(OpBuilder &builder, Location loc, Value tensor,
-                          int64_t index) {
+Value createExtent(OpBuilder &builder, Location loc, Value tensor,
+                   int64_t index) {
   // Every step goes to a value defined earlier, so the walk ends.
   while (true) {
     auto type = cast<RankedTensorType>(tensor.getType());

@@ -20,10 +20,14 @@ namespace mlir::boostr {
 /// type f64, f32, f16 or bf16.
 bool isDifferentiableType(Type type);
 
+/// The extent of dimension `index` of `tensor`, of index type. It is taken from
+/// what the tensor was made of where that can be seen, so that asking for a
+/// shape keeps no computation alive.
+Value createExtent(OpBuilder &builder, Location loc, Value tensor,
+                   int64_t index);
+
 /// The extents of the dynamic dimensions of `tensor`, in order, as
-/// `tensor.empty` wants them. Extents are taken from what the tensor was made
-/// of where that can be seen, so that asking for a shape keeps no computation
-/// alive.
+/// `tensor.empty` wants them.
 SmallVector<Value> createDynamicExtents(OpBuilder &builder, Location loc,
                                         Value tensor);
 

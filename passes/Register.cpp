@@ -5,6 +5,7 @@
 #include "boostr/passes/Register.h"
 #include "boostr/dialect/Register.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/differentiate/ExternalModels.h"
 
 using namespace mlir;
 
@@ -12,4 +13,5 @@ void mlir::boostr::registerPassesAndPipelines() { registerBoostrPasses(); }
 
 void mlir::boostr::registerDialects(DialectRegistry &registry) {
   registerDialect(registry);
+  registerDifferentiationExternalModels(registry);
 }
