@@ -35,4 +35,77 @@ def ConvertBoostrToLinalg : Pass<"convert-boostr-to-linalg"> {
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
+//===----------------------------------------------------------------------===//
+// passes/differentiate
+//===----------------------------------------------------------------------===//
+
+def Differentiate : Pass<"boostr-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Add a function that computes the gradients of a function";
+  let description = [{
+    Input: functions of one block on tensors and scalars, named by option
+    `functions` or marked with the attribute `boostr.differentiate`: as a unit
+    attribute for the gradients of all float arguments, or as `array<i64: 0, 2>`
+    for those of the arguments numbered. Float means a scalar, or a ranked tensor of
+    elements, of type f64, f32, f16 or bf16.
+
+    Output: for each function `@f`, a function `@f_vjp`. It takes the arguments of
+    `@f`, then one cotangent (the derivative of some scalar by a result, of the
+    result's type) for each float result, and returns one gradient (the derivative
+    of that scalar by an argument, of the argument's type) for each argument asked
+    for. Option `wrt` leaves out all gradients but those it numbers. The mark is
+    removed.
+
+    ```mlir
+    func.func @f(%x: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32>
+        attributes {boostr.differentiate = array<i64: 1>} {
+      %y = arith.mulf %x, %w : tensor<4xf32>
+      return %y : tensor<4xf32>
+    }
+    // becomes @f and
+    func.func @f_vjp(%x: tensor<4xf32>, %w: tensor<4xf32>, %dy: tensor<4xf32>)
+        -> tensor<4xf32> {
+      // linalg.generic: dw = dy * x
+    }
+    ```
+
+    The gradients are computed backwards, op by op, through
+    `DifferentiableOpInterface`, which any dialect may implement. Rules are given
+    for the boostr ops, for float ops of `arith` and `math`, for reshapes, slices,
+    casts, padding and concatenation of `tensor`, and for structured ops of
+    `linalg`: all whose operands are read through projected permutations and which
+    reduce, if they do, by sum, maximum or minimum. Where two values are the
+    largest, the first has the gradient. Values used twice accumulate; an argument
+    that no result depends on has a gradient of zeros; nothing is computed that no
+    gradient needs. Sums over f16 and bf16 values are accumulated in f32 and rounded
+    once. New computation on tensors is linalg with tensor operands.
+
+    A call's gradient is a call to a private VJP function of the callee, made once
+    for each set of gradients needed. That function computes again what it needs of
+    the callee's forward values, so a call is a checkpoint; inline calls first to
+    keep the values instead.
+
+    An op with the unit attribute `boostr.stop_gradient` counts as a constant. It
+    saves work where a derivative is known to vanish, as that of a softmax by the
+    maximum that it subtracts.
+
+    Leaves: the functions themselves but for the mark, and every other op.
+
+    Fails: at an op on a path from an argument to a result that has no rule, naming
+    it; at control flow and writes to memory there; at a function that has several
+    blocks, no body, or buffers; on recursion; on a name, argument number or type
+    that does not fit; and if the module has an `@f_vjp` already.
+
+    Examples: `test/passes/differentiate/`.
+  }];
+  let options = [
+    ListOption<"functions", "functions", "std::string",
+      "names of functions to differentiate, beside those that are marked">,
+    ListOption<"wrt", "wrt", "int64_t",
+      "numbers of the arguments to return gradients of, of those that the "
+      "functions' marks allow; all if empty">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::boostr::BoostrDialect"];
+}
+
 #endif // BOOSTR_PASSES_PASSES_TD

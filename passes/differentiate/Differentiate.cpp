@@ -14,7 +14,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace mlir::boostr {
-#define GEN_PASS_DEF_BOOSTRDIFFERENTIATE
+#define GEN_PASS_DEF_DIFFERENTIATE
 #include "boostr/passes/Passes.h.inc"
 } // namespace mlir::boostr
 
@@ -47,9 +47,8 @@ static FailureOr<BitVector> selectArguments(func::FuncOp function,
 
 namespace {
 
-struct BoostrDifferentiate
-    : mlir::boostr::impl::BoostrDifferentiateBase<BoostrDifferentiate> {
-  using BoostrDifferentiateBase::BoostrDifferentiateBase;
+struct Differentiate : mlir::boostr::impl::DifferentiateBase<Differentiate> {
+  using DifferentiateBase::DifferentiateBase;
 
   void runOnOperation() override {
     FailureOr<SmallVector<func::FuncOp>> selected = selectFunctions();
