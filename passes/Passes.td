@@ -36,6 +36,77 @@ def ConvertBoostrToLinalg : Pass<"convert-boostr-to-linalg"> {
 }
 
 //===----------------------------------------------------------------------===//
+// passes/cpu
+//===----------------------------------------------------------------------===//
+
+def SetCpuTarget : Pass<"boostr-set-cpu-target", "::mlir::ModuleOp"> {
+  let summary = "Write down which CPU code is generated for";
+  let description = [{
+    Input: any module.
+
+    Output: the module with an attribute `boostr.cpu_target`: the CPU, its
+    features, the vector registers to use and the sizes of the caches. With
+    `cpu=native` all of it is read from this machine; for another CPU what LLVM
+    knows of it decides, and cache sizes are typical ones.
+
+    Leaves: a `boostr.cpu_target` that is there already: what the user wrote wins.
+
+    Fails: on a CPU or feature that LLVM does not know, or a CPU that is not x86-64.
+
+    Example: `test/passes/cpu/set-cpu-target.mlir`.
+  }];
+  let options = [
+    Option<"cpu", "cpu", "std::string", "\"native\"",
+           "LLVM's name of the CPU, or `native` for this machine">,
+    Option<"features", "features", "std::string", "\"\"",
+           "LLVM features to add or remove, as in `+avx512f,-amx-tile`">];
+}
+
+def SelectCpuTile : Pass<"boostr-select-cpu-tile", "::mlir::ModuleOp"> {
+  let summary = "Choose how contractions are blocked on the CPU";
+  let description = [{
+    Input: boostr ops in buffer form, in a module with `boostr.cpu_target`.
+
+    Output: each of them with an attribute `boostr.cpu_tile`, made from the
+    element type, the registers and caches of the target, and the extents that
+    are static.
+
+    Leaves: ops that have a `boostr.cpu_tile`: what the user wrote wins. Ops in
+    value form, and every other op.
+
+    Fails: if there is an op to choose for and the module has no
+    `boostr.cpu_target`.
+
+    Example: `test/passes/cpu/select-cpu-tile.mlir`.
+  }];
+}
+
+def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
+  let summary = "Turn boostr ops on memrefs into packed, tiled vector code";
+  let description = [{
+    Input: boostr ops in buffer form with `boostr.cpu_tile`.
+
+    Output: for each contraction one `scf.parallel` over blocks of the result. A
+    task packs its blocks of both operands into panels, which converts them to the
+    type of accumulation and lays them out for the register tile; multiplies panels in a
+    register tile of `vector.fma`; and stores the block with bias, residual and
+    rounding, where the result lies. A bias gradient is summed from the packed
+    panels of the weight gradient. The result does not depend on the number of
+    threads.
+
+    Leaves: every other op. Memory for panels is allocated and freed in each task.
+
+    Fails: on an op in value form, on an op without `boostr.cpu_tile`, and on a
+    tile whose `lanes` fit no vector.
+
+    Example: `test/passes/cpu/generate-cpu.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
+//===----------------------------------------------------------------------===//
 // passes/differentiate
 //===----------------------------------------------------------------------===//
 

@@ -1,0 +1,112 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+//
+// Emits one segmented contraction as tasks that each compute a block of a
+// result.
+
+#ifndef BOOSTR_PASSES_CPU_CONTRACTIONEMITTER_H
+#define BOOSTR_PASSES_CPU_CONTRACTIONEMITTER_H
+
+#include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/passes/cpu/Epilogue.h"
+#include "boostr/passes/cpu/PackPanels.h"
+#include "boostr/passes/cpu/StridedArray.h"
+
+namespace mlir::boostr::cpu {
+
+/// Emits code for one contraction of an op in buffer form.
+///
+/// Blocks of all segments are numbered through, and one `scf.parallel` runs
+/// over them. Segments differ only in addresses, strides and extents, so a task
+/// selects these by its number and the code that follows exists once.
+class ContractionEmitter {
+public:
+  ContractionEmitter(ImplicitLocOpBuilder &b,
+                     SegmentedContractionOpInterface op,
+                     const SegmentedContraction &contraction, CpuTileAttr tile);
+  void emit();
+
+private:
+  using Extents = SmallVector<OpFoldResult, 5>;
+
+  struct Term {
+    StridedArray lhs, rhs;
+    Extents extents;
+  };
+  struct Output {
+    StridedArray result;
+    SmallVector<StridedArray, 3> addends;
+  };
+  struct Segment {
+    SmallVector<Term, 0> terms;
+    std::optional<Output> product, lhsSum;
+  };
+  /// Blocks of a segment, and the number of its first one.
+  struct Grid {
+    OpFoldResult rowBlocks, first;
+  };
+  /// A range [start, start + length) of a group of dimensions that ends at
+  /// `end`.
+  struct Range {
+    Value start, length, end;
+  };
+  /// Memory of one task.
+  struct Scratch {
+    Value lhsPanels, rhsPanels, sums, lhsSums;
+    Value lhsRows, lhsK, rhsColumns, rhsK;
+    SmallVector<Value> all;
+  };
+
+  Segment collectSegment(const ContractionSegment &segment);
+  Output collectOutput(const ContractionResult &result);
+  void emitTask(Value task);
+  std::pair<Segment, Grid> selectSegment(Value task);
+  void accumulateTerms(const Segment &segment, const Range &rows,
+                       const Range &columns, Value isFirstColumn);
+  void accumulateStep(const Term &term, const Range &rows, const Range &columns,
+                      Value firstStep, Value isFirstColumn);
+  void fillBlockTables(const Term &term, const Range &rows,
+                       const Range &columns);
+  void sumLhsPanels(const Range &rows, Value numSteps);
+  void multiplyPanels(const Range &rows, const Range &columns, Value numSteps);
+  void storeProduct(const Output &output, ArrayRef<OpFoldResult> extents,
+                    const Range &rows, const Range &columns);
+  void storeLhsSum(const Output &output, ArrayRef<OpFoldResult> extents,
+                   const Range &rows);
+  EpilogueArray getEpilogueArray(const StridedArray &array,
+                                 ArrayRef<OpFoldResult> extents,
+                                 const Range &rows, const Range *columns);
+
+  void allocateScratch();
+  Value allocate(ArrayRef<int64_t> shape, Type elementType);
+  void free(size_t first);
+  void fill(Value memref, Attribute value);
+  Range getBlock(Value number, int64_t size, Value end);
+  Value countPanels(const Range &range, int64_t multiple);
+  PackStrategy getStrategy(bool isLhs) const;
+  bool isEpilogueContiguous() const;
+
+  DimGroup rowsOf(ArrayRef<OpFoldResult> extents) const {
+    return {contraction.m, extents};
+  }
+  DimGroup columnsOf(ArrayRef<OpFoldResult> extents) const {
+    return {contraction.n, extents};
+  }
+  DimGroup stepsOf(ArrayRef<OpFoldResult> extents) const {
+    return {contraction.k, extents};
+  }
+
+  ImplicitLocOpBuilder &b;
+  SegmentedContractionOpInterface op;
+  const SegmentedContraction &contraction;
+  int64_t mc, nc, kc, mr, nr, lanes;
+  Type sumType;
+  SmallVector<Segment, 0> segments;
+  SmallVector<Grid> grids;
+  Scratch scratch;
+};
+
+} // namespace mlir::boostr::cpu
+
+#endif // BOOSTR_PASSES_CPU_CONTRACTIONEMITTER_H

@@ -1,0 +1,32 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+//
+// What code generation knows of CPUs.
+
+#ifndef BOOSTR_PASSES_CPU_CPUTARGET_H
+#define BOOSTR_PASSES_CPU_CPUTARGET_H
+
+#include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/dialect/ShapeCheck.h"
+
+namespace mlir::boostr::cpu {
+
+/// The triple that all CPU code is generated for.
+inline constexpr llvm::StringLiteral kTriple = "x86_64-unknown-linux-gnu";
+
+/// The target `cpu` (LLVM's name, or `native` for this machine) with `features`
+/// added or removed, as in `+avx512f,-amx-tile`. Emits an error and returns
+/// null for names that LLVM does not know.
+CpuTargetAttr getCpuTarget(MLIRContext *context, EmitError emitError,
+                           StringRef cpu, StringRef features);
+
+/// Blocks and register tile for a contraction that accumulates in elements of
+/// `sumBits` bits. Extents are products over the contraction's m, n and k
+/// dimensions, the largest of any segment; `ShapedType::kDynamic` if unknown.
+CpuTileAttr chooseCpuTile(CpuTargetAttr target, unsigned sumBits, int64_t m,
+                          int64_t n, int64_t k);
+
+} // namespace mlir::boostr::cpu
+
+#endif // BOOSTR_PASSES_CPU_CPUTARGET_H

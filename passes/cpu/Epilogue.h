@@ -1,0 +1,39 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+//
+// What happens to a finished block of sums: bias, residual and given gradients
+// are added in the type of accumulation, the sum is rounded once, and stored
+// where the result lies.
+
+#ifndef BOOSTR_PASSES_CPU_EPILOGUE_H
+#define BOOSTR_PASSES_CPU_EPILOGUE_H
+
+#include "boostr/passes/cpu/StridedArray.h"
+
+namespace mlir::boostr::cpu {
+
+/// An array that the epilogue reads or writes, with the offsets of the block's
+/// rows and columns; a table is null where the array has no such dimensions.
+struct EpilogueArray {
+  StridedArray array;
+  Value rowOffsets, columnOffsets;
+};
+
+/// A block of sums on its way out.
+struct Epilogue {
+  EpilogueArray result;
+  SmallVector<EpilogueArray, 3> addends;
+  /// The block, `memref<mc x nc x T>`, and the rows and columns of it that
+  /// exist.
+  Value sums, numRows, numColumns;
+  int64_t lanes;
+  /// True if `lanes` columns follow each other in every array that has columns.
+  bool isContiguous;
+};
+
+void storeBlock(ImplicitLocOpBuilder &b, const Epilogue &epilogue);
+
+} // namespace mlir::boostr::cpu
+
+#endif // BOOSTR_PASSES_CPU_EPILOGUE_H

@@ -1,0 +1,59 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+//
+// `boostr-generate-cpu`: code for boostr ops in buffer form.
+
+#include "boostr/passes/Passes.h"
+#include "boostr/passes/cpu/ContractionEmitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::boostr {
+#define GEN_PASS_DEF_GENERATECPU
+#include "boostr/passes/Passes.h.inc"
+} // namespace mlir::boostr
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+namespace {
+
+struct GenerateCpu : boostr::impl::GenerateCpuBase<GenerateCpu> {
+  void runOnOperation() override;
+};
+
+} // namespace
+
+static LogicalResult generate(SegmentedContractionOpInterface op) {
+  if (!op.isBufferForm())
+    return op->emitOpError(
+        "expected the buffer form, on memrefs, got the value "
+        "form; bufferize before generating code");
+  StringRef name = BoostrDialect::getCpuTileAttrName();
+  auto tile = op->getAttrOfType<CpuTileAttr>(name);
+  if (!tile)
+    return op->emitOpError() << "expected an attribute '" << name
+                             << "'; run boostr-select-cpu-tile before";
+  if (!llvm::isPowerOf2_64(tile.getLanes()))
+    return op->emitOpError()
+           << "'" << name << "' expected 'lanes' a power of two, got "
+           << tile.getLanes();
+
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  for (const SegmentedContraction &contraction : op.getContractions())
+    cpu::ContractionEmitter(b, op, contraction, tile).emit();
+  op->erase();
+  return success();
+}
+
+void GenerateCpu::runOnOperation() {
+  SmallVector<SegmentedContractionOpInterface> ops;
+  getOperation()->walk(
+      [&](SegmentedContractionOpInterface op) { ops.push_back(op); });
+  for (SegmentedContractionOpInterface op : ops)
+    if (failed(generate(op)))
+      return signalPassFailure();
+}

@@ -1,0 +1,114 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/cpu/IndexMath.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+Value cpu::toValue(ImplicitLocOpBuilder &b, OpFoldResult value) {
+  if (auto known = dyn_cast_if_present<Value>(value))
+    return known;
+  return constant(b, *getConstantIntValue(value));
+}
+
+Value cpu::constant(ImplicitLocOpBuilder &b, int64_t value) {
+  return arith::ConstantIndexOp::create(b, value);
+}
+
+OpFoldResult cpu::add(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
+  std::optional<int64_t> cx = getConstantIntValue(x),
+                         cy = getConstantIntValue(y);
+  if (cx && cy)
+    return b.getIndexAttr(*cx + *cy);
+  if (cx == 0)
+    return y;
+  if (cy == 0)
+    return x;
+  return arith::AddIOp::create(b, toValue(b, x), toValue(b, y)).getResult();
+}
+
+OpFoldResult cpu::sub(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
+  std::optional<int64_t> cx = getConstantIntValue(x),
+                         cy = getConstantIntValue(y);
+  if (cx && cy)
+    return b.getIndexAttr(*cx - *cy);
+  if (cy == 0)
+    return x;
+  return arith::SubIOp::create(b, toValue(b, x), toValue(b, y)).getResult();
+}
+
+OpFoldResult cpu::mul(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
+  std::optional<int64_t> cx = getConstantIntValue(x),
+                         cy = getConstantIntValue(y);
+  if (cx && cy)
+    return b.getIndexAttr(*cx * *cy);
+  if (cx == 0 || cy == 0)
+    return b.getIndexAttr(0);
+  if (cx == 1)
+    return y;
+  if (cy == 1)
+    return x;
+  return arith::MulIOp::create(b, toValue(b, x), toValue(b, y)).getResult();
+}
+
+OpFoldResult cpu::ceilDiv(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y) {
+  OpFoldResult sum = add(b, x, b.getIndexAttr(y - 1));
+  if (std::optional<int64_t> known = getConstantIntValue(sum))
+    return b.getIndexAttr(*known / y);
+  return arith::DivUIOp::create(b, toValue(b, sum), constant(b, y)).getResult();
+}
+
+OpFoldResult cpu::min(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
+  std::optional<int64_t> cx = getConstantIntValue(x),
+                         cy = getConstantIntValue(y);
+  if (cx && cy)
+    return b.getIndexAttr(std::min(*cx, *cy));
+  return arith::MinUIOp::create(b, toValue(b, x), toValue(b, y)).getResult();
+}
+
+void cpu::forLoop(ImplicitLocOpBuilder &b, OpFoldResult count,
+                  llvm::function_ref<void(Value)> body, int64_t step) {
+  forLoop(b, b.getIndexAttr(0), count, body, step);
+}
+
+void cpu::forLoop(ImplicitLocOpBuilder &b, OpFoldResult begin, OpFoldResult end,
+                  llvm::function_ref<void(Value)> body, int64_t step) {
+  auto loop = scf::ForOp::create(b, toValue(b, begin), toValue(b, end),
+                                 constant(b, step));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(loop.getBody()->getTerminator());
+  body(loop.getInductionVar());
+}
+
+void cpu::ifElse(ImplicitLocOpBuilder &b, Value condition,
+                 llvm::function_ref<void()> ifTrue,
+                 llvm::function_ref<void()> ifFalse) {
+  auto branch =
+      scf::IfOp::create(b, condition, /*withElseRegion=*/bool(ifFalse));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  ifTrue();
+  if (!ifFalse)
+    return;
+  b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  ifFalse();
+}
+
+Value cpu::convertFloat(ImplicitLocOpBuilder &b, Value value,
+                        Type elementType) {
+  Type from = getElementTypeOrSelf(value);
+  Type to = elementType;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    to = vector.clone(elementType);
+  unsigned fromBits = from.getIntOrFloatBitWidth();
+  unsigned toBits = elementType.getIntOrFloatBitWidth();
+  if (fromBits < toBits)
+    return arith::ExtFOp::create(b, to, value);
+  if (fromBits > toBits)
+    return arith::TruncFOp::create(b, to, value);
+  return value;
+}

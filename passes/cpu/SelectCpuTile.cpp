@@ -1,0 +1,108 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
+//
+// `boostr-select-cpu-tile`: how the contractions of an op are blocked.
+
+#include "boostr/dialect/BoostrOps.h"
+#include "boostr/passes/Passes.h"
+#include "boostr/passes/cpu/CpuTarget.h"
+
+namespace mlir::boostr {
+#define GEN_PASS_DEF_SELECTCPUTILE
+#include "boostr/passes/Passes.h.inc"
+} // namespace mlir::boostr
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+namespace {
+
+struct SelectCpuTile : boostr::impl::SelectCpuTileBase<SelectCpuTile> {
+  void runOnOperation() override;
+};
+
+/// Extents of a contraction over its m, n and k dimensions, dynamic if unknown.
+struct ContractionSize {
+  int64_t m = 0, n = 0, k = 0;
+};
+
+} // namespace
+
+/// The static extent of contraction dimension `dim`.
+static int64_t getStaticExtent(const ContractionTerm &term, unsigned dim) {
+  for (const ContractionOperand *operand : {&term.lhs, &term.rhs}) {
+    for (auto [position, expr] : llvm::enumerate(operand->map.getResults())) {
+      if (cast<AffineDimExpr>(expr).getPosition() != dim)
+        continue;
+      unsigned arrayDim = position;
+      if (operand->rows) {
+        if (position < 2)
+          return position == 0 ? operand->rows->heads : operand->rows->headDim;
+        --arrayDim;
+      }
+      int64_t extent =
+          cast<MemRefType>(operand->array.getType()).getDimSize(arrayDim);
+      if (!ShapedType::isDynamic(extent))
+        return extent;
+    }
+  }
+  return ShapedType::kDynamic;
+}
+
+static int64_t getStaticProduct(const ContractionTerm &term,
+                                ArrayRef<unsigned> dims) {
+  int64_t product = 1;
+  for (unsigned dim : dims) {
+    int64_t extent = getStaticExtent(term, dim);
+    if (ShapedType::isDynamic(extent))
+      return ShapedType::kDynamic;
+    product *= extent;
+  }
+  return product;
+}
+
+/// The larger of two extents; what is unknown may be the larger.
+static int64_t larger(int64_t x, int64_t y) {
+  if (ShapedType::isDynamic(x) || ShapedType::isDynamic(y))
+    return ShapedType::kDynamic;
+  return std::max(x, y);
+}
+
+/// The largest extents in any contraction of the op: one tile serves them all.
+static ContractionSize getSize(SegmentedContractionOpInterface op) {
+  ContractionSize size;
+  for (const SegmentedContraction &contraction : op.getContractions())
+    for (const ContractionSegment &segment : contraction.segments)
+      for (const ContractionTerm &term : segment.terms) {
+        size.m = larger(size.m, getStaticProduct(term, contraction.m));
+        size.n = larger(size.n, getStaticProduct(term, contraction.n));
+        size.k = larger(size.k, getStaticProduct(term, contraction.k));
+      }
+  return size;
+}
+
+void SelectCpuTile::runOnOperation() {
+  auto target = getOperation()->getAttrOfType<CpuTargetAttr>(
+      BoostrDialect::getCpuTargetAttrName());
+  StringRef name = BoostrDialect::getCpuTileAttrName();
+  WalkResult result =
+      getOperation()->walk([&](SegmentedContractionOpInterface op) {
+        if (!op.isBufferForm() || op->hasAttr(name))
+          return WalkResult::advance();
+        if (!target) {
+          op->emitOpError() << "expected the module to have an attribute '"
+                            << BoostrDialect::getCpuTargetAttrName()
+                            << "'; run boostr-set-cpu-target before";
+          return WalkResult::interrupt();
+        }
+        FloatType sumType =
+            getAccumulatorType(getElementTypeOrSelf(op->getOperand(0)));
+        ContractionSize size = getSize(op);
+        op->setAttr(name, cpu::chooseCpuTile(target, sumType.getWidth(), size.m,
+                                             size.n, size.k));
+        return WalkResult::advance();
+      });
+  if (result.wasInterrupted())
+    signalPassFailure();
+}
