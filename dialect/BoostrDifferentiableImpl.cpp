@@ -38,7 +38,7 @@ static Gradients selectGradients(const BitVector &needed, int64_t activations,
 }
 
 static int64_t getNumber(MutableOperandRange bias) {
-  return bias.empty() ? -1 : bias[0].getOperandNumber();
+  return bias.empty() ? -1 : static_cast<int64_t>(bias[0].getOperandNumber());
 }
 
 LogicalResult FusedQKVOp::vjp(OpBuilder &builder, ArrayRef<Value> cotangents,

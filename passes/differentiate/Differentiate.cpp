@@ -36,9 +36,10 @@ static FailureOr<BitVector> selectArguments(func::FuncOp function,
              << " arguments, got number " << index << " in " << origin;
     if (!possible.test(index))
       return function.emitOpError("'")
-             << function.getName() << "' expected argument #" << index
-             << " of " << origin
-             << " to be a scalar or ranked tensor of f64, f32, f16 or bf16, got "
+             << function.getName() << "' expected argument #" << index << " of "
+             << origin
+             << " to be a scalar or ranked tensor of f64, f32, f16 or bf16, "
+                "got "
              << function.getArgumentTypes()[index];
     selected.set(index);
   }

@@ -1,6 +1,6 @@
-// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE for license information.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
 //
 // linalg: all structured ops share one rule, see StructuredVjp.h.
 
@@ -82,8 +82,8 @@ struct SoftmaxModel
             {all, all, rows, all}, iterators,
             [&](OpBuilder &nested, Location loc, ValueRange args) {
               ScalarFormula formula(nested, loc);
-              Value slope =
-                  formula.sub(convertFloat(nested, loc, args[0], wide), args[2]);
+              Value slope = formula.sub(
+                  convertFloat(nested, loc, args[0], wide), args[2]);
               Value gradient =
                   formula.mul(slope, convertFloat(nested, loc, args[1], wide));
               linalg::YieldOp::create(
@@ -105,14 +105,13 @@ private:
     for (int64_t index = 0; index < type.getRank(); ++index)
       if (index != dim && type.isDynamicDim(index))
         extents.push_back(createExtent(builder, loc, like, index));
-    Value empty = tensor::EmptyOp::create(builder, loc, shape, elementType,
-                                          extents);
+    Value empty =
+        tensor::EmptyOp::create(builder, loc, shape, elementType, extents);
     return createZeroLike(builder, loc, empty);
   }
 };
 
-template <typename... OpTys>
-void attachStructured(MLIRContext *context) {
+template <typename... OpTys> void attachStructured(MLIRContext *context) {
   (OpTys::template attachInterface<StructuredOpModel<OpTys>>(*context), ...);
 }
 

@@ -1,6 +1,6 @@
-// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE for license information.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/differentiate/NamedForms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -71,13 +71,13 @@ static BlockArgument getExtendedInput(linalg::GenericOp generic, Value value) {
 /// linalg.contract wants each dimension in both inputs, or in one and the
 /// output, or in all three, and at least one that is contracted.
 static bool areContractionMaps(ArrayRef<AffineMap> maps) {
-  if (!llvm::all_of(maps, [](AffineMap map) {
-        return map.isProjectedPermutation();
-      }))
+  if (!llvm::all_of(maps,
+                    [](AffineMap map) { return map.isProjectedPermutation(); }))
     return false;
   bool contracts = false;
   for (unsigned dim = 0; dim < maps[0].getNumDims(); ++dim) {
-    unsigned inputs = maps[0].isFunctionOfDim(dim) + maps[1].isFunctionOfDim(dim);
+    unsigned inputs =
+        maps[0].isFunctionOfDim(dim) + maps[1].isFunctionOfDim(dim);
     bool inOutput = maps[2].isFunctionOfDim(dim);
     if (inputs == 0 || (inputs == 1 && !inOutput))
       return false;

@@ -1,6 +1,6 @@
-// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE for license information.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/differentiate/StructuredVjp.h"
 #include "boostr/dialect/DifferentiableOpInterface.h"
@@ -129,12 +129,10 @@ static bool coversAllDims(ArrayRef<AffineMap> maps) {
 using BodyBuilder = llvm::function_ref<void(OpBuilder &, Location, ValueRange)>;
 
 /// A generic in which the dimensions that index every output are parallel.
-static linalg::GenericOp createGeneric(OpBuilder &builder, Location loc,
-                                       ArrayRef<Value> inputs,
-                                       ArrayRef<AffineMap> inputMaps,
-                                       ArrayRef<Value> outputs,
-                                       ArrayRef<AffineMap> outputMaps,
-                                       BodyBuilder buildBody) {
+static linalg::GenericOp
+createGeneric(OpBuilder &builder, Location loc, ArrayRef<Value> inputs,
+              ArrayRef<AffineMap> inputMaps, ArrayRef<Value> outputs,
+              ArrayRef<AffineMap> outputMaps, BodyBuilder buildBody) {
   unsigned numDims = outputMaps.front().getNumDims();
   SmallBitVector parallel(numDims, true);
   for (AffineMap map : outputMaps)
@@ -148,8 +146,8 @@ static linalg::GenericOp createGeneric(OpBuilder &builder, Location loc,
                                    inputs, outputs, maps, iterators, buildBody);
 }
 
-/// Erases dead ops of the body, then inputs that it does not read, but for those
-/// without which the extent of a dimension would be unknown.
+/// Erases dead ops of the body, then inputs that it does not read, but for
+/// those without which the extent of a dimension would be unknown.
 static void pruneGeneric(linalg::GenericOp generic) {
   Block *body = generic.getBody();
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*body)))
@@ -224,7 +222,8 @@ FailureOr<ResultRole> StructuredAdjoint::classifyReduction(unsigned result) {
   if (init >= f.inputs.size() || !combiner || combiner->getBlock() != f.body ||
       combiner->getNumOperands() != 2 || !yielded.hasOneUse())
     return failure();
-  // Nothing else may look at what is accumulated: its value depends on the order.
+  // Nothing else may look at what is accumulated: its value depends on the
+  // order.
   BlockArgument accumulated = f.body->getArgument(init);
   if (!accumulated.hasOneUse())
     return failure();
@@ -283,11 +282,10 @@ Value StructuredAdjoint::getWinners(unsigned result) {
   Value init = f.inputs[f.firstInit + result];
   AffineMap map = f.resultMaps[result];
   Value none = arith::ConstantIntOp::create(builder, loc, -1, 64);
-  Value start =
-      linalg::FillOp::create(
-          builder, loc, none,
-          createEmptyLike(builder, loc, init, builder.getI64Type()))
-          .getResult(0);
+  Value start = linalg::FillOp::create(
+                    builder, loc, none,
+                    createEmptyLike(builder, loc, init, builder.getI64Type()))
+                    .getResult(0);
   auto better = roles[result].kind == ResultRole::Max
                     ? arith::CmpFPredicate::OGT
                     : arith::CmpFPredicate::OLT;
@@ -303,9 +301,9 @@ Value StructuredAdjoint::getWinners(unsigned result) {
         Value wins = formula.compare(better, value, best);
         linalg::YieldOp::create(
             nested, loc,
-            ValueRange{formula.select(wins, value, best),
-                       formula.select(wins, createPosition(nested, result),
-                                      where)});
+            ValueRange{
+                formula.select(wins, value, best),
+                formula.select(wins, createPosition(nested, result), where)});
       });
   pruneGeneric(generic);
   return winner = generic.getResult(1);
@@ -405,7 +403,8 @@ StructuredAdjoint::createAdjoint(OpBuilder &nested, unsigned input,
     if (op.getNumRegions() != 0)
       return f.op->emitOpError("has no differentiation rule: control flow (")
              << op.getName() << ") in its body";
-    if (failed(differentiateScalarOp(nested, &op, values, outer, needed, inner)))
+    if (failed(
+            differentiateScalarOp(nested, &op, values, outer, needed, inner)))
       return failure();
     for (unsigned operand : needed.set_bits())
       if (inner[operand])
@@ -414,8 +413,8 @@ StructuredAdjoint::createAdjoint(OpBuilder &nested, unsigned input,
   return adjoints.lookup(argument);
 }
 
-/// What is accumulated starts with the init, so a sum hands its cotangent on. An
-/// extremum does where the init was not exceeded.
+/// What is accumulated starts with the init, so a sum hands its cotangent on.
+/// An extremum does where the init was not exceeded.
 FailureOr<Value> StructuredAdjoint::createInitGradient(unsigned result) {
   Value cotangent = cotangents[result];
   if (!cotangent || !roles[result].isExtremum())
@@ -423,8 +422,7 @@ FailureOr<Value> StructuredAdjoint::createInitGradient(unsigned result) {
   auto type = cast<RankedTensorType>(cotangent.getType());
   AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
   Value winner = getWinners(result);
-  Value empty =
-      createEmptyLike(builder, loc, cotangent, type.getElementType());
+  Value empty = createEmptyLike(builder, loc, cotangent, type.getElementType());
   return createGeneric(
              builder, loc, {cotangent, winner}, {identity, identity}, empty,
              identity,
@@ -433,7 +431,8 @@ FailureOr<Value> StructuredAdjoint::createInitGradient(unsigned result) {
                Value isInit = arith::CmpIOp::create(
                    nested, loc, arith::CmpIPredicate::eq, args[1], none);
                linalg::YieldOp::create(
-                   nested, loc, ScalarFormula(nested, loc).keep(args[0], isInit));
+                   nested, loc,
+                   ScalarFormula(nested, loc).keep(args[0], isInit));
              })
       .getResult(0);
 }
@@ -465,10 +464,9 @@ FailureOr<Value> StructuredAdjoint::createInputGradient(unsigned input) {
   bool isSum =
       !getUsedDims(map).all() || map.getNumResults() != map.getNumDims();
   Type type = isSum ? getWideType(narrow) : narrow;
-  Value output =
-      isTensor ? createEmptyLike(builder, loc, like, type)
-               : Value(tensor::EmptyOp::create(builder, loc,
-                                               ArrayRef<int64_t>(), type));
+  Value output = isTensor ? createEmptyLike(builder, loc, like, type)
+                          : Value(tensor::EmptyOp::create(
+                                builder, loc, ArrayRef<int64_t>(), type));
   if (isSum)
     output = createZeroLike(builder, loc, output);
 

@@ -1,6 +1,6 @@
-// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE for license information.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
 //
 // tensor: ops that move elements. The gradient moves them back; elements that
 // went nowhere have gradient zero.
@@ -34,22 +34,25 @@ static RankedTensorType getTensorType(Value value) {
 // Each rule gets the op, its one cotangent, the bits and the gradients.
 
 static LogicalResult rule(tensor::CastOp op, OpBuilder &b, Value dy,
-                          const BitVector &, SmallVectorImpl<Value> &gradients) {
+                          const BitVector &,
+                          SmallVectorImpl<Value> &gradients) {
   // Unranked tensors are not differentiable, so both sides are ranked.
-  gradients[0] = tensor::CastOp::create(b, op.getLoc(),
-                                        op.getSource().getType(), dy);
+  gradients[0] =
+      tensor::CastOp::create(b, op.getLoc(), op.getSource().getType(), dy);
   return success();
 }
 
 static LogicalResult rule(tensor::ExpandShapeOp op, OpBuilder &b, Value dy,
-                          const BitVector &, SmallVectorImpl<Value> &gradients) {
+                          const BitVector &,
+                          SmallVectorImpl<Value> &gradients) {
   gradients[0] = tensor::CollapseShapeOp::create(
       b, op.getLoc(), op.getSrcType(), dy, op.getReassociationIndices());
   return success();
 }
 
 static LogicalResult rule(tensor::CollapseShapeOp op, OpBuilder &b, Value dy,
-                          const BitVector &, SmallVectorImpl<Value> &gradients) {
+                          const BitVector &,
+                          SmallVectorImpl<Value> &gradients) {
   gradients[0] = tensor::ExpandShapeOp::create(
       b, op.getLoc(), op.getSrcType(), dy, op.getReassociationIndices(),
       getExtents(b, op.getLoc(), op.getSrc()));
@@ -57,7 +60,8 @@ static LogicalResult rule(tensor::CollapseShapeOp op, OpBuilder &b, Value dy,
 }
 
 static LogicalResult rule(tensor::ExtractSliceOp op, OpBuilder &b, Value dy,
-                          const BitVector &, SmallVectorImpl<Value> &gradients) {
+                          const BitVector &,
+                          SmallVectorImpl<Value> &gradients) {
   Value zero = createZeroLike(b, op.getLoc(), op.getSource());
   gradients[0] = tensor::InsertSliceOp::create(
       b, op.getLoc(), dy, zero, op.getMixedOffsets(), op.getMixedSizes(),
@@ -82,7 +86,8 @@ static LogicalResult rule(tensor::InsertSliceOp op, OpBuilder &b, Value dy,
 }
 
 static LogicalResult rule(tensor::PadOp op, OpBuilder &b, Value dy,
-                          const BitVector &, SmallVectorImpl<Value> &gradients) {
+                          const BitVector &,
+                          SmallVectorImpl<Value> &gradients) {
   SmallVector<OpFoldResult> strides(getTensorType(dy).getRank(),
                                     b.getIndexAttr(1));
   gradients[0] = tensor::ExtractSliceOp::create(
@@ -113,7 +118,8 @@ static LogicalResult rule(tensor::ConcatOp op, OpBuilder &b, Value dy,
 }
 
 static LogicalResult rule(tensor::ExtractOp op, OpBuilder &b, Value dy,
-                          const BitVector &, SmallVectorImpl<Value> &gradients) {
+                          const BitVector &,
+                          SmallVectorImpl<Value> &gradients) {
   Value zero = createZeroLike(b, op.getLoc(), op.getTensor());
   gradients[0] =
       tensor::InsertOp::create(b, op.getLoc(), dy, zero, op.getIndices());
@@ -142,8 +148,7 @@ static LogicalResult rule(tensor::FromElementsOp op, OpBuilder &b, Value dy,
     SmallVector<Value> indices(shape.size());
     int64_t rest = element; // row-major
     for (int64_t dim = shape.size(); dim-- > 0; rest /= shape[dim])
-      indices[dim] =
-          arith::ConstantIndexOp::create(b, loc, rest % shape[dim]);
+      indices[dim] = arith::ConstantIndexOp::create(b, loc, rest % shape[dim]);
     gradients[element] = tensor::ExtractOp::create(b, loc, dy, indices);
   }
   return success();
@@ -194,8 +199,7 @@ struct TensorOpModel
   }
 };
 
-template <typename... OpTys>
-void attach(MLIRContext *context) {
+template <typename... OpTys> void attach(MLIRContext *context) {
   (OpTys::template attachInterface<TensorOpModel<OpTys>>(*context), ...);
 }
 

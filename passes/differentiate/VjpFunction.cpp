@@ -3,15 +3,17 @@
 // Apache-2.0 WITH LLVM-exception
 //
 // One function: clone it, find the values on a path from a wanted argument to a
-// result with a cotangent, go backwards over the ops between, return what arrived
-// at the arguments, and erase what nobody needs.
+// result with a cotangent, go backwards over the ops between, return what
+// arrived at the arguments, and erase what nobody needs.
 
 #include "boostr/passes/differentiate/VjpFunction.h"
 #include "boostr/dialect/BoostrDialect.h"
 #include "boostr/dialect/DifferentiableOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
@@ -56,8 +58,7 @@ namespace {
 class VjpBuilder {
 public:
   VjpBuilder(VjpModule &module, const VjpRequest &request, func::FuncOp vjp)
-      : module(module), request(request), vjp(vjp),
-        builder(vjp.getContext()) {}
+      : module(module), request(request), vjp(vjp), builder(vjp.getContext()) {}
 
   LogicalResult build();
 
@@ -68,8 +69,7 @@ private:
   void findUseful();
   LogicalResult checkOp(Operation &op);
   LogicalResult differentiate(Operation &op);
-  LogicalResult differentiateCall(func::CallOp call,
-                                  ArrayRef<Value> cotangents,
+  LogicalResult differentiateCall(func::CallOp call, ArrayRef<Value> cotangents,
                                   const BitVector &needed,
                                   SmallVectorImpl<Value> &gradients);
   void accumulate(Value value, Value gradient);
@@ -168,9 +168,8 @@ void VjpBuilder::findVaried() {
 
 void VjpBuilder::findUseful() {
   for (Operation &op : llvm::reverse(vjp.getBody().front()))
-    if (llvm::any_of(op.getResults(), [&](Value result) {
-          return useful.contains(result);
-        }))
+    if (llvm::any_of(op.getResults(),
+                     [&](Value result) { return useful.contains(result); }))
       visitUses(op, [&](Value value) { useful.insert(value); });
 }
 
@@ -199,9 +198,10 @@ LogicalResult VjpBuilder::checkOp(Operation &op) {
              << result.getType();
   if (isCall || isa<DifferentiableOpInterface>(op)) {
     if (capturesVaried)
-      return op.emitOpError("has no differentiation rule: its body reads a "
-                            "value of the function that depends on a "
-                            "differentiated argument, which must be an operand");
+      return op.emitOpError(
+          "has no differentiation rule: its body reads a "
+          "value of the function that depends on a "
+          "differentiated argument, which must be an operand");
     return success();
   }
   InFlightDiagnostic error = op.emitOpError("has no differentiation rule");
@@ -257,6 +257,9 @@ LogicalResult VjpBuilder::differentiateCall(func::CallOp call,
   if (!callee)
     return call.emitOpError("calls '")
            << call.getCallee() << "', which is no function of this module";
+  if (callee.isExternal())
+    return call.emitOpError("calls '")
+           << call.getCallee() << "', which has no body to differentiate";
   if (module.isInProgress(callee))
     return call.emitOpError("calls '")
            << call.getCallee()
@@ -269,10 +272,8 @@ LogicalResult VjpBuilder::differentiateCall(func::CallOp call,
       operands.push_back(cotangent);
     }
   func::FuncOp calleeVjp = module.getOrCreate(inner);
-  if (!calleeVjp) {
-    mlir::emitRemark(call.getLoc(), "while differentiating this call");
+  if (!calleeVjp)
     return failure();
-  }
   auto vjpCall =
       func::CallOp::create(builder, call.getLoc(), calleeVjp, operands);
   for (auto [operand, gradient] :
@@ -281,21 +282,52 @@ LogicalResult VjpBuilder::differentiateCall(func::CallOp call,
   return success();
 }
 
+/// The op that makes `gradient` a slice in a tensor of zeros, or null.
+static tensor::InsertSliceOp getLoneSlice(Value gradient) {
+  auto slice = gradient.getDefiningOp<tensor::InsertSliceOp>();
+  auto fill = slice ? slice.getDest().getDefiningOp<linalg::FillOp>()
+                    : linalg::FillOp();
+  return fill && matchPattern(fill.value(), m_AnyZeroFloat())
+             ? slice
+             : tensor::InsertSliceOp();
+}
+
+/// `lhs + rhs`, both of the type and shape of `like`.
+static Value createSum(OpBuilder &builder, Value lhs, Value rhs, Value like) {
+  Location loc = like.getLoc();
+  if (!isa<RankedTensorType>(like.getType()))
+    return arith::AddFOp::create(builder, loc, lhs, rhs);
+  Value empty =
+      createEmptyLike(builder, loc, like, getElementTypeOrSelf(like.getType()));
+  return linalg::AddOp::create(builder, loc, ValueRange{lhs, rhs}, empty)
+      ->getResult(0);
+}
+
 void VjpBuilder::accumulate(Value value, Value gradient) {
   Value &sum = cotangents[value];
   if (!sum) {
     sum = gradient;
     return;
   }
-  Location loc = value.getLoc();
-  if (!isa<RankedTensorType>(value.getType())) {
-    sum = arith::AddFOp::create(builder, loc, sum, gradient);
+  // What was cut into slices gets their gradients slice by slice.
+  tensor::InsertSliceOp slice = getLoneSlice(gradient);
+  if (!slice) {
+    slice = getLoneSlice(sum);
+    if (slice)
+      std::swap(sum, gradient);
+  }
+  if (!slice) {
+    sum = createSum(builder, sum, gradient, value);
     return;
   }
-  Value empty = createEmptyLike(builder, loc, value,
-                                getElementTypeOrSelf(value.getType()));
-  sum = linalg::AddOp::create(builder, loc, ValueRange{sum, gradient}, empty)
-            ->getResult(0);
+  Location loc = value.getLoc();
+  Value part = tensor::ExtractSliceOp::create(
+      builder, loc, slice.getSourceType(), sum, slice.getMixedOffsets(),
+      slice.getMixedSizes(), slice.getMixedStrides());
+  part = createSum(builder, part, slice.getSource(), slice.getSource());
+  sum = tensor::InsertSliceOp::create(
+      builder, loc, part, sum, slice.getMixedOffsets(), slice.getMixedSizes(),
+      slice.getMixedStrides());
 }
 
 void VjpBuilder::createReturn() {
@@ -314,7 +346,8 @@ void VjpBuilder::eraseDead() {
   for (Operation &op :
        llvm::make_early_inc_range(llvm::reverse(vjp.getBody().front()))) {
     auto call = dyn_cast<func::CallOp>(op);
-    func::FuncOp callee = call ? module.lookup(call.getCallee()) : func::FuncOp();
+    func::FuncOp callee =
+        call ? module.lookup(call.getCallee()) : func::FuncOp();
     bool isPureCall = callee && op.use_empty() && module.isPure(callee);
     if (isPureCall || isOpTriviallyDead(&op))
       op.erase();

@@ -29,8 +29,8 @@ struct VjpRequest {
   llvm::BitVector cotangents;
 };
 
-/// The arguments of `function` that can have a gradient, and the results that can
-/// have a cotangent.
+/// The arguments of `function` that can have a gradient, and the results that
+/// can have a cotangent.
 llvm::BitVector getDifferentiableArguments(func::FuncOp function);
 llvm::BitVector getDifferentiableResults(func::FuncOp function);
 
@@ -39,9 +39,10 @@ class VjpModule {
 public:
   explicit VjpModule(ModuleOp module) : symbols(module) {}
 
-  /// Announces a function to be made under a name of its own, with the visibility
-  /// of its original. Announce all before making any, so that calls share them
-  /// and no private function takes such a name. Fails if the name is taken.
+  /// Announces a function to be made under a name of its own, with the
+  /// visibility of its original. Announce all before making any, so that calls
+  /// share them and no private function takes such a name. Fails if the name is
+  /// taken.
   LogicalResult announce(const VjpRequest &request);
 
   /// Returns the function of `request`, making it and those it calls as needed;
