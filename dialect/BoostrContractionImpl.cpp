@@ -209,18 +209,18 @@ template <typename GradOp>
 static SmallVector<SegmentedContraction, 0>
 getGradientContractions(GradOp op, ArrayRef<GradientSegment> segments,
                         Value activations) {
-  uint32_t wrt = static_cast<uint32_t>(op.getWrt());
+  using Gradients = decltype(op.getWrt());
   unsigned number = 0;
   SmallVector<SegmentedContraction, 0> contractions;
-  if (wrt & 1) {
+  if (op.wants(Gradients::Activations)) {
     contractions.push_back(
         getActivationsGradient(op.getContext(), segments, op.getWeight()));
     ++number;
   }
   std::optional<GradientTarget> weight, bias;
-  if (wrt & 2)
+  if (op.wants(Gradients::Weight))
     weight = GradientTarget{number++, op.getAccumulateWeight()};
-  if (wrt & 4)
+  if (op.wants(Gradients::Bias))
     bias = GradientTarget{number++, op.getAccumulateBias()};
   if (weight || bias)
     contractions.push_back(getWeightGradient(op.getContext(), segments,
@@ -232,20 +232,20 @@ getGradientContractions(GradOp op, ArrayRef<GradientSegment> segments,
 /// take the memrefs of `outs` in order.
 template <typename GradOp>
 static SmallVector<Value> getGradientDestinations(GradOp op) {
-  uint32_t wrt = static_cast<uint32_t>(op.getWrt());
+  using Gradients = decltype(op.getWrt());
   auto outs = op.getOuts().begin();
   SmallVector<Value> destinations;
-  auto add = [&](uint32_t bit, Value accumulate) {
-    if (!(wrt & bit))
+  auto add = [&](Gradients gradient, Value accumulate) {
+    if (!op.wants(gradient))
       return;
     if (accumulate || !op.isBufferForm())
       destinations.push_back(accumulate);
     else
       destinations.push_back(*outs++);
   };
-  add(1, Value());
-  add(2, op.getAccumulateWeight());
-  add(4, op.getAccumulateBias());
+  add(Gradients::Activations, Value());
+  add(Gradients::Weight, op.getAccumulateWeight());
+  add(Gradients::Bias, op.getAccumulateBias());
   return destinations;
 }
 

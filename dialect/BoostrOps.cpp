@@ -274,11 +274,15 @@ struct GradientOperands {
   Type activations, weight, accumulateWeight, accumulateBias;
 
   template <typename OpOrAdaptor>
-  static GradientOperands get(OpOrAdaptor op, uint32_t wrt, StringRef name,
+  static GradientOperands get(OpOrAdaptor op, StringRef name,
                               Type activations) {
-    return {(wrt & 1) != 0,
-            (wrt & 2) != 0,
-            (wrt & 4) != 0,
+    using Gradients = decltype(op.getWrt());
+    auto wants = [&](Gradients gradient) {
+      return bitEnumContainsAny(op.getWrt(), gradient);
+    };
+    return {wants(Gradients::Activations),
+            wants(Gradients::Weight),
+            wants(Gradients::Bias),
             name,
             activations,
             op.getWeight().getType(),
@@ -376,11 +380,15 @@ reifyGradientShapes(GradOp op, OpBuilder &b, Value activations, bool wantsBias,
   return reified;
 }
 
-/// Result `bit` of a gradient op, null if `wrt` lacks it.
-static Value getGradient(ResultRange gradients, uint32_t wrt, unsigned bit) {
-  if (!(wrt & (1u << bit)) || gradients.empty())
+/// The result for `gradient`, null if `wrt` lacks it: results come in the order
+/// of the bits.
+template <typename GradOp, typename Gradients>
+static Value getGradient(GradOp op, Gradients gradient) {
+  if (!op.wants(gradient) || op.getGradients().empty())
     return {};
-  return gradients[llvm::popcount(wrt & ((1u << bit) - 1))];
+  auto bits = static_cast<uint32_t>(op.getWrt());
+  auto bit = static_cast<uint32_t>(gradient);
+  return op.getGradients()[llvm::popcount(bits & (bit - 1))];
 }
 
 //===----------------------------------------------------------------------===//
@@ -389,8 +397,7 @@ static Value getGradient(ResultRange gradients, uint32_t wrt, unsigned bit) {
 
 template <typename OpOrAdaptor>
 static GradientOperands getQKVGradientOperands(OpOrAdaptor op) {
-  return GradientOperands::get(op, static_cast<uint32_t>(op.getWrt()),
-                               "d_input", op.getInput().getType());
+  return GradientOperands::get(op, "d_input", op.getInput().getType());
 }
 
 LogicalResult FusedQKVGradOp::inferReturnTypes(
@@ -497,13 +504,13 @@ void FusedQKVGradOp::getEffects(
 }
 
 Value FusedQKVGradOp::getDInput() {
-  return getGradient(getGradients(), static_cast<uint32_t>(getWrt()), 0);
+  return getGradient(*this, QKVGradients::Activations);
 }
 Value FusedQKVGradOp::getDWeight() {
-  return getGradient(getGradients(), static_cast<uint32_t>(getWrt()), 1);
+  return getGradient(*this, QKVGradients::Weight);
 }
 Value FusedQKVGradOp::getDBias() {
-  return getGradient(getGradients(), static_cast<uint32_t>(getWrt()), 2);
+  return getGradient(*this, QKVGradients::Bias);
 }
 
 //===----------------------------------------------------------------------===//
@@ -582,8 +589,7 @@ void OutProjResidualOp::getEffects(
 
 template <typename OpOrAdaptor>
 static GradientOperands getOutProjGradientOperands(OpOrAdaptor op) {
-  return GradientOperands::get(op, static_cast<uint32_t>(op.getWrt()), "d_attn",
-                               op.getAttn().getType());
+  return GradientOperands::get(op, "d_attn", op.getAttn().getType());
 }
 
 LogicalResult OutProjResidualGradOp::inferReturnTypes(
@@ -664,11 +670,11 @@ void OutProjResidualGradOp::getEffects(
 }
 
 Value OutProjResidualGradOp::getDAttn() {
-  return getGradient(getGradients(), static_cast<uint32_t>(getWrt()), 0);
+  return getGradient(*this, OutProjGradients::Activations);
 }
 Value OutProjResidualGradOp::getDWeight() {
-  return getGradient(getGradients(), static_cast<uint32_t>(getWrt()), 1);
+  return getGradient(*this, OutProjGradients::Weight);
 }
 Value OutProjResidualGradOp::getDBias() {
-  return getGradient(getGradients(), static_cast<uint32_t>(getWrt()), 2);
+  return getGradient(*this, OutProjGradients::Bias);
 }

@@ -200,6 +200,9 @@ def Boostr_FusedQKVGradOp : Boostr_ProjectionOp<"fused_qkv_grad"> {
     `head_dim` `=` $head_dim attr-dict `:` type(operands)
   }];
   let extraClassDeclaration = commonDeclarations # [{
+    bool wants(QKVGradients gradient) {
+      return bitEnumContainsAny(getWrt(), gradient);
+    }
     /// The gradients as values, null where `wrt` leaves one out.
     ::mlir::Value getDInput();
     ::mlir::Value getDWeight();
@@ -322,6 +325,9 @@ def Boostr_OutProjResidualGradOp
     (`outs` `(` $outs^ `)`)? `wrt` `` $wrt attr-dict `:` type(operands)
   }];
   let extraClassDeclaration = commonDeclarations # [{
+    bool wants(OutProjGradients gradient) {
+      return bitEnumContainsAny(getWrt(), gradient);
+    }
     /// The gradients as values, null where `wrt` leaves one out.
     ::mlir::Value getDAttn();
     ::mlir::Value getDWeight();

@@ -20,26 +20,34 @@ StridedArray StridedArray::get(ImplicitLocOpBuilder &b, Value memref,
       metadata.getConstifiedMixedStrides();
   OpFoldResult offset = metadata.getConstifiedMixedOffset();
   SmallVector<OpFoldResult> viewStrides = memrefStrides;
+  SmallVector<OpFoldResult> viewSizes = metadata.getConstifiedMixedSizes();
   if (rows) {
     OpFoldResult rowStride = memrefStrides.front();
     offset = add(b, offset, mul(b, rowStride, b.getIndexAttr(rows->offset)));
     viewStrides.insert(viewStrides.begin(),
                        mul(b, rowStride, b.getIndexAttr(rows->headDim)));
+    viewSizes.front() = b.getIndexAttr(rows->headDim);
+    viewSizes.insert(viewSizes.begin(), b.getIndexAttr(rows->heads));
   }
 
   StridedArray array;
   array.strides.resize(map.getNumDims());
-  for (auto [expr, stride] : llvm::zip_equal(map.getResults(), viewStrides))
+  OpFoldResult length = b.getIndexAttr(1);
+  for (auto [expr, stride, size] :
+       llvm::zip_equal(map.getResults(), viewStrides, viewSizes)) {
     array.strides[cast<AffineDimExpr>(expr).getPosition()] = stride;
+    length = add(b, length, mul(b, sub(b, size, b.getIndexAttr(1)), stride));
+  }
 
-  // The length is never read: offsets come from indices within the extents.
+  // Values, not attributes, so that all arrays have one type and can be
+  // selected.
   auto type = MemRefType::get(
       {ShapedType::kDynamic}, getElementTypeOrSelf(memref),
       StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1}));
-  Value one = arith::ConstantIndexOp::create(b, 1);
   array.flat = memref::ReinterpretCastOp::create(
-      b, type, metadata.getBaseBuffer(), toValue(b, offset), ValueRange{one},
-      ValueRange{});
+      b, type, metadata.getBaseBuffer(), OpFoldResult(toValue(b, offset)),
+      ArrayRef<OpFoldResult>{toValue(b, length)},
+      ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
   return array;
 }
 
