@@ -354,8 +354,9 @@ BOOSTR_API boostr_status boostr_invoke(boostr_context *context,
 // the invocation's context, and returns when all these calls have returned.
 // They see what the caller wrote before, and the caller what they wrote. No
 // order is promised. Inside a task, and outside of invocations, the calls are
-// made one after the other on the calling thread. After a failure in a task
-// or a cancellation, tasks that have not started are left out.
+// made one after the other on the calling thread, as a part of what it is
+// running, and so is a single call. After a failure in a task or a
+// cancellation, tasks that have not started are left out.
 // Failures: UNAVAILABLE (threads cannot be started), CANCELLED, INTERNAL (a
 // host's executor broke its contract), and the failure of a task.
 BOOSTR_API void boostr_parallel_for(void (*task)(void *task_context, int64_t i),

@@ -1,0 +1,54 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/runtime/BlockList.h"
+
+#include "boostr/runtime/Allocator.h"
+
+#include <cstdlib>
+#include <cstring>
+
+using namespace boostr::runtime;
+
+BlockList::~BlockList() {
+  if (entries != inPlace)
+    std::free(entries);
+}
+
+bool BlockList::add(void *block, size_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (count == capacity) {
+    auto *larger =
+        static_cast<Entry *>(std::malloc(2 * capacity * sizeof(Entry)));
+    if (!larger)
+      return false;
+    std::memcpy(larger, entries, count * sizeof(Entry));
+    if (entries != inPlace)
+      std::free(entries);
+    entries = larger;
+    capacity *= 2;
+  }
+  entries[count++] = {block, bytes};
+  return true;
+}
+
+bool BlockList::remove(void *block, size_t &bytes) {
+  std::lock_guard<std::mutex> lock(mutex);
+  for (size_t i = count; i-- > 0;) {
+    if (entries[i].block != block)
+      continue;
+    bytes = entries[i].bytes;
+    entries[i] = entries[--count];
+    return true;
+  }
+  return false;
+}
+
+void BlockList::releaseAll(const boostr_allocator &allocator) {
+  std::lock_guard<std::mutex> lock(mutex);
+  while (count > 0) {
+    --count;
+    giveBlockBack(allocator, entries[count].block, entries[count].bytes);
+  }
+}

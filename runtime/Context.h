@@ -1,0 +1,37 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// What is behind boostr_context.
+
+#ifndef BOOSTR_RUNTIME_CONTEXT_H
+#define BOOSTR_RUNTIME_CONTEXT_H
+
+#include "boostr/runtime/ThreadPool.h"
+#include "boostr/runtime/boostr_runtime.h"
+
+#include <atomic>
+
+struct boostr_context {
+  boostr_context(int32_t numThreads, const boostr_executor &executor,
+                 const boostr_allocator &allocator)
+      : executor(executor), allocator(allocator), threads(numThreads) {}
+
+  /// The host's executor; `run` is null if there is none.
+  const boostr_executor executor;
+  const boostr_allocator allocator;
+  /// Used if there is no executor.
+  boostr::runtime::ThreadPool threads;
+  std::atomic<bool> cancelled{false};
+};
+
+namespace boostr::runtime {
+
+/// Sets `context` to what a context argument means: itself and, for null, the
+/// one of the running invocation, or the default one.
+boostr_status resolveContext(boostr_context *argument,
+                             boostr_context *&context);
+
+} // namespace boostr::runtime
+
+#endif // BOOSTR_RUNTIME_CONTEXT_H

@@ -1,0 +1,368 @@
+// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/runtime/Validate.h"
+
+#include "boostr/runtime/Status.h"
+
+using namespace boostr::runtime;
+
+//===----------------------------------------------------------------------===//
+// Wording
+//===----------------------------------------------------------------------===//
+
+/// "argument 1 'weight'", "output 0".
+static Message &operator<<(Message &message, const Argument &argument) {
+  message << (argument.isOutput ? "output " : "argument ")
+          << int64_t{argument.index};
+  if (argument.spec->name && *argument.spec->name)
+    message << " '" << argument.spec->name << "'";
+  return message;
+}
+
+/// The beginning of a message about an argument.
+static Message about(const Argument &argument) {
+  Message message{};
+  message << argument << ": expected ";
+  return message;
+}
+
+static boostr_status refuse(const Message &message) {
+  return fail(BOOSTR_INVALID_ARGUMENT, message);
+}
+
+//===----------------------------------------------------------------------===//
+// The function
+//===----------------------------------------------------------------------===//
+
+boostr_status boostr::runtime::checkFunction(const boostr_function *function) {
+  if (!function)
+    return fail(BOOSTR_INVALID_ARGUMENT,
+                "function: expected a compiled function, got a null pointer");
+  // Nothing behind the version may be read before this.
+  int32_t version = function->abi_version;
+  if (version / 1000 != BOOSTR_ABI_MAJOR || version > BOOSTR_ABI_VERSION)
+    return fail(BOOSTR_UNSUPPORTED,
+                Message{} << "function: expected one compiled for version "
+                          << int64_t{1000} * BOOSTR_ABI_MAJOR << " to "
+                          << int64_t{BOOSTR_ABI_VERSION}
+                          << " of the runtime's interface, got "
+                          << int64_t{version});
+  if (!function->packed)
+    return fail(BOOSTR_INTERNAL,
+                "function: its description has no code ('packed' is null)");
+  return BOOSTR_OK;
+}
+
+static bool isValid(const boostr_tensor_spec &spec) {
+  return spec.rank >= 0 && spec.rank <= BOOSTR_MAX_RANK &&
+         (spec.rank == 0 || spec.shape) && spec.dtype.lanes == 1 &&
+         spec.dtype.bits > 0 && spec.dtype.bits % 8 == 0;
+}
+
+static bool areValid(const boostr_tensor_spec *specs, int32_t count) {
+  if (count < 0 || (count > 0 && !specs))
+    return false;
+  for (int32_t i = 0; i < count; ++i)
+    if (!isValid(specs[i]))
+      return false;
+  return true;
+}
+
+boostr_status
+boostr::runtime::checkDescription(const boostr_function &function) {
+  const char *wrong = nullptr;
+  if (!areValid(function.inputs, function.num_inputs))
+    wrong = "inputs";
+  else if (!areValid(function.outputs, function.num_outputs))
+    wrong = "outputs";
+  else if (function.num_constraints < 0 ||
+           (function.num_constraints > 0 && !function.constraints))
+    wrong = "constraints";
+  if (!wrong)
+    return BOOSTR_OK;
+  return fail(BOOSTR_INTERNAL, Message{} << "function '"
+                                         << (function.name ? function.name : "")
+                                         << "': its description of its "
+                                         << wrong << " is not valid");
+}
+
+//===----------------------------------------------------------------------===//
+// Counts and types
+//===----------------------------------------------------------------------===//
+
+boostr_status boostr::runtime::checkCount(const ArgumentList &arguments,
+                                          int32_t count) {
+  const char *kind = arguments.isOutput ? "outputs" : "inputs";
+  if (count != arguments.count)
+    return refuse(Message{} << kind << ": expected " << int64_t{arguments.count}
+                            << " tensors, got " << int64_t{count});
+  if (count > 0 && !arguments.tensors)
+    return refuse(Message{} << kind << ": expected an array of "
+                            << int64_t{count}
+                            << " tensors, got a null pointer");
+  return BOOSTR_OK;
+}
+
+static int64_t elementBytes(DLDataType type) { return type.bits / 8; }
+
+static bool hasNoElements(const DLTensor &tensor) {
+  for (int32_t i = 0; i < tensor.ndim; ++i)
+    if (tensor.shape[i] == 0)
+      return true;
+  return false;
+}
+
+/// The size of a tensor of whole-byte elements and extents >= 0, without gaps.
+/// False if that is more than an object can have.
+static bool computeBytes(const DLTensor &tensor, int64_t &bytes) {
+  bytes = 0;
+  if (hasNoElements(tensor))
+    return true;
+  int64_t product = elementBytes(tensor.dtype);
+  for (int32_t i = 0; i < tensor.ndim; ++i)
+    if (__builtin_mul_overflow(product, tensor.shape[i], &product))
+      return false;
+  bytes = product;
+  return true;
+}
+
+static boostr_status checkElementType(const Argument &argument) {
+  DLDataType expected = argument.spec->dtype;
+  DLDataType found = argument.tensor->dtype;
+  if (found.code == expected.code && found.bits == expected.bits &&
+      found.lanes == expected.lanes)
+    return BOOSTR_OK;
+  return refuse(about(argument)
+                << "element type " << expected << ", got " << found);
+}
+
+static boostr_status checkRank(const Argument &argument) {
+  const DLTensor &tensor = *argument.tensor;
+  int32_t expected = argument.spec->rank;
+  if (tensor.ndim != expected) {
+    Message message = about(argument);
+    message << "rank " << int64_t{expected} << ", got rank "
+            << int64_t{tensor.ndim};
+    bool isPrintable = tensor.ndim > 0 && tensor.ndim <= 2 * BOOSTR_MAX_RANK;
+    if (isPrintable && tensor.shape)
+      (message << " with shape ").list(tensor.shape, tensor.ndim, false);
+    return refuse(message);
+  }
+  if (expected > 0 && !tensor.shape)
+    return refuse(about(argument)
+                  << int64_t{expected} << " extents, got a null pointer");
+  return BOOSTR_OK;
+}
+
+boostr_status boostr::runtime::checkType(const Argument &argument) {
+  if (!argument.tensor)
+    return refuse(about(argument) << "a tensor, got a null pointer");
+  if (boostr_status status = checkElementType(argument))
+    return status;
+  if (boostr_status status = checkRank(argument))
+    return status;
+  const DLTensor &tensor = *argument.tensor;
+  for (int32_t i = 0; i < tensor.ndim; ++i)
+    if (tensor.shape[i] < 0)
+      return refuse(
+          (about(argument) << "extents that are not negative, got shape ")
+              .list(tensor.shape, tensor.ndim, false));
+  int64_t bytes;
+  if (!computeBytes(tensor, bytes))
+    return refuse((about(argument) << "less than 2^63 bytes, got shape ")
+                      .list(tensor.shape, tensor.ndim, false));
+  return BOOSTR_OK;
+}
+
+//===----------------------------------------------------------------------===//
+// Extents
+//===----------------------------------------------------------------------===//
+
+/// Whether the extents are the expected ones, where -1 stands for any.
+static boostr_status checkShape(const Argument &argument,
+                                const int64_t *expected) {
+  const DLTensor &tensor = *argument.tensor;
+  bool agrees = true;
+  for (int32_t i = 0; i < tensor.ndim; ++i)
+    agrees &= expected[i] == -1 || expected[i] == tensor.shape[i];
+  if (agrees)
+    return BOOSTR_OK;
+  Message message = about(argument);
+  (message << "shape ").list(expected, tensor.ndim, /*markDynamic=*/true);
+  (message << ", got ").list(tensor.shape, tensor.ndim, false);
+  return refuse(message);
+}
+
+boostr_status boostr::runtime::checkStaticExtents(const Argument &argument) {
+  return checkShape(argument, argument.spec->shape);
+}
+
+boostr_status boostr::runtime::checkExtents(const Argument &argument,
+                                            const int64_t *expected) {
+  return checkShape(argument, expected);
+}
+
+static boostr_status refuseConstraint(const boostr_function &function,
+                                      const ArgumentList &inputs,
+                                      int64_t index) {
+  const char *constraint = function.constraints[index];
+  Message message{};
+  message << "expected that " << (constraint ? constraint : "the shapes agree")
+          << ", got";
+  for (int32_t i = 0; i < inputs.count; ++i) {
+    const DLTensor &tensor = *inputs[i].tensor;
+    (message << (i == 0 ? " " : ", ") << inputs[i] << " ")
+        .list(tensor.shape, tensor.ndim, false);
+  }
+  return refuse(message);
+}
+
+/// For a function whose output extents are all static.
+static boostr_status copyStaticExtents(const boostr_function &function,
+                                       int64_t *outputExtents) {
+  for (int32_t i = 0; i < function.num_outputs; ++i)
+    for (int32_t j = 0; j < function.outputs[i].rank; ++j) {
+      if (function.outputs[i].shape[j] < 0)
+        return fail(BOOSTR_INTERNAL,
+                    "function: its description lacks 'shapes', which dynamic "
+                    "outputs need");
+      *outputExtents++ = function.outputs[i].shape[j];
+    }
+  return BOOSTR_OK;
+}
+
+/// That extents computed from the inputs can be those of tensors, as those of
+/// a slice need not be.
+static boostr_status checkComputedExtents(const boostr_function &function,
+                                          const int64_t *outputExtents) {
+  for (int32_t i = 0; i < function.num_outputs; ++i) {
+    const boostr_tensor_spec &spec = function.outputs[i];
+    for (int32_t j = 0; j < spec.rank; ++j)
+      if (outputExtents[j] < 0)
+        return refuse((about({nullptr, &spec, i, /*isOutput=*/true})
+                       << "extents that are not negative, got from these "
+                          "inputs shape ")
+                          .list(outputExtents, spec.rank, false));
+    outputExtents += spec.rank;
+  }
+  return BOOSTR_OK;
+}
+
+boostr_status boostr::runtime::computeOutputExtents(
+    const boostr_function &function, const ArgumentList &inputs,
+    const int64_t *inputExtents, int64_t *outputExtents) {
+  if (!function.shapes)
+    return copyStaticExtents(function, outputExtents);
+  int64_t violated = function.shapes(inputExtents, outputExtents);
+  if (violated == 0)
+    return checkComputedExtents(function, outputExtents);
+  if (violated < 0 || violated > function.num_constraints)
+    return fail(BOOSTR_INTERNAL,
+                Message{} << "function: expected the index of one of its "
+                          << int64_t{function.num_constraints}
+                          << " constraints from 'shapes', got "
+                          << violated - 1);
+  return refuseConstraint(function, inputs, violated - 1);
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+/// The one place that knows on which devices a function can run.
+static boostr_status checkDevice(const Argument &argument) {
+  DLDevice expected{kDLCPU, 0};
+  DLDevice found = argument.tensor->device;
+  if (found.device_type == expected.device_type)
+    return BOOSTR_OK;
+  return refuse(about(argument) << "device " << expected << ", got " << found);
+}
+
+static boostr_status checkStrides(const Argument &argument) {
+  const DLTensor &tensor = *argument.tensor;
+  if (!tensor.strides || hasNoElements(tensor))
+    return BOOSTR_OK;
+  int64_t compact[BOOSTR_MAX_RANK];
+  bool agrees = true;
+  int64_t next = 1;
+  for (int32_t i = tensor.ndim; i-- > 0;) {
+    compact[i] = next;
+    agrees &= tensor.shape[i] == 1 || tensor.strides[i] == next;
+    next *= tensor.shape[i];
+  }
+  if (agrees)
+    return BOOSTR_OK;
+  Message message = about(argument);
+  (message << "compact row-major strides ").list(compact, tensor.ndim, false);
+  (message << ", got ").list(tensor.strides, tensor.ndim, false);
+  return refuse(message);
+}
+
+/// As a number, since the sum need not be a pointer to anything.
+static uint64_t address(const DLTensor &tensor) {
+  return reinterpret_cast<uintptr_t>(tensor.data) + tensor.byte_offset;
+}
+
+static boostr_status checkAddress(const Argument &argument) {
+  const DLTensor &tensor = *argument.tensor;
+  if (hasNoElements(tensor))
+    return BOOSTR_OK;
+  if (!tensor.data)
+    return refuse(about(argument) << "data, got a null pointer");
+  int64_t bytes;
+  uint64_t end;
+  if (!computeBytes(tensor, bytes) || address(tensor) < tensor.byte_offset ||
+      __builtin_add_overflow(address(tensor), bytes, &end))
+    return refuse((about(argument) << "data inside the address space, got "
+                                      "byte_offset ")
+                      .address(tensor.byte_offset));
+  int64_t size = elementBytes(tensor.dtype);
+  if (address(tensor) % size != 0)
+    return refuse((about(argument)
+                   << "data aligned to " << size << " bytes, got address ")
+                      .address(address(tensor)));
+  return BOOSTR_OK;
+}
+
+boostr_status boostr::runtime::checkMemory(const Argument &argument) {
+  if (boostr_status status = checkDevice(argument))
+    return status;
+  if (boostr_status status = checkStrides(argument))
+    return status;
+  return checkAddress(argument);
+}
+
+static bool overlap(const DLTensor &a, const DLTensor &b) {
+  int64_t bytesOfA, bytesOfB;
+  computeBytes(a, bytesOfA);
+  computeBytes(b, bytesOfB);
+  return bytesOfA > 0 && bytesOfB > 0 && address(a) < address(b) + bytesOfB &&
+         address(b) < address(a) + bytesOfA;
+}
+
+static boostr_status checkDisjoint(const Argument &output,
+                                   const Argument &other) {
+  if (!overlap(*output.tensor, *other.tensor))
+    return BOOSTR_OK;
+  return refuse(about(output)
+                << "memory of its own, got memory shared with " << other);
+}
+
+boostr_status boostr::runtime::checkOverlap(const ArgumentList &inputs,
+                                            const ArgumentList &outputs) {
+  for (int32_t i = 0; i < outputs.count; ++i) {
+    for (int32_t j = 0; j < inputs.count; ++j)
+      if (boostr_status status = checkDisjoint(outputs[i], inputs[j]))
+        return status;
+    for (int32_t j = 0; j < i; ++j)
+      if (boostr_status status = checkDisjoint(outputs[i], outputs[j]))
+        return status;
+  }
+  return BOOSTR_OK;
+}
+
+void *boostr::runtime::firstElement(const DLTensor &tensor) {
+  return reinterpret_cast<void *>(static_cast<uintptr_t>(address(tensor)));
+}
