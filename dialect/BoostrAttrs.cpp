@@ -60,11 +60,12 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "'" << name << "' expected a multiple of '"
                        << divisorName << "' = " << divisor << ", got " << size;
   };
-  int64_t mc = block[0], nc = block[1], mr = registerTile[0],
+  int64_t mc = block[0], nc = block[1], kc = block[2], mr = registerTile[0],
           nr = registerTile[1];
   if (failed(expectDivides("mr", mr, "lanes", lanes)) ||
       failed(expectDivides("lanes", lanes, "nr", nr)) ||
       failed(expectDivides("lanes", lanes, "mc", mc)) ||
+      failed(expectDivides("lanes", lanes, "kc", kc)) ||
       failed(expectDivides("nr", nr, "nc", nc)))
     return failure();
   return success();

@@ -84,8 +84,8 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
     * `register = [mr, nr]`: what the innermost loop keeps in registers;
     * `lanes`: elements of one vector register; the width of a packed panel.
 
-    Constraints: all are positive; `mr` divides `lanes`, `lanes` divides `nr`
-    and `mc`, and `nr` divides `nc`.
+    Constraints: all are positive; `mr` divides `lanes`, `lanes` divides `nr`,
+    `mc` and `kc`, and `nr` divides `nc`.
 
     Example: `#boostr.cpu_tile<block = [128, 384, 256], register = [8, 48], lanes = 16>`
   }];
