@@ -60,6 +60,7 @@ def SetCpuTarget : Pass<"boostr-set-cpu-target", "::mlir::ModuleOp"> {
            "LLVM's name of the CPU, or `native` for this machine">,
     Option<"features", "features", "std::string", "\"\"",
            "LLVM features to add or remove, as in `+avx512f,-amx-tile`">];
+  let dependentDialects = ["::mlir::boostr::BoostrDialect"];
 }
 
 def SelectCpuTile : Pass<"boostr-select-cpu-tile", "::mlir::ModuleOp"> {
