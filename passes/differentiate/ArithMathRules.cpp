@@ -33,6 +33,7 @@ struct Context : ScalarFormula {
   /// The derivative by the result.
   Value dy;
 
+  Operation *getOp() const { return op; }
   /// An operand as the op read it.
   Value exact(unsigned index) {
     return values.lookupOrDefault(op->getOperand(index));
@@ -58,11 +59,11 @@ template <typename OpTy> struct Tag {
   using Op = OpTy;
 };
 
-/// `y = max(a, b)` or `min(a, b)`: the operand that was chosen has the
-/// gradient, and the first of two that are equal.
-template <arith::CmpFPredicate firstWins>
-Value chooseRule(Context &c, unsigned operand) {
-  Value first = c.compare(firstWins, c.exact(0), c.exact(1));
+/// `y = max(a, b)` or `min(a, b)`: the operand that was taken has the gradient,
+/// and the first of two that are equal.
+Value extremumRule(Context &c, unsigned operand) {
+  Value first = c.takes(*Extremum::match(c.getOp()), c.exact(0), c.exact(1),
+                        /*onTie=*/true);
   return c.keep(c.dy, first, operand == 0);
 }
 
@@ -116,10 +117,10 @@ template <typename Visitor> void visitArithRules(Visitor &&visit) {
   visit(Tag<arith::NegFOp>(), [](Context &c, unsigned) { return c.neg(c.dy); });
   visit(Tag<arith::ExtFOp>(), passRule);
   visit(Tag<arith::TruncFOp>(), passRule);
-  visit(Tag<arith::MaximumFOp>(), chooseRule<arith::CmpFPredicate::OGE>);
-  visit(Tag<arith::MaxNumFOp>(), chooseRule<arith::CmpFPredicate::OGE>);
-  visit(Tag<arith::MinimumFOp>(), chooseRule<arith::CmpFPredicate::OLE>);
-  visit(Tag<arith::MinNumFOp>(), chooseRule<arith::CmpFPredicate::OLE>);
+  visit(Tag<arith::MaximumFOp>(), extremumRule);
+  visit(Tag<arith::MaxNumFOp>(), extremumRule);
+  visit(Tag<arith::MinimumFOp>(), extremumRule);
+  visit(Tag<arith::MinNumFOp>(), extremumRule);
   visit(Tag<arith::SelectOp>(), [](Context &c, unsigned operand) {
     return c.keep(c.dy, c.exact(0), operand == 1);
   });

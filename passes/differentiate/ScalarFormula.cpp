@@ -35,3 +35,29 @@ Value ScalarFormula::constant(Type type, double value) {
   return arith::ConstantOp::create(
       builder, loc, FloatAttr::get(cast<FloatType>(type), value));
 }
+
+std::optional<Extremum> Extremum::match(Operation *op) {
+  if (isa<arith::MaximumFOp>(op))
+    return Extremum{/*isMax=*/true, /*prefersNumber=*/false};
+  if (isa<arith::MaxNumFOp>(op))
+    return Extremum{/*isMax=*/true, /*prefersNumber=*/true};
+  if (isa<arith::MinimumFOp>(op))
+    return Extremum{/*isMax=*/false, /*prefersNumber=*/false};
+  if (isa<arith::MinNumFOp>(op))
+    return Extremum{/*isMax=*/false, /*prefersNumber=*/true};
+  return std::nullopt;
+}
+
+Value ScalarFormula::takes(Extremum extremum, Value value, Value other,
+                           bool onTie) {
+  // Unordered comparisons hold for any NaN; the second one excludes the NaN
+  // that would not be taken.
+  using arith::CmpFPredicate;
+  CmpFPredicate better =
+      extremum.isMax ? (onTie ? CmpFPredicate::UGE : CmpFPredicate::UGT)
+                     : (onTie ? CmpFPredicate::ULE : CmpFPredicate::ULT);
+  Value loser = extremum.prefersNumber ? value : other;
+  Value isNumber = compare(CmpFPredicate::ORD, loser, loser);
+  return arith::AndIOp::create(builder, loc, compare(better, value, other),
+                               isNumber);
+}

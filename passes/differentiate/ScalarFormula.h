@@ -23,6 +23,17 @@ Type getWideType(Type type);
 /// Converts a scalar float to `type`. Extending and rounding back cancel.
 Value convertFloat(OpBuilder &builder, Location loc, Value value, Type type);
 
+/// What an op that takes the larger or the smaller of two values does.
+struct Extremum {
+  bool isMax;
+  /// Of a number and a NaN it takes the number (as `arith.maxnumf`), not the
+  /// NaN (as `arith.maximumf`).
+  bool prefersNumber;
+
+  /// Describes `op`, if it is such an op of arith.
+  static std::optional<Extremum> match(Operation *op);
+};
+
 /// Writes formulas on scalars of one type, with given flags of fast arithmetic.
 class ScalarFormula {
 public:
@@ -56,6 +67,9 @@ public:
     return when ? select(condition, value, zero)
                 : select(condition, zero, value);
   }
+  /// Whether `extremum` takes `value` rather than `other`; `onTie` says what it
+  /// takes of two equal values.
+  Value takes(Extremum extremum, Value value, Value other, bool onTie);
   /// An op whose operands and result have one type.
   template <typename OpTy, typename... Operands>
   Value apply(Operands... operands) {

@@ -27,13 +27,12 @@ struct ResultRole {
     Pointwise,  // y[p] = seed
     Sum,        // y = init + sum of seed
     Difference, // y = init - sum of seed
-    Max,        // y = max(init, seed...)
-    Min
+    Extreme     // y = max or min of init and all seeds
   } kind;
   /// The value in the body through which the cotangent enters.
   Value seed;
-
-  bool isExtremum() const { return kind == Max || kind == Min; }
+  /// Which of max and min, for an `Extreme`.
+  Extremum extremum;
 };
 
 /// Builds the gradients of one op, one input at a time.
@@ -193,7 +192,7 @@ static Value createConversion(OpBuilder &builder, Location loc, Value tensor,
 LogicalResult StructuredAdjoint::classifyResults() {
   for (auto [index, map] : llvm::enumerate(f.resultMaps)) {
     if (!cotangents[index]) {
-      roles.push_back({ResultRole::Pointwise, getTerminatorOperand(index)});
+      roles.push_back({ResultRole::Pointwise, getTerminatorOperand(index), {}});
       continue;
     }
     if (!map.isProjectedPermutation())
@@ -201,7 +200,7 @@ LogicalResult StructuredAdjoint::classifyResults() {
              << index << " is written through " << AffineMapAttr::get(map)
              << ", expected a projected permutation";
     if (getUsedDims(map).all()) {
-      roles.push_back({ResultRole::Pointwise, getTerminatorOperand(index)});
+      roles.push_back({ResultRole::Pointwise, getTerminatorOperand(index), {}});
       continue;
     }
     FailureOr<ResultRole> role = classifyReduction(index);
@@ -232,13 +231,11 @@ FailureOr<ResultRole> StructuredAdjoint::classifyReduction(unsigned result) {
     return failure();
   Value seed = lhs == accumulated ? rhs : lhs;
   if (isa<arith::AddFOp>(combiner))
-    return ResultRole{ResultRole::Sum, seed};
+    return ResultRole{ResultRole::Sum, seed, {}};
   if (isa<arith::SubFOp>(combiner) && lhs == accumulated)
-    return ResultRole{ResultRole::Difference, seed};
-  if (isa<arith::MaximumFOp, arith::MaxNumFOp>(combiner))
-    return ResultRole{ResultRole::Max, seed};
-  if (isa<arith::MinimumFOp, arith::MinNumFOp>(combiner))
-    return ResultRole{ResultRole::Min, seed};
+    return ResultRole{ResultRole::Difference, seed, {}};
+  if (std::optional<Extremum> extremum = Extremum::match(combiner))
+    return ResultRole{ResultRole::Extreme, seed, *extremum};
   return failure();
 }
 
@@ -286,9 +283,6 @@ Value StructuredAdjoint::getWinners(unsigned result) {
                     builder, loc, none,
                     createEmptyLike(builder, loc, init, builder.getI64Type()))
                     .getResult(0);
-  auto better = roles[result].kind == ResultRole::Max
-                    ? arith::CmpFPredicate::OGT
-                    : arith::CmpFPredicate::OLT;
   auto generic = createGeneric(
       builder, loc, f.inputs, f.inputMaps, {init, start}, {map, map},
       [&](OpBuilder &nested, Location loc, ValueRange args) {
@@ -298,7 +292,8 @@ Value StructuredAdjoint::getWinners(unsigned result) {
         Value value = values.lookupOrDefault(roles[result].seed);
         Value best = args[f.inputs.size()], where = args[f.inputs.size() + 1];
         ScalarFormula formula(nested, loc);
-        Value wins = formula.compare(better, value, best);
+        Value wins = formula.takes(roles[result].extremum, value, best,
+                                   /*onTie=*/false);
         linalg::YieldOp::create(
             nested, loc,
             ValueRange{
@@ -350,7 +345,7 @@ Value StructuredAdjoint::createSeedAdjoint(OpBuilder &nested, unsigned result,
       convertFloat(nested, loc, cotangent, getWideType(cotangent.getType()));
   if (roles[result].kind == ResultRole::Difference)
     return formula.neg(adjoint);
-  if (!roles[result].isExtremum())
+  if (roles[result].kind != ResultRole::Extreme)
     return adjoint;
   Value wins = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::eq,
                                      createPosition(nested, result),
@@ -417,7 +412,7 @@ StructuredAdjoint::createAdjoint(OpBuilder &nested, unsigned input,
 /// An extremum does where the init was not exceeded.
 FailureOr<Value> StructuredAdjoint::createInitGradient(unsigned result) {
   Value cotangent = cotangents[result];
-  if (!cotangent || !roles[result].isExtremum())
+  if (!cotangent || roles[result].kind != ResultRole::Extreme)
     return cotangent;
   auto type = cast<RankedTensorType>(cotangent.getType());
   AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
@@ -452,7 +447,7 @@ FailureOr<Value> StructuredAdjoint::createInputGradient(unsigned input) {
       continue;
     AffineMap resultMap = f.resultMaps[index];
     positions[index].cotangent = reads.add(cotangent, resultMap);
-    if (roles[index].isExtremum())
+    if (roles[index].kind == ResultRole::Extreme)
       positions[index].winner = reads.add(getWinners(index), resultMap);
     else if (roles[index].kind == ResultRole::Pointwise)
       positions[index].result = reads.add(f.results[index], resultMap);

@@ -52,17 +52,29 @@ func.func @tanh(%x: f32) -> f32 attributes {boostr.differentiate} {
   return %y : f32
 }
 
-// The first of two that are equal has the gradient.
+// The first of two that are equal has the gradient. Of a number and a NaN, the NaN
+// has it for maximumf, the number for maxnumf.
 
 // CHECK-LABEL: func.func @maximum_vjp(
 // CHECK-SAME: %[[A:.*]]: f32, %[[B:.*]]: f32, %[[DY:.*]]: f32)
-// CHECK: %[[FIRST:.*]] = arith.cmpf oge, %[[A]], %[[B]]
+// CHECK-DAG: %[[ORD:.*]] = arith.cmpf ord, %[[B]], %[[B]]
+// CHECK-DAG: %[[GE:.*]] = arith.cmpf uge, %[[A]], %[[B]]
+// CHECK: %[[FIRST:.*]] = arith.andi %[[GE]], %[[ORD]]
 // CHECK: %[[DA:.*]] = arith.select %[[FIRST]], %[[DY]], %{{.*}}
-// CHECK: %[[AGAIN:.*]] = arith.cmpf oge, %[[A]], %[[B]]
+// CHECK: %[[AGAIN:.*]] = arith.andi
 // CHECK: %[[DB:.*]] = arith.select %[[AGAIN]], %{{.*}}, %[[DY]]
 // CHECK: return %[[DA]], %[[DB]]
 func.func @maximum(%a: f32, %b: f32) -> f32 attributes {boostr.differentiate} {
   %y = arith.maximumf %a, %b : f32
+  return %y : f32
+}
+
+// CHECK-LABEL: func.func @minnum_vjp(
+// CHECK-SAME: %[[A:.*]]: f32, %[[B:.*]]: f32, %[[DY:.*]]: f32)
+// CHECK-DAG: arith.cmpf ord, %[[A]], %[[A]]
+// CHECK-DAG: arith.cmpf ule, %[[A]], %[[B]]
+func.func @minnum(%a: f32, %b: f32) -> f32 attributes {boostr.differentiate = array<i64: 0>} {
+  %y = arith.minnumf %a, %b : f32
   return %y : f32
 }
 

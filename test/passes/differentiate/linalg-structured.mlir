@@ -110,7 +110,8 @@ func.func @generic(%x: tensor<2x3xf32>, %r: tensor<2xf32>, %k: tensor<2x1xf32>) 
 // CHECK-SAME: %[[X:[^:]*]]: tensor<3x?xf32>, %[[I:[^:]*]]: tensor<3xf32>, %[[DY:[^:]*]]: tensor<3xf32>)
 // CHECK: %[[NONE:.*]] = linalg.fill ins(%c-1_i64 : i64) {{.*}} -> tensor<3xi64>
 // CHECK: %[[W:.*]]:2 = linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]} ins(%[[X]] : {{.*}}) outs(%[[I]], %[[NONE]] :
-// CHECK: %[[WINS:.*]] = arith.cmpf ogt
+// CHECK: %[[BETTER:.*]] = arith.cmpf ugt
+// CHECK: %[[WINS:.*]] = arith.andi %[[BETTER]],
 // CHECK: linalg.index 1
 // CHECK: arith.select %[[WINS]]
 // CHECK: %[[DX:.*]] = linalg.generic {indexing_maps = [#[[ROW]], #[[ROW]], #[[ID]]], iterator_types = ["parallel", "parallel"]} ins(%[[DY]], %[[W]]#1 :
