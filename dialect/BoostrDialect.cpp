@@ -103,6 +103,14 @@ BoostrDialect::verifyOperationAttribute(Operation *op,
            << "'" << name << "' expected #boostr.cpu_target<...>, got "
            << attribute.getValue();
   }
+  if (name == getGrainAttrName()) {
+    auto grain = dyn_cast<IntegerAttr>(attribute.getValue());
+    if (grain && grain.getInt() > 0)
+      return success();
+    return op->emitOpError()
+           << "'" << name << "' expected a positive integer, got "
+           << attribute.getValue();
+  }
   return op->emitOpError() << "has unknown attribute '" << name
                            << "' of the boostr dialect";
 }

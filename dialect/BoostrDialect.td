@@ -67,6 +67,10 @@ def Boostr_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getCpuTileAttrName() {
       return "boostr.cpu_tile";
     }
+    /// Discardable attribute of a parallel loop: iterations that make up a task.
+    static constexpr ::llvm::StringLiteral getGrainAttrName() {
+      return "boostr.grain";
+    }
     /// Discardable attribute of a module: the CPU to generate code for.
     static constexpr ::llvm::StringLiteral getCpuTargetAttrName() {
       return "boostr.cpu_target";

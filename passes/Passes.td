@@ -180,4 +180,38 @@ def Differentiate : Pass<"boostr-differentiate", "::mlir::ModuleOp"> {
     "::mlir::tensor::TensorDialect", "::mlir::boostr::BoostrDialect"];
 }
 
+//===----------------------------------------------------------------------===//
+// passes/parallel
+//===----------------------------------------------------------------------===//
+
+def ParallelToRuntime : Pass<"boostr-parallel-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "Hand outermost parallel loops to the runtime's thread pool";
+  let description = [{
+    Input: `scf.parallel` without reductions, on memrefs.
+
+    Output: for each outermost one a private function that runs one task, and a
+    call of `boostr_parallel_for`. What the loop uses from outside is passed through
+    a struct on the stack, in the types that the LLVM lowering gives it; the casts
+    in between vanish with `reconcile-unrealized-casts`.
+
+    Iterations are numbered through all dimensions but the last, which stays a loop.
+    A task runs as many as make up `grain` iterations of the loop body, or what the
+    attribute `boostr.grain` of a loop says: that depends on extents alone,
+    so results are the same for any number of threads.
+
+    Leaves: parallel loops inside parallel loops, which run in one task.
+
+    Fails: on a loop with reductions, or one that uses a value of a type without
+    LLVM counterpart.
+
+    Example: `test/passes/parallel/parallel-to-runtime.mlir`.
+  }];
+  let options = [
+    Option<"grain", "grain", "int64_t", "8192",
+           "Iterations of a loop body that are worth a task">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect",
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
 #endif // BOOSTR_PASSES_PASSES_TD

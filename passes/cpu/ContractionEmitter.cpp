@@ -105,8 +105,11 @@ void ContractionEmitter::emit() {
     ArrayRef<OpFoldResult> extents = segments.back().terms.front().extents;
     OpFoldResult rowBlocks = ceilDiv(b, rowsOf(extents).getSize(b), mc);
     OpFoldResult columnBlocks = ceilDiv(b, columnsOf(extents).getSize(b), nc);
-    // Sums of lhs ride along with the first block of columns, if there is one.
-    if (segments.back().lhsSum)
+    // Sums of lhs ride along with the first block of columns, if there is one,
+    // and need no other.
+    if (!segments.back().product)
+      columnBlocks = b.getIndexAttr(1);
+    else if (segments.back().lhsSum)
       columnBlocks =
           arith::MaxUIOp::create(b, toValue(b, columnBlocks), constant(b, 1))
               .getResult();
@@ -115,6 +118,7 @@ void ContractionEmitter::emit() {
   }
   auto tasks = scf::ParallelOp::create(b, constant(b, 0), toValue(b, numTasks),
                                        constant(b, 1));
+  tasks->setAttr(BoostrDialect::getGrainAttrName(), b.getI64IntegerAttr(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(tasks.getBody()->getTerminator());
   emitTask(tasks.getInductionVars().front());

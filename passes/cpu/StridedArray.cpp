@@ -43,7 +43,8 @@ StridedArray StridedArray::get(ImplicitLocOpBuilder &b, Value memref,
   // selected.
   auto type = MemRefType::get(
       {ShapedType::kDynamic}, getElementTypeOrSelf(memref),
-      StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1}));
+      StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, {1}),
+      cast<MemRefType>(memref.getType()).getMemorySpace());
   array.flat = memref::ReinterpretCastOp::create(
       b, type, metadata.getBaseBuffer(), OpFoldResult(toValue(b, offset)),
       ArrayRef<OpFoldResult>{toValue(b, length)},

@@ -1,0 +1,318 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// `boostr-parallel-to-runtime`: outermost parallel loops become tasks of the
+// runtime's thread pool.
+
+#include "boostr/dialect/BoostrDialect.h"
+#include "boostr/passes/Passes.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+namespace mlir::boostr {
+#define GEN_PASS_DEF_PARALLELTORUNTIME
+#include "boostr/passes/Passes.h.inc"
+} // namespace mlir::boostr
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+namespace {
+
+struct ParallelToRuntime
+    : boostr::impl::ParallelToRuntimeBase<ParallelToRuntime> {
+  using ParallelToRuntimeBase::ParallelToRuntimeBase;
+  void runOnOperation() override;
+};
+
+/// Turns one loop into a function that runs a task, and a call of the runtime.
+///
+/// Iterations are numbered through all dimensions but the last, which stays a
+/// loop inside a task, since it is the one that runs along memory. A loop of
+/// one dimension is numbered through as it is.
+class TaskOutliner {
+public:
+  TaskOutliner(ModuleOp module, scf::ParallelOp loop, int64_t grain)
+      : module(module), loop(loop), grain(grain),
+        converter(module.getContext()) {}
+
+  LogicalResult outline(StringRef taskName);
+
+private:
+  LogicalResult collectCaptures();
+  void createTask(StringRef name);
+  void createCall(StringRef taskName);
+  Value convert(ImplicitLocOpBuilder &b, Value value, Type type);
+  Value getExtent(ImplicitLocOpBuilder &b, unsigned dim, ValueRange lower,
+                  ValueRange upper, ValueRange step);
+  void createRows(ImplicitLocOpBuilder &b, IRMapping &mapping, Value task);
+  void createRow(ImplicitLocOpBuilder &b, IRMapping &mapping, Value row);
+  SmallVector<Value> lookup(IRMapping &mapping, ValueRange values);
+
+  bool keepsInnermost() { return loop.getNumLoops() > 1; }
+  unsigned getNumNumbered() {
+    return keepsInnermost() ? loop.getNumLoops() - 1 : 1;
+  }
+
+  ModuleOp module;
+  scf::ParallelOp loop;
+  int64_t grain;
+  LLVMTypeConverter converter;
+  /// Values from outside that the body or the bounds use. Constants are cloned.
+  llvm::SetVector<Value> captures;
+  SmallVector<Operation *> constants;
+  SmallVector<Type> captureTypes;
+};
+
+} // namespace
+
+Value TaskOutliner::convert(ImplicitLocOpBuilder &b, Value value, Type type) {
+  if (value.getType() == type)
+    return value;
+  return UnrealizedConversionCastOp::create(b, type, value).getResult(0);
+}
+
+LogicalResult TaskOutliner::collectCaptures() {
+  llvm::SetVector<Value> used;
+  getUsedValuesDefinedAbove(loop.getRegion(), used);
+  used.insert(loop->getOperands().begin(), loop->getOperands().end());
+  for (Value value : used) {
+    Operation *producer = value.getDefiningOp();
+    if (producer && producer->hasTrait<OpTrait::ConstantLike>()) {
+      if (!llvm::is_contained(constants, producer))
+        constants.push_back(producer);
+      continue;
+    }
+    Type type = converter.convertType(value.getType());
+    if (!type)
+      return loop.emitOpError("uses a value of type ")
+             << value.getType() << ", which no task can capture";
+    captures.insert(value);
+    captureTypes.push_back(type);
+  }
+  return success();
+}
+
+SmallVector<Value> TaskOutliner::lookup(IRMapping &mapping, ValueRange values) {
+  return llvm::map_to_vector(
+      values, [&](Value value) { return mapping.lookupOrDefault(value); });
+}
+
+/// Iterations along `dim`.
+Value TaskOutliner::getExtent(ImplicitLocOpBuilder &b, unsigned dim,
+                              ValueRange lower, ValueRange upper,
+                              ValueRange step) {
+  Value length = arith::SubIOp::create(b, upper[dim], lower[dim]);
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  length = arith::MaxSIOp::create(b, length, zero);
+  return arith::CeilDivUIOp::create(b, length, step[dim]);
+}
+
+/// Product of the extents of the numbered dimensions.
+static Value multiply(ImplicitLocOpBuilder &b, ArrayRef<Value> extents) {
+  Value product = arith::ConstantIndexOp::create(b, 1);
+  for (Value extent : extents)
+    product = arith::MulIOp::create(b, product, extent);
+  return product;
+}
+
+/// Runs iteration `row` of the numbered dimensions.
+void TaskOutliner::createRow(ImplicitLocOpBuilder &b, IRMapping &mapping,
+                             Value row) {
+  SmallVector<Value> lower = lookup(mapping, loop.getLowerBound());
+  SmallVector<Value> upper = lookup(mapping, loop.getUpperBound());
+  SmallVector<Value> step = lookup(mapping, loop.getStep());
+  Value rest = row;
+  for (unsigned dim = getNumNumbered(); dim-- > 0;) {
+    Value position = rest;
+    if (dim > 0) {
+      Value extent = getExtent(b, dim, lower, upper, step);
+      position = arith::RemUIOp::create(b, rest, extent);
+      rest = arith::DivUIOp::create(b, rest, extent);
+    }
+    Value scaled = arith::MulIOp::create(b, position, step[dim]);
+    Value induction = arith::AddIOp::create(b, lower[dim], scaled);
+    mapping.map(loop.getInductionVars()[dim], induction);
+  }
+  OpBuilder::InsertionGuard guard(b);
+  if (keepsInnermost()) {
+    auto inner = scf::ForOp::create(b, lower.back(), upper.back(), step.back());
+    mapping.map(loop.getInductionVars().back(), inner.getInductionVar());
+    b.setInsertionPoint(inner.getBody()->getTerminator());
+  }
+  for (Operation &op : loop.getBody()->without_terminator())
+    b.clone(op, mapping);
+}
+
+/// Iterations that one task runs: enough that handing it to a thread pays.
+/// Depends on extents alone, so tasks are the same for any number of threads.
+static Value getRowsPerTask(ImplicitLocOpBuilder &b, int64_t grain,
+                            Value innerExtent) {
+  if (!innerExtent)
+    return arith::ConstantIndexOp::create(b, grain);
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  Value inner = arith::MaxUIOp::create(b, innerExtent, one);
+  return arith::CeilDivUIOp::create(b, arith::ConstantIndexOp::create(b, grain),
+                                    inner);
+}
+
+void TaskOutliner::createRows(ImplicitLocOpBuilder &b, IRMapping &mapping,
+                              Value task) {
+  if (grain == 1)
+    return createRow(b, mapping, task);
+  SmallVector<Value> lower = lookup(mapping, loop.getLowerBound());
+  SmallVector<Value> upper = lookup(mapping, loop.getUpperBound());
+  SmallVector<Value> step = lookup(mapping, loop.getStep());
+  SmallVector<Value> extents;
+  for (unsigned dim = 0; dim < loop.getNumLoops(); ++dim)
+    extents.push_back(getExtent(b, dim, lower, upper, step));
+  Value numRows =
+      multiply(b, ArrayRef<Value>(extents).take_front(getNumNumbered()));
+  Value rowsPerTask =
+      getRowsPerTask(b, grain, keepsInnermost() ? extents.back() : Value());
+  Value begin = arith::MulIOp::create(b, task, rowsPerTask);
+  Value end = arith::MinUIOp::create(
+      b, arith::AddIOp::create(b, begin, rowsPerTask), numRows);
+  auto rows =
+      scf::ForOp::create(b, begin, end, arith::ConstantIndexOp::create(b, 1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(rows.getBody()->getTerminator());
+  createRow(b, mapping, rows.getInductionVar());
+}
+
+/// `func @name(%captures: !llvm.ptr, %task: i64)`.
+void TaskOutliner::createTask(StringRef name) {
+  MLIRContext *context = module.getContext();
+  ImplicitLocOpBuilder b(loop.getLoc(), context);
+  b.setInsertionPointToEnd(module.getBody());
+  auto pointer = LLVM::LLVMPointerType::get(context);
+  auto type = b.getFunctionType({pointer, b.getI64Type()}, {});
+  auto function = func::FuncOp::create(b, name, type);
+  function.setPrivate();
+  b.setInsertionPointToStart(function.addEntryBlock());
+
+  IRMapping mapping;
+  auto structType = LLVM::LLVMStructType::getLiteral(context, captureTypes);
+  Value memory = function.getArgument(0);
+  for (auto [number, value] : llvm::enumerate(captures)) {
+    Value address = LLVM::GEPOp::create(
+        b, pointer, structType, memory,
+        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(number)});
+    Value loaded = LLVM::LoadOp::create(b, captureTypes[number], address);
+    mapping.map(value, convert(b, loaded, value.getType()));
+  }
+  for (Operation *constant : constants)
+    b.clone(*constant, mapping);
+  Value task =
+      arith::IndexCastOp::create(b, b.getIndexType(), function.getArgument(1));
+  createRows(b, mapping, task);
+  func::ReturnOp::create(b);
+}
+
+/// Stores the captures on the stack and hands the tasks to the runtime.
+void TaskOutliner::createCall(StringRef taskName) {
+  MLIRContext *context = module.getContext();
+  auto pointer = LLVM::LLVMPointerType::get(context);
+  auto structType = LLVM::LLVMStructType::getLiteral(context, captureTypes);
+  auto function = loop->getParentOfType<FunctionOpInterface>();
+
+  // In the entry block, so that a loop around takes no more stack.
+  ImplicitLocOpBuilder entry(loop.getLoc(), context);
+  entry.setInsertionPointToStart(&function.getFunctionBody().front());
+  Value one = LLVM::ConstantOp::create(entry, entry.getI64Type(),
+                                       entry.getI64IntegerAttr(1));
+  Value memory = LLVM::AllocaOp::create(entry, pointer, structType, one,
+                                        /*alignment=*/64);
+
+  ImplicitLocOpBuilder b(loop.getLoc(), loop);
+  for (auto [number, value] : llvm::enumerate(captures)) {
+    Value address = LLVM::GEPOp::create(
+        b, pointer, structType, memory,
+        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(number)});
+    LLVM::StoreOp::create(b, convert(b, value, captureTypes[number]), address);
+  }
+
+  SmallVector<Value> extents;
+  for (unsigned dim = 0; dim < loop.getNumLoops(); ++dim)
+    extents.push_back(getExtent(b, dim, loop.getLowerBound(),
+                                loop.getUpperBound(), loop.getStep()));
+  Value numTasks =
+      multiply(b, ArrayRef<Value>(extents).take_front(getNumNumbered()));
+  if (grain != 1)
+    numTasks = arith::CeilDivUIOp::create(
+        b, numTasks,
+        getRowsPerTask(b, grain, keepsInnermost() ? extents.back() : Value()));
+  Value count = arith::IndexCastOp::create(b, b.getI64Type(), numTasks);
+  auto taskType = b.getFunctionType({pointer, b.getI64Type()}, {});
+  Value task = func::ConstantOp::create(
+      b, taskType, FlatSymbolRefAttr::get(context, taskName));
+  LLVM::CallOp::create(b, TypeRange{},
+                       FlatSymbolRefAttr::get(context, "boostr_parallel_for"),
+                       ValueRange{convert(b, task, pointer), memory, count});
+}
+
+LogicalResult TaskOutliner::outline(StringRef taskName) {
+  if (!loop.getInitVals().empty())
+    return loop.emitOpError("has reductions, which tasks cannot combine");
+  if (failed(collectCaptures()))
+    return failure();
+  createTask(taskName);
+  createCall(taskName);
+  loop.erase();
+  return success();
+}
+
+/// Declares `boostr_parallel_for` unless the module has it.
+static void declareParallelFor(ModuleOp module) {
+  StringRef name = "boostr_parallel_for";
+  if (module.lookupSymbol(name))
+    return;
+  MLIRContext *context = module.getContext();
+  auto pointer = LLVM::LLVMPointerType::get(context);
+  OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
+                                          {pointer, pointer, b.getI64Type()});
+  LLVM::LLVMFuncOp::create(b, module.getLoc(), name, type);
+}
+
+void ParallelToRuntime::runOnOperation() {
+  ModuleOp module = getOperation();
+  SmallVector<scf::ParallelOp> loops;
+  module.walk<WalkOrder::PreOrder>([&](scf::ParallelOp loop) {
+    loops.push_back(loop);
+    // Loops inside run in one task, one after the other.
+    return WalkResult::skip();
+  });
+  if (loops.empty())
+    return;
+  declareParallelFor(module);
+  SymbolTable symbols(module);
+  for (scf::ParallelOp loop : loops) {
+    auto function = loop->getParentOfType<func::FuncOp>();
+    if (!function) {
+      loop.emitOpError("expected inside a function");
+      return signalPassFailure();
+    }
+    unsigned number = 0;
+    std::string name = SymbolTable::generateSymbolName<64>(
+                           (function.getName() + "__task").str(),
+                           [&](StringRef candidate) {
+                             return module.lookupSymbol(candidate) != nullptr;
+                           },
+                           number)
+                           .str()
+                           .str();
+    auto own =
+        loop->getAttrOfType<IntegerAttr>(BoostrDialect::getGrainAttrName());
+    if (failed(TaskOutliner(module, loop, own ? own.getInt() : grain)
+                   .outline(name)))
+      return signalPassFailure();
+  }
+}
