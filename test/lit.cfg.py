@@ -1,0 +1,74 @@
+# The tests and what their RUN lines may use.
+#
+#   %boostr_build, %boostr_source   the build and source trees
+#   %python                         the interpreter, fit to load our libraries
+#   %cc                             the C compiler, with the build's sanitizers
+#   %mlir_lib_dir                   where MLIR's runner libraries are
+#
+# Features (REQUIRES:): avx2, avx512, amx, as this CPU has; sanitizer; cuda, which
+# no machine has yet.
+
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(config.boostr_source, "test"))
+import boostr_lit
+
+config.name = "boostr"
+config.test_format = boostr_lit.BoostrTest(execute_external=False)
+config.suffixes = [".mlir", ".test", ".py"]
+config.excludes = ["Inputs", "lit.cfg.py", "lit.site.cfg.py.in", "CMakeLists.txt", "boostr_lit.py"]
+config.test_source_root = os.path.join(config.boostr_source, "test")
+config.test_exec_root = os.path.join(config.boostr_build, "test")
+
+
+def cpu_features():
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            flags = next((line for line in file if line.startswith("flags")), "").split()
+    except OSError:
+        return set()
+    needed = {
+        "avx2": {"avx2", "fma"},
+        "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+        "amx": {"amx_tile", "amx_bf16"},
+    }
+    return {name for name, all_of in needed.items() if all_of <= set(flags)}
+
+
+config.available_features |= cpu_features()
+if config.sanitize:
+    config.available_features.add("sanitizer")
+
+config.environment["PATH"] = os.pathsep.join(
+    [os.path.join(config.boostr_build, "bin"), config.llvm_tools, config.environment["PATH"]])
+for name in ("HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "BOOSTR_NUM_THREADS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+config.environment["PYTHONPATH"] = os.path.join(config.boostr_source, "python")
+config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+config.environment["BOOSTR_BUILD_DIR"] = config.boostr_build
+config.environment["BOOSTR_COMPILE"] = os.path.join(config.boostr_build, "bin", "boostr-compile")
+config.environment["BOOSTR_RUNTIME_LIBRARY"] = os.path.join(
+    config.boostr_build, "lib", "libboostr_runtime.so")
+
+config.python_command = [config.python]
+c_compiler = config.c_compiler
+if config.sanitize:
+    c_compiler += f" -fsanitize={config.sanitize} -fno-sanitize=vptr"
+if config.sanitizer_runtime:
+    # python_env keeps the processes that Python starts from loading it too: tools
+    # have the runtime linked in, and two of them do not get along.
+    config.python_command = [
+        "env", f"LD_PRELOAD={config.sanitizer_runtime}", "ASAN_OPTIONS=detect_leaks=0",
+        f"PYTHONPATH={config.test_source_root}/python_env:{config.environment['PYTHONPATH']}",
+        config.python]
+
+config.substitutions += [
+    ("%boostr_build", config.boostr_build),
+    ("%boostr_source", config.boostr_source),
+    ("%python", " ".join(config.python_command)),
+    ("%cc", c_compiler),
+    ("%mlir_lib_dir", config.mlir_lib_dir),
+]
