@@ -20,6 +20,11 @@ bool isDifferentiableType(Type type) {
   return isa<Float64Type, Float32Type, Float16Type, BFloat16Type>(type);
 }
 
+bool carriesOtherReals(Type type) {
+  return !isDifferentiableType(type) &&
+         isa<FloatType, ComplexType>(getElementTypeOrSelf(type));
+}
+
 /// The tensor that has the extents of `tensor` and was there before it, or
 /// null.
 static Value getShapeSource(Value tensor) {

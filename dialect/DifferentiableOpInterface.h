@@ -20,6 +20,11 @@ namespace mlir::boostr {
 /// type f64, f32, f16 or bf16.
 bool isDifferentiableType(Type type);
 
+/// True for what carries real numbers without having a gradient here, as f8,
+/// complex numbers, vectors and buffers: a value of such a type on the way from
+/// an argument to a result would lose the derivative without a word.
+bool carriesOtherReals(Type type);
+
 /// The extent of dimension `index` of `tensor`, of index type. It is taken from
 /// what the tensor was made of where that can be seen, so that asking for a
 /// shape keeps no computation alive.

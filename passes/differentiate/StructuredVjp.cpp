@@ -76,6 +76,9 @@ private:
   Value createSeedAdjoint(OpBuilder &nested, unsigned result, ValueRange args,
                           const ResultReads &positions);
   llvm::DenseSet<Value> getDependents(Value argument);
+  FailureOr<BitVector>
+  getNeededOperands(Operation &op, const llvm::DenseSet<Value> &dependents);
+  Reads collectReads(MutableArrayRef<ResultReads> positions);
 
   /// The position of a point among those that are reduced into one element.
   Value createPosition(OpBuilder &nested, unsigned result);
@@ -330,10 +333,31 @@ llvm::DenseSet<Value> StructuredAdjoint::getDependents(Value argument) {
     if (!reads)
       continue;
     for (Value result : op.getResults())
-      if (isa<FloatType>(result.getType()))
+      if (isDifferentiableType(result.getType()) ||
+          carriesOtherReals(result.getType()))
         dependents.insert(result);
   }
   return dependents;
+}
+
+/// The operands of an op of the body that are among `dependents`; fails with an
+/// error where the derivative cannot pass.
+FailureOr<BitVector>
+StructuredAdjoint::getNeededOperands(Operation &op,
+                                     const llvm::DenseSet<Value> &dependents) {
+  if (op.getNumRegions() != 0)
+    return f.op->emitOpError("has no differentiation rule: control flow (")
+           << op.getName() << ") in its body";
+  BitVector needed(op.getNumOperands());
+  for (OpOperand &operand : op.getOpOperands()) {
+    if (!dependents.contains(operand.get()))
+      continue;
+    if (carriesOtherReals(operand.get().getType()))
+      return op.emitOpError("has no differentiation rule for type ")
+             << operand.get().getType();
+    needed.set(operand.getOperandNumber());
+  }
+  return needed;
 }
 
 Value StructuredAdjoint::createSeedAdjoint(OpBuilder &nested, unsigned result,
@@ -384,24 +408,13 @@ StructuredAdjoint::createAdjoint(OpBuilder &nested, unsigned input,
     SmallVector<Value> outer, inner;
     for (Value result : op.getResults())
       outer.push_back(adjoints.lookup(result));
-    BitVector needed(op.getNumOperands());
-    for (OpOperand &operand : op.getOpOperands())
-      if (dependents.contains(operand.get()))
-        needed.set(operand.getOperandNumber());
-    bool isReached = llvm::any_of(outer, [](Value v) { return bool(v); });
-    bool readsInside = op.getNumRegions() != 0 && isReached &&
-                       llvm::any_of(op.getResults(), [&](Value result) {
-                         return dependents.contains(result);
-                       });
-    if (!isReached || (needed.none() && !readsInside))
+    if (llvm::none_of(outer, [](Value v) { return bool(v); }))
       continue;
-    if (op.getNumRegions() != 0)
-      return f.op->emitOpError("has no differentiation rule: control flow (")
-             << op.getName() << ") in its body";
-    if (failed(
-            differentiateScalarOp(nested, &op, values, outer, needed, inner)))
+    FailureOr<BitVector> needed = getNeededOperands(op, dependents);
+    if (failed(needed) || failed(differentiateScalarOp(nested, &op, values,
+                                                       outer, *needed, inner)))
       return failure();
-    for (unsigned operand : needed.set_bits())
+    for (unsigned operand : needed->set_bits())
       if (inner[operand])
         accumulate(op.getOperand(operand), inner[operand]);
   }
@@ -432,6 +445,23 @@ FailureOr<Value> StructuredAdjoint::createInitGradient(unsigned result) {
       .getResult(0);
 }
 
+/// Everything that a derivative may read. What it does not is pruned later.
+StructuredAdjoint::Reads
+StructuredAdjoint::collectReads(MutableArrayRef<ResultReads> positions) {
+  Reads reads{f.inputs, f.inputMaps};
+  for (auto [index, cotangent] : llvm::enumerate(cotangents)) {
+    if (!cotangent)
+      continue;
+    AffineMap map = f.resultMaps[index];
+    positions[index].cotangent = reads.add(cotangent, map);
+    if (roles[index].kind == ResultRole::Extreme)
+      positions[index].winner = reads.add(getWinners(index), map);
+    else if (roles[index].kind == ResultRole::Pointwise)
+      positions[index].result = reads.add(f.results[index], map);
+  }
+  return reads;
+}
+
 FailureOr<Value> StructuredAdjoint::createInputGradient(unsigned input) {
   Value like = f.inputs[input];
   AffineMap map = f.inputMaps[input];
@@ -440,18 +470,8 @@ FailureOr<Value> StructuredAdjoint::createInputGradient(unsigned input) {
            << input << " is read through " << AffineMapAttr::get(map)
            << ", expected a projected permutation";
 
-  Reads reads{f.inputs, f.inputMaps};
   SmallVector<ResultReads> positions(f.results.size());
-  for (auto [index, cotangent] : llvm::enumerate(cotangents)) {
-    if (!cotangent)
-      continue;
-    AffineMap resultMap = f.resultMaps[index];
-    positions[index].cotangent = reads.add(cotangent, resultMap);
-    if (roles[index].kind == ResultRole::Extreme)
-      positions[index].winner = reads.add(getWinners(index), resultMap);
-    else if (roles[index].kind == ResultRole::Pointwise)
-      positions[index].result = reads.add(f.results[index], resultMap);
-  }
+  Reads reads = collectReads(positions);
 
   // An element that is read at several points sums over them, in the wide type.
   Type narrow = getElementTypeOrSelf(like.getType());

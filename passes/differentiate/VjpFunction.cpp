@@ -40,15 +40,6 @@ BitVector mlir::boostr::getDifferentiableResults(func::FuncOp function) {
   return getDifferentiable(function.getResultTypes());
 }
 
-/// True for what carries real numbers without having a gradient here: an active
-/// value of such a type would lose its derivative without a word.
-static bool carriesOtherReals(Type type) {
-  if (isDifferentiableType(type))
-    return false;
-  Type element = getElementTypeOrSelf(type);
-  return isa<FloatType, ComplexType>(element);
-}
-
 //===----------------------------------------------------------------------===//
 // One function
 //===----------------------------------------------------------------------===//

@@ -168,6 +168,19 @@ func.func @negative_body(%x: tensor<4xf32>) -> tensor<4xf32> attributes {boostr.
 
 // -----
 
+func.func @negative_body_element_type(%x: tensor<4xf32>) -> tensor<4xf32> attributes {boostr.differentiate} {
+  %e = tensor.empty() : tensor<4xf32>
+  %y = linalg.map ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) (%a: f32, %o: f32) {
+    %0 = arith.truncf %a : f32 to f8E5M2
+    // expected-error @below {{'arith.extf' op has no differentiation rule for type 'f8E5M2'}}
+    %1 = arith.extf %0 : f8E5M2 to f32
+    linalg.yield %1 : f32
+  }
+  return %y : tensor<4xf32>
+}
+
+// -----
+
 func.func @negative_body_control_flow(%x: tensor<4xf32>, %c: i1) -> tensor<4xf32> attributes {boostr.differentiate} {
   %e = tensor.empty() : tensor<4xf32>
   // expected-error @below {{'linalg.map' op has no differentiation rule: control flow (scf.if) in its body}}
