@@ -1,0 +1,30 @@
+// RUN: boostr-opt %s --split-input-file --verify-diagnostics --boostr-generate-cpu
+
+func.func @negative_value_form(%a: tensor<1x4x8xf32>, %w: tensor<8x8xf32>,
+    %r: tensor<1x4x8xf32>) -> tensor<1x4x8xf32> {
+  // expected-error @below {{'boostr.out_proj_residual' op expected the buffer form, on memrefs, got the value form; bufferize before generating code}}
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<1x4x8xf32>, tensor<8x8xf32>, tensor<1x4x8xf32>
+  return %y : tensor<1x4x8xf32>
+}
+
+// -----
+
+func.func @negative_no_tile(%a: memref<1x4x8xf32>, %w: memref<8x8xf32>,
+    %y: memref<1x4x8xf32>) {
+  // expected-error @below {{'boostr.out_proj_residual' op expected an attribute 'boostr.cpu_tile'; run boostr-select-cpu-tile before}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<1x4x8xf32>, memref<8x8xf32>, memref<1x4x8xf32>, memref<1x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_lanes_no_power_of_two(%a: memref<1x4x8xf32>,
+    %w: memref<8x8xf32>, %y: memref<1x4x8xf32>) {
+  // expected-error @below {{'boostr.out_proj_residual' op 'boostr.cpu_tile' expected 'lanes' a power of two, got 3}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<block = [3, 6, 3], register = [3, 6], lanes = 3>}
+      : memref<1x4x8xf32>, memref<8x8xf32>, memref<1x4x8xf32>, memref<1x4x8xf32>
+  return
+}

@@ -1,0 +1,195 @@
+// RUN: boostr-opt %s --split-input-file --verify-diagnostics --boostr-set-cpu-target=cpu=x86-64-v4 --boostr-select-cpu-tile | FileCheck %s --check-prefixes=CHECK,AVX512
+// RUN: boostr-opt %s --split-input-file --verify-diagnostics --boostr-set-cpu-target=cpu=x86-64-v3 --boostr-select-cpu-tile | FileCheck %s --check-prefixes=CHECK,AVX2
+// RUN: boostr-opt %s --split-input-file --verify-diagnostics --boostr-set-cpu-target=cpu=x86-64-v2 --boostr-select-cpu-tile | FileCheck %s --check-prefixes=CHECK,SSE
+//
+// Sums are f64 for f64 and f32 for all others, so `lanes` elements of these
+// fill a register; 8 x 3 (32 registers) or 4 x 3 (16) of them make the register
+// tile. Static extents balance the blocks, dynamic ones leave them as large as
+// the caches allow.
+
+// CHECK-LABEL: func @fused_qkv_f64_static(
+// AVX512: #boostr.cpu_tile<block = [16, 144, 64], register = [8, 24], lanes = 8>
+// AVX2: #boostr.cpu_tile<block = [12, 72, 64], register = [4, 12], lanes = 4>
+// SSE: #boostr.cpu_tile<block = [10, 66, 64], register = [2, 6], lanes = 2>
+func.func @fused_qkv_f64_static(%x: memref<2x5x64xf64>, %w: memref<256x64xf64>, %q: memref<2x4x5x32xf64>, %k: memref<2x2x5x32xf64>,
+    %v: memref<2x2x5x32xf64>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 4 num_kv_heads = 2 head_dim = 32
+      : memref<2x5x64xf64>, memref<256x64xf64>, memref<2x4x5x32xf64>, memref<2x2x5x32xf64>, memref<2x2x5x32xf64>
+  return
+}
+
+// CHECK-LABEL: func @fused_qkv_f32_static(
+// AVX512: #boostr.cpu_tile<block = [16, 144, 64], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [16, 144, 64], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [12, 132, 64], register = [4, 12], lanes = 4>
+func.func @fused_qkv_f32_static(%x: memref<2x5x64xf32>, %w: memref<256x64xf32>, %q: memref<2x4x5x32xf32>, %k: memref<2x2x5x32xf32>,
+    %v: memref<2x2x5x32xf32>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 4 num_kv_heads = 2 head_dim = 32
+      : memref<2x5x64xf32>, memref<256x64xf32>, memref<2x4x5x32xf32>, memref<2x2x5x32xf32>, memref<2x2x5x32xf32>
+  return
+}
+
+// CHECK-LABEL: func @fused_qkv_f16_static(
+// AVX512: #boostr.cpu_tile<block = [16, 144, 64], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [16, 144, 64], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [12, 132, 64], register = [4, 12], lanes = 4>
+func.func @fused_qkv_f16_static(%x: memref<2x5x64xf16>, %w: memref<256x64xf16>, %q: memref<2x4x5x32xf16>, %k: memref<2x2x5x32xf16>,
+    %v: memref<2x2x5x32xf16>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 4 num_kv_heads = 2 head_dim = 32
+      : memref<2x5x64xf16>, memref<256x64xf16>, memref<2x4x5x32xf16>, memref<2x2x5x32xf16>, memref<2x2x5x32xf16>
+  return
+}
+
+// CHECK-LABEL: func @fused_qkv_bf16_static(
+// AVX512: #boostr.cpu_tile<block = [16, 144, 64], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [16, 144, 64], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [12, 132, 64], register = [4, 12], lanes = 4>
+func.func @fused_qkv_bf16_static(%x: memref<2x5x64xbf16>, %w: memref<256x64xbf16>, %q: memref<2x4x5x32xbf16>, %k: memref<2x2x5x32xbf16>,
+    %v: memref<2x2x5x32xbf16>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 4 num_kv_heads = 2 head_dim = 32
+      : memref<2x5x64xbf16>, memref<256x64xbf16>, memref<2x4x5x32xbf16>, memref<2x2x5x32xbf16>, memref<2x2x5x32xbf16>
+  return
+}
+
+// Heads are static, so n is.
+// CHECK-LABEL: func @fused_qkv_f64_dynamic(
+// AVX512: #boostr.cpu_tile<block = [72, 144, 168], register = [8, 24], lanes = 8>
+// AVX2: #boostr.cpu_tile<block = [8, 24, 340], register = [4, 12], lanes = 4>
+// SSE: #boostr.cpu_tile<block = [6, 18, 512], register = [2, 6], lanes = 2>
+func.func @fused_qkv_f64_dynamic(%x: memref<?x?x?xf64>, %w: memref<?x?xf64>, %q: memref<?x4x?x32xf64>, %k: memref<?x2x?x32xf64>,
+    %v: memref<?x2x?x32xf64>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 4 num_kv_heads = 2 head_dim = 32
+      : memref<?x?x?xf64>, memref<?x?xf64>, memref<?x4x?x32xf64>, memref<?x2x?x32xf64>, memref<?x2x?x32xf64>
+  return
+}
+
+// CHECK-LABEL: func @fused_qkv_f32_dynamic(
+// AVX512: #boostr.cpu_tile<block = [128, 144, 160], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [16, 48, 336], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [12, 36, 512], register = [4, 12], lanes = 4>
+func.func @fused_qkv_f32_dynamic(%x: memref<?x?x?xf32>, %w: memref<?x?xf32>, %q: memref<?x4x?x32xf32>, %k: memref<?x2x?x32xf32>,
+    %v: memref<?x2x?x32xf32>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 4 num_kv_heads = 2 head_dim = 32
+      : memref<?x?x?xf32>, memref<?x?xf32>, memref<?x4x?x32xf32>, memref<?x2x?x32xf32>, memref<?x2x?x32xf32>
+  return
+}
+
+// CHECK-LABEL: func @fused_qkv_f16_dynamic(
+// AVX512: #boostr.cpu_tile<block = [128, 144, 160], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [16, 48, 336], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [12, 36, 512], register = [4, 12], lanes = 4>
+func.func @fused_qkv_f16_dynamic(%x: memref<?x?x?xf16>, %w: memref<?x?xf16>, %q: memref<?x4x?x32xf16>, %k: memref<?x2x?x32xf16>,
+    %v: memref<?x2x?x32xf16>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 4 num_kv_heads = 2 head_dim = 32
+      : memref<?x?x?xf16>, memref<?x?xf16>, memref<?x4x?x32xf16>, memref<?x2x?x32xf16>, memref<?x2x?x32xf16>
+  return
+}
+
+// CHECK-LABEL: func @fused_qkv_bf16_dynamic(
+// AVX512: #boostr.cpu_tile<block = [128, 144, 160], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [16, 48, 336], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [12, 36, 512], register = [4, 12], lanes = 4>
+func.func @fused_qkv_bf16_dynamic(%x: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %q: memref<?x4x?x32xbf16>, %k: memref<?x2x?x32xbf16>,
+    %v: memref<?x2x?x32xbf16>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 4 num_kv_heads = 2 head_dim = 32
+      : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x4x?x32xbf16>, memref<?x2x?x32xbf16>, memref<?x2x?x32xbf16>
+  return
+}
+
+// 512 x 6144 x 4096: blocks as the caches allow, cut equal.
+// CHECK-LABEL: func @fused_qkv_large(
+// AVX512: #boostr.cpu_tile<block = [128, 384, 160], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [24, 72, 320], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [12, 36, 512], register = [4, 12], lanes = 4>
+func.func @fused_qkv_large(%x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>, %q: memref<1x32x512x128xf32>, %k: memref<1x8x512x128xf32>,
+    %v: memref<1x8x512x128xf32>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 32 num_kv_heads = 8 head_dim = 128
+      : memref<1x512x4096xf32>, memref<6144x4096xf32>, memref<1x32x512x128xf32>, memref<1x8x512x128xf32>, memref<1x8x512x128xf32>
+  return
+}
+
+// An extent of zero says nothing; the block is what it is for a dynamic one.
+// CHECK-LABEL: func @fused_qkv_empty(
+// AVX512: #boostr.cpu_tile<block = [160, 144, 64], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [64, 144, 64], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [68, 132, 64], register = [4, 12], lanes = 4>
+func.func @fused_qkv_empty(%x: memref<0x5x64xf32>, %w: memref<256x64xf32>, %q: memref<0x4x5x32xf32>, %k: memref<0x2x5x32xf32>,
+    %v: memref<0x2x5x32xf32>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 4 num_kv_heads = 2 head_dim = 32
+      : memref<0x5x64xf32>, memref<256x64xf32>, memref<0x4x5x32xf32>, memref<0x2x5x32xf32>, memref<0x2x5x32xf32>
+  return
+}
+
+// No block is smaller than a register tile.
+// CHECK-LABEL: func @fused_qkv_one_token_one_element(
+// AVX512: #boostr.cpu_tile<block = [16, 48, 16], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [8, 24, 8], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [4, 12, 4], register = [4, 12], lanes = 4>
+func.func @fused_qkv_one_token_one_element(%x: memref<1x1x1xf32>, %w: memref<3x1xf32>, %q: memref<1x1x1x1xf32>, %k: memref<1x1x1x1xf32>,
+    %v: memref<1x1x1x1xf32>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v)
+      num_heads = 1 num_kv_heads = 1 head_dim = 1
+      : memref<1x1x1xf32>, memref<3x1xf32>, memref<1x1x1x1xf32>, memref<1x1x1x1xf32>, memref<1x1x1x1xf32>
+  return
+}
+
+// One tile serves d_attn (m, n, k = 16, 64, 48) and d_weight (48, 64, 16), so it
+// is chosen for the largest of each.
+// CHECK-LABEL: func @out_proj_residual_grad_two_contractions(
+// AVX512: #boostr.cpu_tile<block = [48, 96, 48], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [48, 72, 48], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [48, 72, 48], register = [4, 12], lanes = 4>
+func.func @out_proj_residual_grad_two_contractions(%dy: memref<1x16x48xbf16>, %a: memref<1x16x64xbf16>, %w: memref<48x64xbf16>,
+    %dw: memref<48x64xf32>, %da: memref<1x16x64xbf16>) {
+  boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%da)
+      wrt(attn, weight) : memref<1x16x48xbf16>, memref<1x16x64xbf16>, memref<48x64xbf16>, memref<48x64xf32>, memref<1x16x64xbf16>
+  return
+}
+
+// What the user wrote wins.
+// CHECK-LABEL: func @untouched_user_tile(
+// CHECK: #boostr.cpu_tile<block = [4, 8, 8], register = [2, 4], lanes = 4>
+func.func @untouched_user_tile(%a: memref<1x4x8xf32>, %w: memref<8x8xf32>,
+    %y: memref<1x4x8xf32>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<block = [4, 8, 8], register = [2, 4], lanes = 4>}
+      : memref<1x4x8xf32>, memref<8x8xf32>, memref<1x4x8xf32>, memref<1x4x8xf32>
+  return
+}
+
+// Tiles are chosen for memrefs only.
+// CHECK-LABEL: func @untouched_value_form(
+// CHECK-NOT: cpu_tile
+// CHECK: return
+func.func @untouched_value_form(%a: tensor<1x4x8xf32>, %w: tensor<8x8xf32>,
+    %r: tensor<1x4x8xf32>) -> tensor<1x4x8xf32> {
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<1x4x8xf32>, tensor<8x8xf32>, tensor<1x4x8xf32>
+  return %y : tensor<1x4x8xf32>
+}
+
+// -----
+
+// A register of 256 bits and caches that were written down by hand.
+// CHECK-LABEL: module @user_target
+// CHECK: #boostr.cpu_tile<block = [72, 216, 168], register = [4, 24], lanes = 8>
+module @user_target attributes {boostr.cpu_target = #boostr.cpu_target<
+    cpu = "znver4", features = "", vector_bits = 256, registers = 16,
+    l1_bytes = 16384, l2_bytes = 524288>} {
+  func.func @dynamic(%a: memref<?x?x?xf32>, %w: memref<?x?xf32>,
+      %y: memref<?x?x?xf32>) {
+    boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+        : memref<?x?x?xf32>, memref<?x?xf32>, memref<?x?x?xf32>, memref<?x?x?xf32>
+    return
+  }
+}
