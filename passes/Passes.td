@@ -214,4 +214,22 @@ def ParallelToRuntime : Pass<"boostr-parallel-to-runtime", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect"];
 }
 
+def MarkEntryPoints : Pass<"boostr-mark-entry-points", "::mlir::ModuleOp"> {
+  let summary = "Prepare public functions for callers in other languages";
+  let description = [{
+    Input: any module, before bufferization.
+
+    Output: every public function with a body has `llvm.emit_c_interface`, and its
+    tensor arguments have `bufferization.writable = false`: a caller's inputs are
+    never written.
+
+    Leaves: private and external functions, and a `bufferization.writable` that
+    is there already.
+
+    Fails: never.
+
+    Example: `test/passes/export/mark-entry-points.mlir`.
+  }];
+}
+
 #endif // BOOSTR_PASSES_PASSES_TD

@@ -5,11 +5,15 @@
 #include "boostr/passes/Register.h"
 #include "boostr/dialect/Register.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/Pipelines.h"
 #include "boostr/passes/differentiate/ExternalModels.h"
 
 using namespace mlir;
 
-void mlir::boostr::registerPassesAndPipelines() { registerBoostrPasses(); }
+void mlir::boostr::registerPassesAndPipelines() {
+  registerBoostrPasses();
+  registerPipelines();
+}
 
 void mlir::boostr::registerDialects(DialectRegistry &registry) {
   registerDialect(registry);

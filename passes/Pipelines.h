@@ -1,0 +1,97 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The pipelines: which passes run, in which order. Every tool runs these
+// functions, and `boostr-opt` knows them by name.
+
+#ifndef BOOSTR_PASSES_PIPELINES_H
+#define BOOSTR_PASSES_PIPELINES_H
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::boostr {
+
+/// The stages of `boostr-cpu-pipeline`, in order. Each is named after what the
+/// module consists of when it ends.
+enum class CpuStage {
+  Gradients,
+  Tensors,
+  Buffers,
+  Kernels,
+  Loops,
+  Tasks,
+  LLVM
+};
+
+/// The name of a stage on command lines, as in `buffers`.
+llvm::StringRef stringifyCpuStage(CpuStage stage);
+
+/// What becomes of the contractions that boostr ops are.
+enum class ContractionLowering {
+  /// Packed, tiled vector code by `boostr-generate-cpu`.
+  Generated,
+  /// Plain loops, by way of linalg: slow, and independent of our code
+  /// generator.
+  Linalg,
+};
+
+struct CpuPipelineOptions : PassPipelineOptions<CpuPipelineOptions> {
+  Option<std::string> cpu{*this, "cpu",
+                          llvm::cl::desc("LLVM's name of the CPU to generate "
+                                         "code for, or 'native'"),
+                          llvm::cl::init("native")};
+  Option<std::string> features{
+      *this, "features",
+      llvm::cl::desc(
+          "LLVM features to add or remove, as in +avx512f,-amx-tile"),
+      llvm::cl::init("")};
+  Option<ContractionLowering> contractions{
+      *this, "contractions", llvm::cl::desc("How boostr ops are lowered"),
+      llvm::cl::init(ContractionLowering::Generated),
+      llvm::cl::values(clEnumValN(ContractionLowering::Generated, "generated",
+                                  "packed, tiled vector code"),
+                       clEnumValN(ContractionLowering::Linalg, "linalg",
+                                  "plain loops by way of linalg"))};
+  Option<int64_t> grain{
+      *this, "grain",
+      llvm::cl::desc("Iterations of a loop body that are worth a task"),
+      llvm::cl::init(8192)};
+  Option<CpuStage> stopAfter{
+      *this, "stop-after", llvm::cl::desc("The last stage to run"),
+      llvm::cl::init(CpuStage::LLVM),
+      llvm::cl::values(
+          clEnumValN(CpuStage::Gradients, "gradients",
+                     "functions marked for it have their VJP functions"),
+          clEnumValN(CpuStage::Tensors, "tensors",
+                     "boostr, linalg and tensor ops, simplified"),
+          clEnumValN(CpuStage::Buffers, "buffers",
+                     "the same on memrefs, results as arguments"),
+          clEnumValN(CpuStage::Kernels, "kernels",
+                     "boostr ops replaced by loops and vectors"),
+          clEnumValN(CpuStage::Loops, "loops", "linalg ops replaced by loops"),
+          clEnumValN(CpuStage::Tasks, "tasks",
+                     "parallel loops replaced by calls of the runtime"),
+          clEnumValN(CpuStage::LLVM, "llvm",
+                     "the LLVM dialect, with the exported entries"))};
+};
+
+/// Adds the passes of one stage.
+void addCpuStage(OpPassManager &pm, CpuStage stage,
+                 const CpuPipelineOptions &options);
+
+/// `boostr-cpu-pipeline`: from boostr, linalg, tensor, arith and math ops on
+/// tensors to the LLVM dialect, with the entries that runtime/boostr_runtime.h
+/// describes.
+void buildCpuPipeline(OpPassManager &pm, const CpuPipelineOptions &options);
+
+/// Registers the pipelines by name.
+void registerPipelines();
+
+} // namespace mlir::boostr
+
+#endif // BOOSTR_PASSES_PIPELINES_H
