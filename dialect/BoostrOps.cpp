@@ -86,6 +86,18 @@ static FailureOr<Heads> verifyHeads(EmitError emitError, OpOrAdaptor op) {
   return heads;
 }
 
+/// What type inference must know before it looks at shapes: an op's operands
+/// have not been verified when its parser asks for the result types.
+static LogicalResult expectRanked(EmitError emitError,
+                                  ArrayRef<NamedType> operands) {
+  for (NamedType operand : operands)
+    if (operand.type && !isa<RankedTensorType, MemRefType>(operand.type))
+      return emitError() << "'" << operand.name
+                         << "' expected a ranked tensor or memref, got "
+                         << operand.type;
+  return success();
+}
+
 /// All operands tensors without `outs`, or all memrefs with `numOuts` of them.
 static LogicalResult verifyForm(Operation *op, ArrayRef<NamedType> operands,
                                 OperandRange outs, unsigned numOuts) {
@@ -173,7 +185,7 @@ static SmallVector<OpFoldResult> getMixedSizes(OpBuilder &b, Location loc,
 
 static SmallVector<ResultShape> getProjectionShapes(Type input,
                                                     const Heads &heads) {
-  int64_t batch = getExtent(input, 0), tokens = getExtent(input, 1);
+  int64_t batch = getExtent(input, 0, 3), tokens = getExtent(input, 1, 3);
   Type elementType = cast<ShapedType>(input).getElementType();
   auto shape = [&](StringRef name, int64_t numHeads) {
     return ResultShape{name, {batch, numHeads, tokens, heads.dim}, elementType};
@@ -190,7 +202,9 @@ LogicalResult FusedQKVOp::inferReturnTypes(MLIRContext *context,
   EmitError emitError = emitAt(context, location, storage);
   // fused_qkv_c1
   FailureOr<Heads> heads = verifyHeads(emitError, adaptor);
-  if (failed(heads))
+  if (failed(heads) ||
+      failed(
+          expectRanked(emitError, {{"input", adaptor.getInput().getType()}})))
     return failure();
   auto input = dyn_cast<RankedTensorType>(adaptor.getInput().getType());
   if (!input)
@@ -222,10 +236,11 @@ LogicalResult FusedQKVOp::verify() {
           verifyElementTypes(emitError, operands, getElementTypeOrSelf(input))))
     return failure();
 
-  int64_t hidden = mergeExtents({getExtent(input, 2), getExtent(weight, 1)});
+  int64_t hidden =
+      mergeExtents({getExtent(input, 2, 3), getExtent(weight, 1, 2)});
   // fused_qkv_c3
   if (failed(expectShape(emitError, "input", input,
-                         {kDynamic, kDynamic, getExtent(input, 2)})))
+                         {kDynamic, kDynamic, getExtent(input, 2, 3)})))
     return failure();
   // fused_qkv_c4
   if (failed(expectShape(emitError, "weight", weight,
@@ -318,9 +333,17 @@ static SmallVector<ResultShape> getGradientShapes(const GradientOperands &grad,
   return results;
 }
 
-static LogicalResult inferGradientTypes(const GradientOperands &grad,
+static LogicalResult inferGradientTypes(EmitError emitError,
+                                        const GradientOperands &grad,
                                         int64_t rows,
                                         SmallVectorImpl<Type> &inferred) {
+  // The gradient of the activations has their name after "d_".
+  if (failed(expectRanked(
+          emitError, {{grad.activationsName.drop_front(2), grad.activations},
+                      {"weight", grad.weight},
+                      {"accumulate_weight", grad.accumulateWeight},
+                      {"accumulate_bias", grad.accumulateBias}})))
+    return failure();
   if (!isa<RankedTensorType>(grad.activations))
     return success();
   for (const ResultShape &result :
@@ -404,13 +427,13 @@ LogicalResult FusedQKVGradOp::inferReturnTypes(
     MLIRContext *context, std::optional<Location> location, Adaptor adaptor,
     SmallVectorImpl<Type> &inferred) {
   std::function<InFlightDiagnostic()> storage;
+  EmitError emitError = emitAt(context, location, storage);
   // fused_qkv_grad_c1
-  FailureOr<Heads> heads =
-      verifyHeads(emitAt(context, location, storage), adaptor);
+  FailureOr<Heads> heads = verifyHeads(emitError, adaptor);
   if (failed(heads))
     return failure();
-  return inferGradientTypes(getQKVGradientOperands(adaptor), heads->getRows(),
-                            inferred);
+  return inferGradientTypes(emitError, getQKVGradientOperands(adaptor),
+                            heads->getRows(), inferred);
 }
 
 LogicalResult FusedQKVGradOp::verify() {
@@ -445,14 +468,15 @@ LogicalResult FusedQKVGradOp::verify() {
     return failure();
 
   auto merge = [&](unsigned inputDim, unsigned gradDim) {
-    return mergeExtents({getExtent(input, inputDim),
-                         getExtent(getDQuery().getType(), gradDim),
-                         getExtent(getDKey().getType(), gradDim),
-                         getExtent(getDValue().getType(), gradDim)});
+    return mergeExtents({getExtent(input, inputDim, 3),
+                         getExtent(getDQuery().getType(), gradDim, 4),
+                         getExtent(getDKey().getType(), gradDim, 4),
+                         getExtent(getDValue().getType(), gradDim, 4)});
   };
   int64_t batch = merge(0, 0), tokens = merge(1, 2);
-  int64_t hidden = mergeExtents({getExtent(input, 2), getExtent(weight, 1),
-                                 getExtent(grad.accumulateWeight, 1)});
+  int64_t hidden =
+      mergeExtents({getExtent(input, 2, 3), getExtent(weight, 1, 2),
+                    getExtent(grad.accumulateWeight, 1, 2)});
   // fused_qkv_grad_c4
   if (failed(expectShape(emitError, "input", input, {batch, tokens, hidden})))
     return failure();
@@ -520,6 +544,10 @@ Value FusedQKVGradOp::getDBias() {
 LogicalResult OutProjResidualOp::inferReturnTypes(
     MLIRContext *context, std::optional<Location> location, Adaptor adaptor,
     SmallVectorImpl<Type> &inferred) {
+  std::function<InFlightDiagnostic()> storage;
+  if (failed(expectRanked(emitAt(context, location, storage),
+                          {{"residual", adaptor.getResidual().getType()}})))
+    return failure();
   if (auto residual =
           dyn_cast<RankedTensorType>(adaptor.getResidual().getType()))
     inferred.push_back(
@@ -544,11 +572,15 @@ LogicalResult OutProjResidualOp::verify() {
           verifyElementTypes(emitError, operands, getElementTypeOrSelf(attn))))
     return failure();
 
-  int64_t batch = mergeExtents({getExtent(attn, 0), getExtent(residual, 0)});
-  int64_t tokens = mergeExtents({getExtent(attn, 1), getExtent(residual, 1)});
-  int64_t columns = mergeExtents({getExtent(attn, 2), getExtent(weight, 1)});
-  int64_t hidden = mergeExtents(
-      {getExtent(weight, 0), getExtent(residual, 2), getExtent(bias, 0)});
+  int64_t batch =
+      mergeExtents({getExtent(attn, 0, 3), getExtent(residual, 0, 3)});
+  int64_t tokens =
+      mergeExtents({getExtent(attn, 1, 3), getExtent(residual, 1, 3)});
+  int64_t columns =
+      mergeExtents({getExtent(attn, 2, 3), getExtent(weight, 1, 2)});
+  int64_t hidden =
+      mergeExtents({getExtent(weight, 0, 2), getExtent(residual, 2, 3),
+                    getExtent(bias, 0, 1)});
   // out_proj_residual_c2
   if (failed(expectShape(emitError, "attn", attn, {batch, tokens, columns})))
     return failure();
@@ -595,9 +627,10 @@ static GradientOperands getOutProjGradientOperands(OpOrAdaptor op) {
 LogicalResult OutProjResidualGradOp::inferReturnTypes(
     MLIRContext *context, std::optional<Location> location, Adaptor adaptor,
     SmallVectorImpl<Type> &inferred) {
-  return inferGradientTypes(getOutProjGradientOperands(adaptor),
-                            getExtent(adaptor.getWeight().getType(), 0),
-                            inferred);
+  std::function<InFlightDiagnostic()> storage;
+  return inferGradientTypes(
+      emitAt(context, location, storage), getOutProjGradientOperands(adaptor),
+      getExtent(adaptor.getWeight().getType(), 0, 2), inferred);
 }
 
 LogicalResult OutProjResidualGradOp::verify() {
@@ -624,13 +657,17 @@ LogicalResult OutProjResidualGradOp::verify() {
   if (failed(verifyAccumulatorElementTypes(emitError, grad)))
     return failure();
 
-  int64_t batch = mergeExtents({getExtent(attn, 0), getExtent(dOutput, 0)});
-  int64_t tokens = mergeExtents({getExtent(attn, 1), getExtent(dOutput, 1)});
-  int64_t columns = mergeExtents({getExtent(attn, 2), getExtent(weight, 1),
-                                  getExtent(grad.accumulateWeight, 1)});
-  int64_t hidden = mergeExtents({getExtent(weight, 0), getExtent(dOutput, 2),
-                                 getExtent(grad.accumulateWeight, 0),
-                                 getExtent(grad.accumulateBias, 0)});
+  int64_t batch =
+      mergeExtents({getExtent(attn, 0, 3), getExtent(dOutput, 0, 3)});
+  int64_t tokens =
+      mergeExtents({getExtent(attn, 1, 3), getExtent(dOutput, 1, 3)});
+  int64_t columns =
+      mergeExtents({getExtent(attn, 2, 3), getExtent(weight, 1, 2),
+                    getExtent(grad.accumulateWeight, 1, 2)});
+  int64_t hidden =
+      mergeExtents({getExtent(weight, 0, 2), getExtent(dOutput, 2, 3),
+                    getExtent(grad.accumulateWeight, 0, 2),
+                    getExtent(grad.accumulateBias, 0, 1)});
   // out_proj_residual_grad_c3
   if (failed(expectShape(emitError, "attn", attn, {batch, tokens, columns})))
     return failure();

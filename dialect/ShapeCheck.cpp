@@ -29,9 +29,9 @@ int64_t mlir::boostr::mergeExtents(ArrayRef<int64_t> extents) {
   return ShapedType::kDynamic;
 }
 
-int64_t mlir::boostr::getExtent(Type type, unsigned index) {
+int64_t mlir::boostr::getExtent(Type type, unsigned index, int64_t rank) {
   auto shaped = dyn_cast_if_present<ShapedType>(type);
-  if (!shaped || !shaped.hasRank() || index >= shaped.getRank())
+  if (!shaped || !shaped.hasRank() || shaped.getRank() != rank)
     return ShapedType::kDynamic;
   return shaped.getDimSize(index);
 }

@@ -25,9 +25,10 @@ std::string formatShape(ArrayRef<int64_t> shape);
 /// equal are merged so that each operand is checked against all that is known.
 int64_t mergeExtents(ArrayRef<int64_t> extents);
 
-/// Dimension `index` of `type`, or dynamic where `type` is null or has no such
-/// dimension (which another check reports).
-int64_t getExtent(Type type, unsigned index);
+/// Dimension `index` of `type`, or dynamic where `type` is null or not of the
+/// `rank` that it should have (which another check reports): dimensions of a
+/// type of another rank mean something else.
+int64_t getExtent(Type type, unsigned index, int64_t rank);
 
 /// Fails unless `type` has the rank of `expected` and its static extents agree.
 LogicalResult expectShape(EmitError emitError, StringRef name, Type type,
