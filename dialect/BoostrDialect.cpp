@@ -68,13 +68,91 @@ static LogicalResult verifyDifferentiateAttr(Operation *op,
                                              NamedAttribute attribute) {
   if (!isa<FunctionOpInterface>(op))
     return op->emitOpError()
-           << "'" << attribute.getName() << "' expected on a function";
+           << "'" << attribute.getName().strref() << "' expected on a function";
   if (!isa<UnitAttr, DenseI64ArrayAttr>(attribute.getValue()))
     return op->emitOpError()
-           << "'" << attribute.getName()
+           << "'" << attribute.getName().strref()
            << "' expected unit or array<i64: ...> of argument numbers, got "
            << attribute.getValue();
   return success();
+}
+
+/// The attributes by which `boostr-create-shape-functions` tells
+/// `boostr-export-functions` what functions were.
+static LogicalResult verifyExportAttr(FunctionOpInterface function,
+                                      NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  Attribute value = attribute.getValue();
+  auto expected = [&](bool isValid, StringRef what) -> LogicalResult {
+    if (isValid)
+      return success();
+    return function->emitOpError()
+           << "'" << name << "' expected " << what << ", got " << value;
+  };
+  auto isStrings = [](Attribute array) {
+    auto strings = dyn_cast<ArrayAttr>(array);
+    return strings && llvm::all_of(strings, llvm::IsaPred<StringAttr>);
+  };
+  if (name == BoostrDialect::getSignatureAttrName()) {
+    auto type = dyn_cast<TypeAttr>(value);
+    return expected(type && isa<FunctionType>(type.getValue()),
+                    "a function type");
+  }
+  if (name != BoostrDialect::getSignatureNamesAttrName())
+    return name == BoostrDialect::getConstraintsAttrName()
+               ? expected(isStrings(value), "an array of strings")
+               : expected(isa<FlatSymbolRefAttr>(value), "a symbol");
+  if (failed(expected(isStrings(value), "an array of strings")))
+    return failure();
+  auto type =
+      function->getAttrOfType<TypeAttr>(BoostrDialect::getSignatureAttrName());
+  auto signature = type ? dyn_cast<FunctionType>(type.getValue()) : nullptr;
+  if (!signature)
+    return function->emitOpError()
+           << "'" << name << "' expected beside '"
+           << BoostrDialect::getSignatureAttrName() << "'";
+  size_t count = signature.getNumInputs() + signature.getNumResults();
+  if (cast<ArrayAttr>(value).size() != count)
+    return function->emitOpError()
+           << "'" << name << "' expected " << count << " names, got "
+           << cast<ArrayAttr>(value).size();
+  return success();
+}
+
+static bool isExportAttr(StringRef name) {
+  return llvm::is_contained({BoostrDialect::getSignatureAttrName(),
+                             BoostrDialect::getSignatureNamesAttrName(),
+                             BoostrDialect::getShapesAttrName(),
+                             BoostrDialect::getShapesOfAttrName(),
+                             BoostrDialect::getConstraintsAttrName()},
+                            name);
+}
+
+/// Arguments and results of functions may have a name, and nothing else.
+static LogicalResult verifyNameAttr(Operation *op, NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  if (name != BoostrDialect::getNameAttrName())
+    return op->emitOpError() << "has unknown attribute '" << name
+                             << "' of the boostr dialect on an argument or "
+                                "result";
+  auto value = dyn_cast<StringAttr>(attribute.getValue());
+  if (value && !value.empty())
+    return success();
+  return op->emitOpError() << "'" << name
+                           << "' expected a string that is not empty, got "
+                           << attribute.getValue();
+}
+
+LogicalResult BoostrDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                      unsigned,
+                                                      NamedAttribute attribute) {
+  return verifyNameAttr(op, attribute);
+}
+
+LogicalResult
+BoostrDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned,
+                                           NamedAttribute attribute) {
+  return verifyNameAttr(op, attribute);
 }
 
 LogicalResult
@@ -83,6 +161,11 @@ BoostrDialect::verifyOperationAttribute(Operation *op,
   StringRef name = attribute.getName();
   if (name == getDifferentiateAttrName())
     return verifyDifferentiateAttr(op, attribute);
+  if (isExportAttr(name)) {
+    if (auto function = dyn_cast<FunctionOpInterface>(op))
+      return verifyExportAttr(function, attribute);
+    return op->emitOpError() << "'" << name << "' expected on a function";
+  }
   if (name == getStopGradientAttrName()) {
     if (isa<UnitAttr>(attribute.getValue()))
       return success();

@@ -214,6 +214,7 @@ func.func @negative_fused_qkv_result_types(%x: tensor<2x3x8xf32>, %w: tensor<12x
 //===----------------------------------------------------------------------===//
 // fused_qkv_grad
 //===----------------------------------------------------------------------===//
+
 func.func @negative_fused_qkv_grad_c1(%dq: tensor<2x2x3x4xf32>, %dk: tensor<2x1x3x4xf32>,
     %dv: tensor<2x1x3x4xf32>, %x: tensor<2x3x8xf32>, %w: tensor<16x8xf32>) {
   // expected-error @below {{'num_heads' expected positive, got 0}}
@@ -575,6 +576,7 @@ func.func @negative_fused_qkv_grad_unranked(%dq: tensor<2x2x3x4xf32>, %dk: tenso
 //===----------------------------------------------------------------------===//
 // out_proj_residual
 //===----------------------------------------------------------------------===//
+
 func.func @negative_out_proj_residual_c1_weight(%a: tensor<2x3x8xf32>, %w: tensor<4x8xf16>,
     %r: tensor<2x3x4xf32>) {
   // expected-error @below {{'weight' expected element type 'f32', got 'f16'}}
@@ -748,6 +750,7 @@ func.func @negative_out_proj_residual_type(%a: tensor<2x3x8xf32>, %w: tensor<4x8
 //===----------------------------------------------------------------------===//
 // out_proj_residual_grad
 //===----------------------------------------------------------------------===//
+
 func.func @negative_out_proj_residual_grad_c1_d_output(%dy: tensor<2x3x4xf64>,
     %a: tensor<2x3x8xf32>, %w: tensor<4x8xf32>) {
   // expected-error @below {{'d_output' expected element type 'f32', got 'f64'}}

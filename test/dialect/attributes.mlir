@@ -1,0 +1,137 @@
+// RUN: boostr-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: module @target
+// CHECK-SAME: boostr.cpu_target = #boostr.cpu_target<cpu = "x86-64-v4", features = "+avx512f", vector_bits = 512, registers = 32, l1_bytes = 32768, l2_bytes = 1048576>
+module @target attributes {boostr.cpu_target = #boostr.cpu_target<cpu = "x86-64-v4",
+    features = "+avx512f", vector_bits = 512, registers = 32, l1_bytes = 32768,
+    l2_bytes = 1048576>} {
+  // CHECK: func.func private @all() attributes {boostr.differentiate}
+  func.func private @all() attributes {boostr.differentiate}
+  // CHECK: func.func private @some(tensor<f32>) attributes {boostr.differentiate = array<i64: 0>}
+  func.func private @some(tensor<f32>) attributes {boostr.differentiate = array<i64: 0>}
+  // CHECK: arith.negf %{{.*}} {boostr.stop_gradient} : f32
+  func.func @constant(%x: f32) -> f32 {
+    %y = arith.negf %x {boostr.stop_gradient} : f32
+    return %y : f32
+  }
+}
+
+// -----
+
+// expected-error @below {{'vector_bits' expected 128, 256 or 512, got 64}}
+module attributes {boostr.cpu_target = #boostr.cpu_target<cpu = "x", features = "",
+    vector_bits = 64, registers = 32, l1_bytes = 32768, l2_bytes = 1048576>} {}
+
+// -----
+
+// expected-error @below {{'registers' expected at least 8, got 4}}
+module attributes {boostr.cpu_target = #boostr.cpu_target<cpu = "x", features = "",
+    vector_bits = 256, registers = 4, l1_bytes = 32768, l2_bytes = 1048576>} {}
+
+// -----
+
+// expected-error @below {{cache sizes expected positive, got 0 and 1048576}}
+module attributes {boostr.cpu_target = #boostr.cpu_target<cpu = "x", features = "",
+    vector_bits = 256, registers = 16, l1_bytes = 0, l2_bytes = 1048576>} {}
+
+// -----
+
+// expected-error @below {{'boostr.cpu_target' expected #boostr.cpu_target<...>, got "zen4"}}
+module attributes {boostr.cpu_target = "zen4"} {}
+
+// -----
+
+// CHECK-LABEL: func.func private @tile()
+// CHECK-SAME: tile = #boostr.cpu_tile<block = [16, 64, 16], register = [8, 32], lanes = 16>
+func.func private @tile() attributes {
+  tile = #boostr.cpu_tile<block = [16, 64, 16], register = [8, 32], lanes = 16>}
+
+// -----
+
+func.func private @negative_tile_block() attributes {
+  // expected-error @below {{'block' expected 3 sizes [mc, nc, kc], got 2}}
+  tile = #boostr.cpu_tile<block = [16, 64], register = [8, 32], lanes = 16>}
+
+// -----
+
+func.func private @negative_tile_register() attributes {
+  // expected-error @below {{'register' expected 2 sizes [mr, nr], got 1}}
+  tile = #boostr.cpu_tile<block = [16, 64, 16], register = [8], lanes = 16>}
+
+// -----
+
+func.func private @negative_tile_positive() attributes {
+  // expected-error @below {{tile sizes expected positive}}
+  tile = #boostr.cpu_tile<block = [16, 0, 16], register = [8, 32], lanes = 16>}
+
+// -----
+
+func.func private @negative_tile_mr() attributes {
+  // expected-error @below {{'lanes' expected a multiple of 'mr' = 6, got 16}}
+  tile = #boostr.cpu_tile<block = [16, 64, 16], register = [6, 32], lanes = 16>}
+
+// -----
+
+func.func private @negative_tile_nr() attributes {
+  // expected-error @below {{'nr' expected a multiple of 'lanes' = 16, got 24}}
+  tile = #boostr.cpu_tile<block = [16, 48, 16], register = [8, 24], lanes = 16>}
+
+// -----
+
+func.func private @negative_tile_mc() attributes {
+  // expected-error @below {{'mc' expected a multiple of 'lanes' = 16, got 24}}
+  tile = #boostr.cpu_tile<block = [24, 64, 16], register = [8, 32], lanes = 16>}
+
+// -----
+
+func.func private @negative_tile_kc() attributes {
+  // expected-error @below {{'kc' expected a multiple of 'lanes' = 16, got 20}}
+  tile = #boostr.cpu_tile<block = [16, 64, 20], register = [8, 32], lanes = 16>}
+
+// -----
+
+func.func private @negative_tile_nc() attributes {
+  // expected-error @below {{'nc' expected a multiple of 'nr' = 32, got 48}}
+  tile = #boostr.cpu_tile<block = [16, 48, 16], register = [8, 32], lanes = 16>}
+
+// -----
+
+func.func @negative_tile_type(%a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %r: memref<2x3x4xf32>) {
+  // expected-error @below {{'boostr.cpu_tile' expected #boostr.cpu_tile<...>, got 7 : i64}}
+  boostr.out_proj_residual %a, %w residual(%r) outs(%r) {boostr.cpu_tile = 7}
+      : memref<2x3x8xf32>, memref<4x8xf32>, memref<2x3x4xf32>, memref<2x3x4xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{'boostr.differentiate' expected on a function}}
+module attributes {boostr.differentiate} {}
+
+// -----
+
+// expected-error @below {{'boostr.differentiate' expected unit or array<i64: ...> of argument numbers, got "x"}}
+func.func private @negative_differentiate() attributes {boostr.differentiate = "x"}
+
+// -----
+
+func.func @negative_stop_gradient(%x: f32) -> f32 {
+  // expected-error @below {{'boostr.stop_gradient' expected unit, got true}}
+  %y = arith.negf %x {boostr.stop_gradient = true} : f32
+  return %y : f32
+}
+
+// -----
+
+// expected-error @below {{has unknown attribute 'boostr.tile' of the boostr dialect}}
+func.func private @negative_unknown() attributes {boostr.tile = 4}
+
+// -----
+
+func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tensor<4x8xf32>) {
+  // expected-error @below {{to be one of: none, attn, weight, bias}}
+  // expected-error @below {{failed to parse Boostr_OutProjGradientsAttr parameter 'value'}}
+  %da = boostr.out_proj_residual_grad %dy, %a, %w wrt(input)
+      : tensor<2x3x4xf32>, tensor<2x3x8xf32>, tensor<4x8xf32>
+  return
+}
