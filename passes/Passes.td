@@ -221,7 +221,8 @@ def MarkEntryPoints : Pass<"boostr-mark-entry-points", "::mlir::ModuleOp"> {
 
     Output: every public function with a body has `llvm.emit_c_interface`, and its
     tensor arguments have `bufferization.writable = false`: a caller's inputs are
-    never written.
+    never written. A tensor that a function returns twice is copied, so that each
+    result is a buffer of its own.
 
     Leaves: private and external functions, and a `bufferization.writable` that
     is there already.
@@ -230,6 +231,8 @@ def MarkEntryPoints : Pass<"boostr-mark-entry-points", "::mlir::ModuleOp"> {
 
     Example: `test/passes/export/mark-entry-points.mlir`.
   }];
+  let dependentDialects = [
+    "::mlir::bufferization::BufferizationDialect"];
 }
 
 #endif // BOOSTR_PASSES_PASSES_TD

@@ -46,6 +46,10 @@ static void addGradients(OpPassManager &pm) {
 
 // In flight: boostr, linalg, tensor, arith, math, func.
 static void addTensors(OpPassManager &pm, const CpuPipelineOptions &options) {
+  // A result of dynamic shape can become an argument of entry points only, whose
+  // callers know the shape.
+  pm.addPass(createInlinerPass());
+  pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
   // Before anything is fused, while every extent is that of an op.
   // TODO pm.addPass(createCreateShapeFunctions());

@@ -25,10 +25,28 @@ struct MarkEntryPoints : boostr::impl::MarkEntryPointsBase<MarkEntryPoints> {
 
 } // namespace
 
+/// Copies what a function returns more than once, as a gradient that two
+/// arguments share: each result is a buffer of its own, which
+/// `buffer-results-to-out-params` takes for granted.
+static void separateResults(func::FuncOp function) {
+  function.walk([](func::ReturnOp op) {
+    llvm::SmallDenseSet<Value> seen;
+    OpBuilder builder(op);
+    for (OpOperand &operand : op->getOpOperands()) {
+      auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+      if (type && !seen.insert(operand.get()).second)
+        operand.set(bufferization::AllocTensorOp::create(
+            builder, op.getLoc(), type, /*dynamicSizes=*/ValueRange(),
+            /*copy=*/operand.get()));
+    }
+  });
+}
+
 void MarkEntryPoints::runOnOperation() {
   StringRef writable = bufferization::BufferizationDialect::kWritableAttrName;
   auto no = BoolAttr::get(&getContext(), false);
   for (auto function : getOperation().getOps<func::FuncOp>()) {
+    separateResults(function);
     if (!function.isPublic() || function.isExternal())
       continue;
     function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
