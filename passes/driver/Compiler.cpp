@@ -1,0 +1,136 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/driver/Compiler.h"
+#include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/passes/Register.h"
+#include "boostr/passes/cpu/CpuTarget.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/TargetSelect.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+void mlir::boostr::registerCompiler(DialectRegistry &registry) {
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registerDialects(registry);
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+OwningOpRef<ModuleOp> mlir::boostr::parseSourceFile(StringRef path,
+                                                    llvm::SourceMgr &sources,
+                                                    MLIRContext &context) {
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(path, &message);
+  if (!buffer) {
+    emitError(UnknownLoc::get(&context)) << message;
+    return {};
+  }
+  sources.AddNewSourceBuffer(std::move(buffer), SMLoc());
+  return mlir::parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+}
+
+LogicalResult mlir::boostr::runCpuPipeline(
+    ModuleOp module, const CpuPipelineOptions &options,
+    llvm::function_ref<void(CpuStage, ModuleOp)> afterStage) {
+  for (CpuStage stage :
+       {CpuStage::Gradients, CpuStage::Tensors, CpuStage::Buffers,
+        CpuStage::Kernels, CpuStage::Loops, CpuStage::Tasks, CpuStage::LLVM}) {
+    PassManager pm(module.getContext());
+    addCpuStage(pm, stage, options);
+    if (failed(pm.run(module)))
+      return failure();
+    if (afterStage)
+      afterStage(stage, module);
+    if (stage == options.stopAfter)
+      break;
+  }
+  return success();
+}
+
+std::unique_ptr<llvm::TargetMachine>
+mlir::boostr::createTargetMachine(ModuleOp module) {
+  auto target = module->getAttrOfType<CpuTargetAttr>(
+      BoostrDialect::getCpuTargetAttrName());
+  if (!target) {
+    module.emitError() << "expected an attribute '"
+                       << BoostrDialect::getCpuTargetAttrName() << "'";
+    return nullptr;
+  }
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+  llvm::Triple triple(cpu::kTriple);
+  std::string message;
+  const llvm::Target *generator =
+      llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!generator) {
+    module.emitError() << message;
+    return nullptr;
+  }
+  return std::unique_ptr<llvm::TargetMachine>(generator->createTargetMachine(
+      triple, target.getCpu(), target.getFeatures(), llvm::TargetOptions(),
+      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = true;
+  tuning.SLPVectorization = true;
+  llvm::PassBuilder builder(&machine, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+      .run(module, modules);
+}
+
+std::unique_ptr<llvm::Module>
+mlir::boostr::translateToLLVMIR(ModuleOp module, llvm::LLVMContext &context,
+                                llvm::TargetMachine &machine) {
+  std::unique_ptr<llvm::Module> translated =
+      translateModuleToLLVMIR(module, context);
+  if (!translated) {
+    module.emitError("failed to translate to LLVM IR");
+    return nullptr;
+  }
+  translated->setDataLayout(machine.createDataLayout());
+  translated->setTargetTriple(machine.getTargetTriple());
+  optimize(*translated, machine);
+  return translated;
+}
+
+FailureOr<SmallString<0>> mlir::boostr::emitCode(llvm::Module &module,
+                                                 llvm::TargetMachine &machine,
+                                                 llvm::CodeGenFileType type,
+                                                 Location loc) {
+  SmallString<0> code;
+  llvm::raw_svector_ostream os(code);
+  llvm::legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, os, nullptr, type))
+    return emitError(loc) << "this target emits no files of that kind";
+  passes.run(module);
+  return code;
+}

@@ -1,0 +1,60 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From MLIR text to machine code: what tools and language bindings share.
+//
+// A caller parses a source, runs the pipeline, translates the result to LLVM
+// IR, and emits an object. The object is loaded in this process (Jit.h) or
+// linked into a shared object (LinkSharedObject.h). All errors are diagnostics
+// of the context.
+
+#ifndef BOOSTR_PASSES_DRIVER_COMPILER_H
+#define BOOSTR_PASSES_DRIVER_COMPILER_H
+
+#include "boostr/passes/Pipelines.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+
+namespace llvm {
+class SourceMgr;
+} // namespace llvm
+
+namespace mlir::boostr {
+
+/// Registers every dialect and translation that compiling needs.
+void registerCompiler(DialectRegistry &registry);
+
+/// Opens and parses `path` ("-" for standard input), text or bytecode.
+/// `sources` keeps the text that diagnostics quote. Null after an error.
+OwningOpRef<ModuleOp> parseSourceFile(StringRef path, llvm::SourceMgr &sources,
+                                      MLIRContext &context);
+
+/// Runs `boostr-cpu-pipeline` up to `options.stopAfter`. `afterStage`, if
+/// given, sees the module at the end of each stage.
+LogicalResult
+runCpuPipeline(ModuleOp module, const CpuPipelineOptions &options,
+               llvm::function_ref<void(CpuStage, ModuleOp)> afterStage = {});
+
+/// A code generator for the `boostr.cpu_target` of `module`. Null after an
+/// error.
+std::unique_ptr<llvm::TargetMachine> createTargetMachine(ModuleOp module);
+
+/// Translates a module in the LLVM dialect and optimizes it for `machine`. Null
+/// after an error.
+std::unique_ptr<llvm::Module> translateToLLVMIR(ModuleOp module,
+                                                llvm::LLVMContext &context,
+                                                llvm::TargetMachine &machine);
+
+/// Machine code: an object file, or assembly. `loc` is where errors are
+/// reported.
+FailureOr<SmallString<0>> emitCode(llvm::Module &module,
+                                   llvm::TargetMachine &machine,
+                                   llvm::CodeGenFileType type, Location loc);
+
+} // namespace mlir::boostr
+
+#endif // BOOSTR_PASSES_DRIVER_COMPILER_H
