@@ -14,7 +14,9 @@ static constexpr char kName[] = "Boostr";
 extern "C" LLVM_ATTRIBUTE_WEAK mlir::DialectPluginLibraryInfo
 mlirGetDialectPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, kName, BOOSTR_VERSION,
-          mlir::boostr::registerDialects};
+          [](mlir::DialectRegistry *registry) {
+            mlir::boostr::registerDialects(*registry);
+          }};
 }
 
 extern "C" LLVM_ATTRIBUTE_WEAK mlir::PassPluginLibraryInfo
