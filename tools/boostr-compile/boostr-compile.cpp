@@ -145,7 +145,7 @@ int main(int argc, char **argv) {
     llvm::errs() << "boostr-compile: error: -o PATH expected for this --emit\n";
     return 1;
   }
-  std::string output = args.output.empty() ? "-" : args.output;
+  std::string output = args.output.empty() ? "-" : args.output.getValue();
 
   DialectRegistry registry;
   registerCompiler(registry);
