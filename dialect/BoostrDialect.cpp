@@ -143,9 +143,9 @@ static LogicalResult verifyNameAttr(Operation *op, NamedAttribute attribute) {
                            << attribute.getValue();
 }
 
-LogicalResult BoostrDialect::verifyRegionArgAttribute(Operation *op, unsigned,
-                                                      unsigned,
-                                                      NamedAttribute attribute) {
+LogicalResult
+BoostrDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned,
+                                        NamedAttribute attribute) {
   return verifyNameAttr(op, attribute);
 }
 

@@ -51,6 +51,8 @@ def Boostr_Dialect : Dialect {
     "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
     "::mlir::tensor::TensorDialect"];
   let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
   let useDefaultAttributePrinterParser = 1;
   let extraClassDeclaration = [{
     void registerAttributes();
@@ -74,6 +76,34 @@ def Boostr_Dialect : Dialect {
     /// Discardable attribute of a module: the CPU to generate code for.
     static constexpr ::llvm::StringLiteral getCpuTargetAttrName() {
       return "boostr.cpu_target";
+    }
+    /// Discardable attribute of a function's argument or result: its name, a
+    /// string, for messages and for callers in other languages.
+    static constexpr ::llvm::StringLiteral getNameAttrName() {
+      return "boostr.name";
+    }
+    /// Discardable attribute of a public function: its type before lowering,
+    /// from tensors to tensors.
+    static constexpr ::llvm::StringLiteral getSignatureAttrName() {
+      return "boostr.signature";
+    }
+    /// Beside `boostr.signature`: the names of its inputs, then its outputs.
+    static constexpr ::llvm::StringLiteral getSignatureNamesAttrName() {
+      return "boostr.signature_names";
+    }
+    /// Beside `boostr.signature`: the symbol of the shape function.
+    static constexpr ::llvm::StringLiteral getShapesAttrName() {
+      return "boostr.shapes";
+    }
+    /// Discardable attribute of a shape function: the symbol of the function
+    /// whose shapes it computes.
+    static constexpr ::llvm::StringLiteral getShapesOfAttrName() {
+      return "boostr.shapes_of";
+    }
+    /// Beside `boostr.shapes_of`: an array of strings, in words that follow
+    /// "expected that", one for each constraint that the function checks.
+    static constexpr ::llvm::StringLiteral getConstraintsAttrName() {
+      return "boostr.constraints";
     }
   }];
 }

@@ -235,4 +235,44 @@ def MarkEntryPoints : Pass<"boostr-mark-entry-points", "::mlir::ModuleOp"> {
     "::mlir::bufferization::BufferizationDialect"];
 }
 
+def CreateShapeFunctions : Pass<"boostr-create-shape-functions", "::mlir::ModuleOp"> {
+  let summary = "Add functions that check shapes and compute those of results";
+  let description = [{
+    Input: functions on ranked tensors.
+
+    Output: beside each public function `@f` with a body, a private function
+    `@f__shapes` of index arithmetic. It takes the extents of all arguments of
+    `@f`, tensor by tensor, and returns a status and the extents of all results. The
+    status is 0 if the ops in `@f` (and in what it calls) can run on these
+    extents, or 1 + the number of the first constraint that is broken. The
+    attribute `boostr.constraints` has each of them in words, as in
+
+        dimension 1 of argument 1 'weight' equals dimension 2 of argument 0 'input'
+
+    where the name of an argument is its `boostr.name` or that in its location.
+    Static extents are not checked: they are part of the type.
+
+    `@f` gets the attributes that `boostr-export-functions` reads when types are
+    lowered away: `boostr.shapes`, the symbol `@f__shapes`; `boostr.signature`, the
+    type; and `boostr.signature_names`, the names of arguments and results
+    (`arg0`, ..., `result0`, ... where there are none).
+
+    Constraints come from boostr ops, structured linalg ops, elementwise ops on
+    tensors, and `tensor.cast`, `tensor.concat` and `tensor.expand_shape`. Extents
+    are found through `ReifyRankedShapedTypeOpInterface`, destinations, calls, and
+    loops and branches that preserve them.
+
+    Leaves: `@f` but for the attributes; private and external functions.
+
+    Fails: on an argument or result that is not a ranked tensor, has more than 8
+    dimensions, or an element type that DLPack has no code for; and at an op whose
+    result's extents depend on more than the arguments' extents.
+
+    Example: `test/passes/export/create-shape-functions.mlir`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect",
+    "::mlir::boostr::BoostrDialect"];
+}
+
 #endif // BOOSTR_PASSES_PASSES_TD

@@ -1,0 +1,285 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/export/ShapeConstraints.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+FailureOr<ShapeConstraints::Extent>
+ShapeConstraints::getExtent(OpOperand &operand, int64_t dim) {
+  FailureOr<OpFoldResult> value = extents.getExtent(operand.get(), dim);
+  if (failed(value))
+    return failure();
+  return Extent{*value, &operand, dim};
+}
+
+/// As the caller of the function knows it, if possible.
+std::string ShapeConstraints::describe(const Extent &extent) {
+  if (std::optional<int64_t> constant = getConstantIntValue(extent.value))
+    return std::to_string(*constant);
+  if (auto name = names.find(dyn_cast<Value>(extent.value));
+      name != names.end())
+    return name->second;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (extent.operand)
+    os << "dimension " << extent.dim << " of operand "
+       << extent.operand->getOperandNumber() << " of '"
+       << extent.operand->getOwner()->getName() << "'";
+  else
+    os << "the product of the extents that it is split into";
+  return text;
+}
+
+void ShapeConstraints::addEqual(Location loc, const Extent &extent,
+                                const Extent &earlier) {
+  void *lhs = extent.value.getOpaqueValue();
+  void *rhs = earlier.value.getOpaqueValue();
+  if (equal.isEquivalent(lhs, rhs))
+    return;
+  equal.unionSets(lhs, rhs);
+  // A number is what an extent is expected to be, never the other way round.
+  bool swap = getConstantIntValue(extent.value).has_value();
+  const Extent &subject = swap ? earlier : extent;
+  const Extent &object = swap ? extent : earlier;
+  constraints.push_back({ShapeConstraint::Equal, subject.value, object.value,
+                         loc,
+                         describe(subject) + " equals " + describe(object)});
+}
+
+/// Dimension `dim` of `operand` runs along dimension `position` of `space`.
+LogicalResult ShapeConstraints::addToSpace(Space &space, AffineExpr position,
+                                           OpOperand &operand, int64_t dim) {
+  auto along = dyn_cast<AffineDimExpr>(position);
+  if (!along)
+    return success();
+  FailureOr<Extent> extent = getExtent(operand, dim);
+  if (failed(extent))
+    return failure();
+  Extent &first = space[along.getPosition()];
+  if (first.value)
+    addEqual(operand.getOwner()->getLoc(), *extent, first);
+  else
+    first = *extent;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Segmented contractions
+//===----------------------------------------------------------------------===//
+
+static OpOperand *findOperand(Operation *op, Value value) {
+  for (OpOperand &operand : op->getOpOperands())
+    if (operand.get() == value)
+      return &operand;
+  return nullptr;
+}
+
+LogicalResult ShapeConstraints::addView(Space &space, Operation *op,
+                                        const ContractionOperand &view) {
+  OpOperand *operand = view.array ? findOperand(op, view.array) : nullptr;
+  if (!operand)
+    return success();
+  Builder b(op->getContext());
+  for (auto [dim, expr] : llvm::enumerate(view.map.getResults())) {
+    if (!view.rows || dim > 1) {
+      if (failed(addToSpace(space, expr, *operand,
+                            static_cast<int64_t>(dim) - (view.rows ? 1 : 0))))
+        return failure();
+      continue;
+    }
+    // The rows are split by constants, whatever the array's extent.
+    Extent constant;
+    constant.value =
+        b.getIndexAttr(dim == 0 ? view.rows->heads : view.rows->headDim);
+    Extent &first = space[cast<AffineDimExpr>(expr).getPosition()];
+    if (first.value)
+      addEqual(op->getLoc(), constant, first);
+    else
+      first = constant;
+  }
+  return success();
+}
+
+/// The dimensions of result and operands agree in a segment, those that are
+/// summed over in a term: other segments and terms may have other heads.
+LogicalResult
+ShapeConstraints::addContraction(SegmentedContractionOpInterface op,
+                                 const SegmentedContraction &contraction) {
+  SmallVector<Value> destinations = op.getDestinations();
+  for (const ContractionSegment &segment : contraction.segments) {
+    Space space(contraction.dims.size());
+    for (const ContractionTerm &term : segment.terms) {
+      for (unsigned dim : contraction.k)
+        space[dim] = Extent();
+      if (failed(addView(space, op, term.lhs)) ||
+          failed(addView(space, op, term.rhs)))
+        return failure();
+    }
+    for (const std::optional<ContractionResult> &result :
+         {segment.product, segment.lhsSum}) {
+      if (!result)
+        continue;
+      ContractionOperand destination{destinations[result->number], result->rows,
+                                     result->map};
+      if (failed(addView(space, op, destination)))
+        return failure();
+      for (const ContractionOperand &addend : result->addends)
+        if (failed(addView(space, op, addend)))
+          return failure();
+    }
+  }
+  return success();
+}
+
+/// An array that is read or written by rows of heads has as many rows as they
+/// are.
+LogicalResult
+ShapeConstraints::addHeadRows(SegmentedContractionOpInterface op) {
+  llvm::MapVector<Value, int64_t> numRows;
+  auto see = [&](Value array, const std::optional<HeadRows> &rows) {
+    if (array && rows)
+      numRows[array] =
+          std::max(numRows[array], rows->offset + rows->getNumRows());
+  };
+  SmallVector<Value> destinations = op.getDestinations();
+  for (const SegmentedContraction &contraction : op.getContractions()) {
+    for (const ContractionSegment &segment : contraction.segments) {
+      for (const ContractionTerm &term : segment.terms) {
+        see(term.lhs.array, term.lhs.rows);
+        see(term.rhs.array, term.rhs.rows);
+      }
+      for (const std::optional<ContractionResult> &result :
+           {segment.product, segment.lhsSum}) {
+        if (!result)
+          continue;
+        see(destinations[result->number], result->rows);
+        for (const ContractionOperand &addend : result->addends)
+          see(addend.array, addend.rows);
+      }
+    }
+  }
+  Builder b(op.getContext());
+  for (auto [array, rows] : numRows) {
+    OpOperand *operand = findOperand(op, array);
+    if (!operand)
+      continue;
+    FailureOr<Extent> extent = getExtent(*operand, 0);
+    if (failed(extent))
+      return failure();
+    Extent expected;
+    expected.value = b.getIndexAttr(rows);
+    addEqual(op.getLoc(), *extent, expected);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Other ops
+//===----------------------------------------------------------------------===//
+
+/// All operands that are indexed by the same loop alone agree.
+LogicalResult ShapeConstraints::addLinalg(linalg::LinalgOp op) {
+  Space space(op.getNumLoops());
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<RankedTensorType>(operand.get().getType()))
+      continue;
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+      if (failed(addToSpace(space, expr, operand, dim)))
+        return failure();
+  }
+  return success();
+}
+
+LogicalResult ShapeConstraints::addElementwise(Operation *op) {
+  Space space;
+  for (OpOperand &operand : op->getOpOperands()) {
+    auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+    if (!type)
+      continue;
+    space.resize(type.getRank());
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      if (failed(addToSpace(space, getAffineDimExpr(dim, op->getContext()),
+                            operand, dim)))
+        return failure();
+  }
+  return success();
+}
+
+/// A cast may promise an extent that its operand's type leaves open.
+LogicalResult ShapeConstraints::addCast(tensor::CastOp op) {
+  auto source = dyn_cast<RankedTensorType>(op.getSource().getType());
+  auto target = dyn_cast<RankedTensorType>(op.getType());
+  if (!source || !target)
+    return success();
+  Builder b(op.getContext());
+  for (int64_t dim = 0; dim < target.getRank(); ++dim) {
+    if (target.isDynamicDim(dim) || !source.isDynamicDim(dim))
+      continue;
+    FailureOr<Extent> extent = getExtent(op.getSourceMutable(), dim);
+    if (failed(extent))
+      return failure();
+    Extent promised;
+    promised.value = b.getIndexAttr(target.getDimSize(dim));
+    addEqual(op.getLoc(), *extent, promised);
+  }
+  return success();
+}
+
+LogicalResult ShapeConstraints::addConcat(tensor::ConcatOp op) {
+  int64_t rank = op.getResultType().getRank();
+  Space space(rank);
+  for (OpOperand &operand : op->getOpOperands())
+    for (int64_t dim = 0; dim < rank; ++dim)
+      if (dim != static_cast<int64_t>(op.getDim()) &&
+          failed(addToSpace(space, getAffineDimExpr(dim, op.getContext()),
+                            operand, dim)))
+        return failure();
+  return success();
+}
+
+/// An extent equals the product of those that it is split into.
+LogicalResult ShapeConstraints::addExpandShape(tensor::ExpandShapeOp op) {
+  Builder b(op.getContext());
+  for (auto [dim, group] : llvm::enumerate(op.getReassociationIndices())) {
+    FailureOr<Extent> extent = getExtent(op.getSrcMutable(), dim);
+    if (failed(extent))
+      return failure();
+    Extent product;
+    product.value = b.getIndexAttr(1);
+    for (int64_t part : group) {
+      FailureOr<OpFoldResult> factor = extents.getExtent(op.getResult(), part);
+      if (failed(factor))
+        return failure();
+      product.value = extents.multiply(op.getLoc(), product.value, *factor);
+    }
+    addEqual(op.getLoc(), *extent, product);
+  }
+  return success();
+}
+
+LogicalResult ShapeConstraints::addOp(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](SegmentedContractionOpInterface contractions) {
+        for (const SegmentedContraction &contraction :
+             contractions.getContractions())
+          if (failed(addContraction(contractions, contraction)))
+            return failure();
+        return addHeadRows(contractions);
+      })
+      .Case([&](linalg::LinalgOp linalgOp) { return addLinalg(linalgOp); })
+      .Case([&](tensor::CastOp cast) { return addCast(cast); })
+      .Case([&](tensor::ConcatOp concat) { return addConcat(concat); })
+      .Case(
+          [&](tensor::ExpandShapeOp expand) { return addExpandShape(expand); })
+      .Default([&](Operation *other) {
+        return OpTrait::hasElementwiseMappableTraits(other)
+                   ? addElementwise(other)
+                   : success();
+      });
+}

@@ -1,0 +1,80 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a function's ops demand of the extents of its arguments.
+
+#ifndef BOOSTR_PASSES_EXPORT_SHAPECONSTRAINTS_H
+#define BOOSTR_PASSES_EXPORT_SHAPECONSTRAINTS_H
+
+#include "boostr/dialect/SegmentedContraction.h"
+#include "boostr/passes/export/ExtentBuilder.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/EquivalenceClasses.h"
+#include <string>
+
+namespace mlir::boostr {
+
+/// `lhs` equals `rhs`, or is at most `rhs`.
+struct ShapeConstraint {
+  enum Kind { Equal, AtMost };
+  Kind kind = Equal;
+  OpFoldResult lhs, rhs;
+  Location loc;
+  /// In words that follow "expected that".
+  std::string text;
+};
+
+/// Collects constraints, op by op, in the order of the function. Leaves out
+/// what holds anyway, and what follows from equalities collected before.
+class ShapeConstraints {
+public:
+  /// `names` says what the extents of arguments are called.
+  ShapeConstraints(ExtentBuilder &extents,
+                   const llvm::DenseMap<Value, std::string> &names)
+      : extents(extents), names(names) {}
+
+  /// Adds what `op` demands. Fails with a diagnostic if an extent that it
+  /// constrains cannot be computed.
+  LogicalResult addOp(Operation *op);
+
+  ArrayRef<ShapeConstraint> get() const { return constraints; }
+
+private:
+  /// The extent of a dimension, and its name if it has none as an argument's.
+  struct Extent {
+    OpFoldResult value;
+    OpOperand *operand = nullptr;
+    int64_t dim = 0;
+  };
+  /// For each dimension of an iteration space the first extent seen.
+  using Space = SmallVector<Extent>;
+
+  FailureOr<Extent> getExtent(OpOperand &operand, int64_t dim);
+  std::string describe(const Extent &extent);
+  void addEqual(Location loc, const Extent &extent, const Extent &earlier);
+  LogicalResult addToSpace(Space &space, AffineExpr position,
+                           OpOperand &operand, int64_t dim);
+
+  LogicalResult addContraction(SegmentedContractionOpInterface op,
+                               const SegmentedContraction &contraction);
+  LogicalResult addView(Space &space, Operation *op,
+                        const ContractionOperand &view);
+  LogicalResult addHeadRows(SegmentedContractionOpInterface op);
+  LogicalResult addLinalg(linalg::LinalgOp op);
+  LogicalResult addElementwise(Operation *op);
+  LogicalResult addCast(tensor::CastOp op);
+  LogicalResult addConcat(tensor::ConcatOp op);
+  LogicalResult addExpandShape(tensor::ExpandShapeOp op);
+
+  ExtentBuilder &extents;
+  const llvm::DenseMap<Value, std::string> &names;
+  SmallVector<ShapeConstraint> constraints;
+  /// Extents that are equal by the constraints so far.
+  llvm::EquivalenceClasses<void *> equal;
+};
+
+} // namespace mlir::boostr
+
+#endif // BOOSTR_PASSES_EXPORT_SHAPECONSTRAINTS_H
