@@ -120,8 +120,10 @@ static void addLLVM(OpPassManager &pm) {
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(math::createMathExtendToSupportedTypes());
-  pm.addPass(createConvertMathToLibmPass());
+  // Intrinsics where LLVM has them: some become instructions, and libm has no
+  // rsqrt to call.
   pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
   // LLVM rounds to bf16 by a library call where the CPU has no instruction.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
