@@ -63,7 +63,7 @@ function(add_boostr_tool name)
   boostr_target_settings(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
   set_target_properties(${name} PROPERTIES
-    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${LLVM_LIBRARY_DIR}")
   set_property(GLOBAL APPEND PROPERTY BOOSTR_TOOLS ${name})
 endfunction()
 
