@@ -104,14 +104,11 @@ func::FuncOp ShapeFunctionBuilder::createFunction() {
   for (Type type : function.getResultTypes())
     outputs.append(cast<RankedTensorType>(type).getRank(),
                    builder.getIndexType());
-  unsigned number = 0;
-  auto name = SymbolTable::generateSymbolName<64>(
-      (function.getName() + "__shapes").str(),
-      [&](StringRef candidate) { return symbols.lookup(candidate) != nullptr; },
-      number);
+  std::string name = (function.getName() + "__shapes").str();
   auto shapes = func::FuncOp::create(function.getLoc(), name,
                                      builder.getFunctionType(inputs, outputs));
   shapes.setPrivate();
+  // Renames it if there is such a symbol.
   symbols.insert(shapes, std::next(function->getIterator()));
   builder.setInsertionPointToStart(shapes.addEntryBlock());
   return shapes;

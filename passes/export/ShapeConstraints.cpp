@@ -10,11 +10,11 @@ using namespace mlir;
 using namespace mlir::boostr;
 
 FailureOr<ShapeConstraints::Extent>
-ShapeConstraints::getExtent(OpOperand &operand, int64_t dim) {
-  FailureOr<OpFoldResult> value = extents.getExtent(operand.get(), dim);
+ShapeConstraints::getExtent(const Place &place, int64_t dim) {
+  FailureOr<OpFoldResult> value = extents.getExtent(place.tensor, dim);
   if (failed(value))
     return failure();
-  return Extent{*value, &operand, dim};
+  return Extent{*value, place, dim};
 }
 
 /// As the caller of the function knows it, if possible.
@@ -26,10 +26,9 @@ std::string ShapeConstraints::describe(const Extent &extent) {
     return name->second;
   std::string text;
   llvm::raw_string_ostream os(text);
-  if (extent.operand)
-    os << "dimension " << extent.dim << " of operand "
-       << extent.operand->getOperandNumber() << " of '"
-       << extent.operand->getOwner()->getName() << "'";
+  if (extent.place.op)
+    os << "dimension " << extent.dim << " of " << extent.place.kind << " "
+       << extent.place.number << " of '" << extent.place.op->getName() << "'";
   else
     os << "the product of the extents that it is split into";
   return text;
@@ -51,18 +50,18 @@ void ShapeConstraints::addEqual(Location loc, const Extent &extent,
                          describe(subject) + " equals " + describe(object)});
 }
 
-/// Dimension `dim` of `operand` runs along dimension `position` of `space`.
+/// Dimension `dim` of `place` runs along dimension `position` of `space`.
 LogicalResult ShapeConstraints::addToSpace(Space &space, AffineExpr position,
-                                           OpOperand &operand, int64_t dim) {
+                                           const Place &place, int64_t dim) {
   auto along = dyn_cast<AffineDimExpr>(position);
   if (!along)
     return success();
-  FailureOr<Extent> extent = getExtent(operand, dim);
+  FailureOr<Extent> extent = getExtent(place, dim);
   if (failed(extent))
     return failure();
   Extent &first = space[along.getPosition()];
   if (first.value)
-    addEqual(operand.getOwner()->getLoc(), *extent, first);
+    addEqual(place.op->getLoc(), *extent, first);
   else
     first = *extent;
   return success();
@@ -72,23 +71,32 @@ LogicalResult ShapeConstraints::addToSpace(Space &space, AffineExpr position,
 // Segmented contractions
 //===----------------------------------------------------------------------===//
 
-static OpOperand *findOperand(Operation *op, Value value) {
+ShapeConstraints::Place
+ShapeConstraints::findPlace(SegmentedContractionOpInterface op, Value array) {
   for (OpOperand &operand : op->getOpOperands())
-    if (operand.get() == value)
-      return &operand;
-  return nullptr;
+    if (operand.get() == array)
+      return operand;
+  return Place();
 }
 
-LogicalResult ShapeConstraints::addView(Space &space, Operation *op,
+/// What receives result `number`: what it starts from, if there is such an
+/// operand.
+ShapeConstraints::Place
+ShapeConstraints::findDestination(SegmentedContractionOpInterface op,
+                                  unsigned number) {
+  if (Value destination = op.getDestinations()[number])
+    return findPlace(op, destination);
+  return op->getResult(number);
+}
+
+LogicalResult ShapeConstraints::addView(Space &space, const Place &place,
                                         const ContractionOperand &view) {
-  OpOperand *operand = view.array ? findOperand(op, view.array) : nullptr;
-  if (!operand)
+  if (!place.op)
     return success();
-  Builder b(op->getContext());
+  Builder b(place.op->getContext());
   for (auto [dim, expr] : llvm::enumerate(view.map.getResults())) {
     if (!view.rows || dim > 1) {
-      if (failed(addToSpace(space, expr, *operand,
-                            static_cast<int64_t>(dim) - (view.rows ? 1 : 0))))
+      if (failed(addToSpace(space, expr, place, view.rows ? dim - 1 : dim)))
         return failure();
       continue;
     }
@@ -98,7 +106,7 @@ LogicalResult ShapeConstraints::addView(Space &space, Operation *op,
         b.getIndexAttr(dim == 0 ? view.rows->heads : view.rows->headDim);
     Extent &first = space[cast<AffineDimExpr>(expr).getPosition()];
     if (first.value)
-      addEqual(op->getLoc(), constant, first);
+      addEqual(place.op->getLoc(), constant, first);
     else
       first = constant;
   }
@@ -110,26 +118,24 @@ LogicalResult ShapeConstraints::addView(Space &space, Operation *op,
 LogicalResult
 ShapeConstraints::addContraction(SegmentedContractionOpInterface op,
                                  const SegmentedContraction &contraction) {
-  SmallVector<Value> destinations = op.getDestinations();
   for (const ContractionSegment &segment : contraction.segments) {
     Space space(contraction.dims.size());
     for (const ContractionTerm &term : segment.terms) {
       for (unsigned dim : contraction.k)
         space[dim] = Extent();
-      if (failed(addView(space, op, term.lhs)) ||
-          failed(addView(space, op, term.rhs)))
+      if (failed(addView(space, findPlace(op, term.lhs.array), term.lhs)) ||
+          failed(addView(space, findPlace(op, term.rhs.array), term.rhs)))
         return failure();
     }
     for (const std::optional<ContractionResult> &result :
          {segment.product, segment.lhsSum}) {
       if (!result)
         continue;
-      ContractionOperand destination{destinations[result->number], result->rows,
-                                     result->map};
-      if (failed(addView(space, op, destination)))
+      ContractionOperand view{Value(), result->rows, result->map};
+      if (failed(addView(space, findDestination(op, result->number), view)))
         return failure();
       for (const ContractionOperand &addend : result->addends)
-        if (failed(addView(space, op, addend)))
+        if (failed(addView(space, findPlace(op, addend.array), addend)))
           return failure();
     }
   }
@@ -165,10 +171,10 @@ ShapeConstraints::addHeadRows(SegmentedContractionOpInterface op) {
   }
   Builder b(op.getContext());
   for (auto [array, rows] : numRows) {
-    OpOperand *operand = findOperand(op, array);
-    if (!operand)
+    Place place = findPlace(op, array);
+    if (!place.op)
       continue;
-    FailureOr<Extent> extent = getExtent(*operand, 0);
+    FailureOr<Extent> extent = getExtent(place, 0);
     if (failed(extent))
       return failure();
     Extent expected;

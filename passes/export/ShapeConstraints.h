@@ -42,25 +42,43 @@ public:
   ArrayRef<ShapeConstraint> get() const { return constraints; }
 
 private:
-  /// The extent of a dimension, and its name if it has none as an argument's.
+  /// An operand or result of an op.
+  struct Place {
+    Place() = default;
+    Place(OpOperand &operand)
+        : tensor(operand.get()), op(operand.getOwner()), kind("operand"),
+          number(operand.getOperandNumber()) {}
+    Place(OpResult result)
+        : tensor(result), op(result.getOwner()), kind("result"),
+          number(result.getResultNumber()) {}
+
+    Value tensor;
+    Operation *op = nullptr;
+    StringRef kind;
+    unsigned number = 0;
+  };
+  /// The extent of a dimension, and where it is.
   struct Extent {
     OpFoldResult value;
-    OpOperand *operand = nullptr;
+    Place place;
     int64_t dim = 0;
   };
   /// For each dimension of an iteration space the first extent seen.
   using Space = SmallVector<Extent>;
 
-  FailureOr<Extent> getExtent(OpOperand &operand, int64_t dim);
+  FailureOr<Extent> getExtent(const Place &place, int64_t dim);
   std::string describe(const Extent &extent);
   void addEqual(Location loc, const Extent &extent, const Extent &earlier);
   LogicalResult addToSpace(Space &space, AffineExpr position,
-                           OpOperand &operand, int64_t dim);
+                           const Place &place, int64_t dim);
 
   LogicalResult addContraction(SegmentedContractionOpInterface op,
                                const SegmentedContraction &contraction);
-  LogicalResult addView(Space &space, Operation *op,
+  LogicalResult addView(Space &space, const Place &place,
                         const ContractionOperand &view);
+  static Place findPlace(SegmentedContractionOpInterface op, Value array);
+  static Place findDestination(SegmentedContractionOpInterface op,
+                               unsigned number);
   LogicalResult addHeadRows(SegmentedContractionOpInterface op);
   LogicalResult addLinalg(linalg::LinalgOp op);
   LogicalResult addElementwise(Operation *op);
