@@ -1,0 +1,154 @@
+# Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+"""Compiled modules: load a shared object that boostr-compile made, and call it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Sequence
+
+import numpy
+
+from . import _abi, _dtypes
+from .context import Context
+
+
+def _describe(spec: _abi.TensorSpec) -> str:
+    extents = ", ".join("?" if spec.shape[i] < 0 else str(spec.shape[i]) for i in range(spec.rank))
+    return f"{spec.name.decode()}: {_dtypes.name(spec.dtype)}[{extents}]"
+
+
+class _Tensors:
+    """DLTensors of some arrays, and what keeps their memory."""
+
+    def __init__(self, arrays: Sequence[numpy.ndarray], specs, kind: str):
+        self.arrays = arrays
+        self._structs = []
+        self._extents = []
+        for number, (array, spec) in enumerate(zip(arrays, specs)):
+            if not isinstance(array, numpy.ndarray):
+                raise TypeError(f"{kind} {number} '{spec.name.decode()}': expected a NumPy "
+                                f"array, got {type(array).__name__}")
+            try:
+                dtype = _dtypes.to_dlpack(array.dtype, spec.dtype)
+            except TypeError as error:
+                raise TypeError(f"{kind} {number} '{spec.name.decode()}': {error}") from None
+            shape = (ctypes.c_int64 * array.ndim)(*array.shape)
+            strides = (ctypes.c_int64 * array.ndim)(
+                *(stride // array.itemsize for stride in array.strides))
+            self._extents.append((shape, strides))
+            self._structs.append(_abi.DLTensor(
+                data=array.ctypes.data, device=_abi.DLDevice(_abi.CPU_DEVICE, 0),
+                ndim=array.ndim, dtype=dtype, shape=shape, strides=strides, byte_offset=0))
+        pointers = [ctypes.pointer(struct) for struct in self._structs]
+        self.pointers = (ctypes.POINTER(_abi.DLTensor) * len(pointers))(*pointers)
+
+
+class Function:
+    """A function of a compiled module.
+
+    Called with one NumPy array per input it returns its result, or a tuple if it has
+    several. Arrays must be in C order; nothing is copied or converted.
+
+        y = module.project(attn, weight, residual)
+        module.project(attn, weight, residual, out=y)
+
+    Arguments:
+      *inputs: as many arrays as the function has inputs.
+      out: an array, or a tuple with one for each result, to write to; must not share
+        memory with an input.
+      context: the threads to use; by default as many as there are processors.
+
+    Raises TypeError for a wrong number of arguments or something that is no array of
+    numbers; ValueError, which names the argument, what was expected and what was found,
+    for a wrong rank, shape, element type, stride or overlap. Nothing is written then.
+    """
+
+    def __init__(self, table: _abi.FunctionTable, module: "Module"):
+        self._table = table
+        self._module = module  # Keeps the code loaded.
+        self.__name__ = table.name.decode()
+        self._inputs = [table.inputs[i] for i in range(table.num_inputs)]
+        self._outputs = [table.outputs[i] for i in range(table.num_outputs)]
+        self._num_extents = sum(spec.rank for spec in self._outputs)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(map(_describe, self._inputs))
+        outputs = ", ".join(map(_describe, self._outputs))
+        return f"{self.__name__}({inputs}) -> ({outputs})"
+
+    def __call__(self, *inputs, out=None, context: Context | None = None):
+        if len(inputs) != len(self._inputs):
+            raise TypeError(f"{self.__name__} expected {len(self._inputs)} arguments, "
+                            f"got {len(inputs)}")
+        tensors = _Tensors(inputs, self._inputs, "argument")
+        results = self._allocate(tensors) if out is None else self._check_out(out)
+        written = _Tensors(results, self._outputs, "output")
+        _abi.check(_abi.runtime().boostr_call(
+            context._handle if context else None, ctypes.byref(self._table),
+            tensors.pointers, len(inputs), written.pointers, len(results)))
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _check_out(self, out):
+        results = (out,) if isinstance(out, numpy.ndarray) else tuple(out)
+        if len(results) != len(self._outputs):
+            raise TypeError(f"{self.__name__} expected {len(self._outputs)} arrays in 'out', "
+                            f"got {len(results)}")
+        return results
+
+    def _allocate(self, tensors: _Tensors):
+        extents = (ctypes.c_int64 * max(self._num_extents, 1))()
+        _abi.check(_abi.runtime().boostr_output_shapes(
+            ctypes.byref(self._table), tensors.pointers, len(tensors.arrays), extents))
+        results, start = [], 0
+        for spec in self._outputs:
+            shape = tuple(extents[start:start + spec.rank])
+            start += spec.rank
+            results.append(numpy.empty(shape, _dtypes.to_numpy(spec.dtype)))
+        return results
+
+
+class Module:
+    """The functions of a shared object, as attributes: see `Function`."""
+
+    def __init__(self, path: str | os.PathLike):
+        self._path = os.fspath(path)
+        _abi.runtime()  # First, so that the object finds it.
+        self._library = ctypes.CDLL(os.path.abspath(self._path))
+        try:
+            table = (ctypes.POINTER(_abi.FunctionTable) * (1 << 20)).in_dll(
+                self._library, "boostr_module_functions")
+        except ValueError:
+            raise ValueError(f"'{self._path}' was not made by boostr-compile: it has no "
+                             "boostr_module_functions") from None
+        self._functions = {}
+        number = 0
+        while table[number]:
+            function = Function(table[number].contents, self)
+            self._functions[function.__name__] = function
+            number += 1
+
+    def functions(self) -> list[str]:
+        """The names of all functions."""
+        return sorted(self._functions)
+
+    def __getattr__(self, name: str) -> Function:
+        try:
+            return self.__dict__["_functions"][name]
+        except KeyError:
+            raise AttributeError(f"'{self.__dict__.get('_path')}' has no function '{name}', only "
+                                 f"{', '.join(self.__dict__.get('_functions', ()))}") from None
+
+    def __dir__(self):
+        return [*super().__dir__(), *self._functions]
+
+
+def load(path: str | os.PathLike) -> Module:
+    """Loads a shared object that `boostr-compile --emit=so` made.
+
+    Raises OSError if it cannot be loaded, ValueError if it is something else.
+    """
+    return Module(path)
