@@ -275,4 +275,36 @@ def CreateShapeFunctions : Pass<"boostr-create-shape-functions", "::mlir::Module
     "::mlir::boostr::BoostrDialect"];
 }
 
+def ExportFunctions : Pass<"boostr-export-functions", "::mlir::ModuleOp"> {
+  let summary = "Give lowered functions their C interface";
+  let description = [{
+    Input: the LLVM dialect, lowered from functions that had been through
+    `boostr-create-shape-functions` and had `llvm.emit_c_interface`, with results
+    as trailing out parameters (`buffer-results-to-out-params`).
+
+    Output: for each function `@f` with a `boostr.signature`, what
+    boostr_runtime.h describes:
+
+    | symbol | what it is |
+    |--------|------------|
+    | `f_function` | constant `boostr_function`: names, element types, extents, constraints, and pointers to `f__packed` and `f__extents` |
+    | `f` | plain entry: pointers to memref descriptors, inputs then outputs; calls `boostr_invoke` |
+    | `f_dlpack` | checked entry: calls `boostr_call` |
+    | `boostr_module_functions` | constant array of pointers to each `f_function`, in the order of the module, and a null pointer at its end |
+
+    These are the only symbols with external linkage that it adds. The lowered
+    function becomes `@f__body`, and it, `@_mlir_ciface_f`, the shape function and
+    all private functions become internal. The attributes that it reads are removed.
+
+    Leaves: public functions without `boostr.signature`.
+
+    Fails: on a function that was lowered otherwise, whose name is not an
+    identifier of C or begins with `boostr_` or `_mlir_`; and if one of the symbols
+    above is taken.
+
+    Example: `test/passes/export/export-functions.mlir`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 #endif // BOOSTR_PASSES_PASSES_TD
