@@ -87,9 +87,10 @@ def modules():
             text = path.read_text()
             infinity = {"f32": "0xFF800000", "f16": "0xFC00", "bf16": "0xFF80"}
             if element != "f64":
+                for name in NOT_REWRITTEN:
+                    text = re.sub(rf"(?ms)^func\.func @{name}\(.*?^}}\n", "", text)
                 text = text.replace("0xFFF0000000000000", infinity[element])
-                text = text.replace("tensor<5xf32>", "tensor<5xf64>").replace("f64", element)
-                text = re.sub(r"(?ms)^func\.func @precision\(.*?^}\n", "", text)
+                text = text.replace("f64", element)
             cache[path, element] = boostr.compile(text)
         return cache[path, element]
 
@@ -103,7 +104,7 @@ def test_finite_differences(modules, path, name):
     arguments, rng = draw(name, shapes)
     results = call(module, name, arguments)
     assert len(results) == num_results
-    cotangents = [rng.uniform(-1.0, 1.0, result.shape) for result in results]
+    cotangents = [np.asarray(rng.uniform(-1.0, 1.0, result.shape)) for result in results]
     gradients = call(module, name + "_vjp", arguments + cotangents)
     assert len(gradients) == len(arguments)
 
