@@ -52,7 +52,7 @@ static void addTensors(OpPassManager &pm, const CpuPipelineOptions &options) {
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
   // Before anything is fused, while every extent is that of an op.
-  // TODO pm.addPass(createCreateShapeFunctions());
+  pm.addPass(createCreateShapeFunctions());
   if (options.contractions == ContractionLowering::Linalg)
     pm.addPass(createConvertBoostrToLinalg());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
@@ -85,7 +85,6 @@ static void addBuffers(OpPassManager &pm) {
   bufferization::buildBufferDeallocationPipeline(
       pm, bufferization::BufferDeallocationPipelineOptions());
   pm.addPass(createCanonicalizerPass());
-  // TODO pm.addPass(createRecordSignatures());
 }
 
 // In flight: the same, without boostr ops but with scf and vector.
@@ -138,7 +137,7 @@ static void addLLVM(OpPassManager &pm) {
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  // TODO pm.addPass(createExportFunctions());
+  pm.addPass(createExportFunctions());
 }
 
 void mlir::boostr::addCpuStage(OpPassManager &pm, CpuStage stage,
