@@ -15,31 +15,25 @@ using namespace mlir::boostr;
 
 namespace {
 
-/// Lowers the contractions of one op. `results` holds, for each result, the
-/// tensor that the segments so far have been inserted into.
+/// Lowers segments one by one, each into the tensor that it is given.
 class LinalgLowering {
 public:
-  LinalgLowering(OpBuilder &b, SegmentedContractionOpInterface op)
-      : b(b), op(op), loc(op.getLoc()), results(op.getDestinations()) {}
+  LinalgLowering(OpBuilder &b, Location loc) : b(b), loc(loc) {}
 
-  FailureOr<SmallVector<Value>> run();
-
-private:
   Value lowerProduct(const SegmentedContraction &contraction,
                      const ContractionSegment &segment, Value destination);
   Value lowerLhsSum(const SegmentedContraction &contraction,
                     const ContractionSegment &segment, Value destination);
+
+private:
   Value finish(const ContractionResult &result, AffineMap resultMap,
                Value accumulated, Value destination);
   Value createZeros(ArrayRef<OpFoldResult> sizes, Type elementType);
   Value startFrom(const ContractionResult &result, Value destination,
                   ArrayRef<OpFoldResult> extents);
-  LogicalResult createDestinations();
 
   OpBuilder &b;
-  SegmentedContractionOpInterface op;
   Location loc;
-  SmallVector<Value> results;
 };
 
 } // namespace
@@ -194,52 +188,66 @@ Value LinalgLowering::lowerLhsSum(const SegmentedContraction &contraction,
   return finish(result, result.map, sum, destination);
 }
 
-/// Empty tensors for the results that start from nothing.
-LogicalResult LinalgLowering::createDestinations() {
+/// What each result starts from: what it accumulates into, or an empty tensor.
+static FailureOr<SmallVector<Value>>
+createDestinations(OpBuilder &b, SegmentedContractionOpInterface op) {
   ReifiedRankedShapedTypeDims shapes;
   if (failed(reifyResultShapes(b, op, shapes)))
     return failure();
+  SmallVector<Value> destinations = op.getDestinations();
   for (auto [destination, result, shape] :
-       llvm::zip_equal(results, op->getResults(), shapes))
+       llvm::zip_equal(destinations, op->getResults(), shapes))
     if (!destination)
-      destination =
-          tensor::EmptyOp::create(b, loc, shape, getElementTypeOrSelf(result));
-  return success();
+      destination = tensor::EmptyOp::create(b, op.getLoc(), shape,
+                                            getElementTypeOrSelf(result));
+  return destinations;
 }
 
-FailureOr<SmallVector<Value>> LinalgLowering::run() {
-  if (op.isBufferForm() || failed(createDestinations()))
+static FailureOr<SmallVector<Value>>
+decompose(OpBuilder &b, SegmentedContractionOpInterface op) {
+  if (op.isBufferForm())
     return failure();
+  FailureOr<SmallVector<Value>> results = createDestinations(b, op);
+  if (failed(results))
+    return failure();
+  LinalgLowering lowering(b, op.getLoc());
   for (const SegmentedContraction &contraction : op.getContractions()) {
     for (const ContractionSegment &segment : contraction.segments) {
+      // Each entry is what the segments so far have been inserted into.
       if (segment.product) {
-        Value &result = results[segment.product->number];
-        result = lowerProduct(contraction, segment, result);
+        Value &result = (*results)[segment.product->number];
+        result = lowering.lowerProduct(contraction, segment, result);
       }
       if (segment.lhsSum) {
-        Value &result = results[segment.lhsSum->number];
-        result = lowerLhsSum(contraction, segment, result);
+        Value &result = (*results)[segment.lhsSum->number];
+        result = lowering.lowerLhsSum(contraction, segment, result);
       }
     }
   }
   // Static extents that only another operand knows can be missing in a view.
-  for (auto [value, result] : llvm::zip_equal(results, op->getResults()))
+  for (auto [value, result] : llvm::zip_equal(*results, op->getResults()))
     if (value.getType() != result.getType())
-      value = tensor::CastOp::create(b, loc, result.getType(), value);
+      value = tensor::CastOp::create(b, op.getLoc(), result.getType(), value);
   return results;
 }
 
+Value mlir::boostr::lowerProductToLinalg(
+    OpBuilder &b, Location loc, const SegmentedContraction &contraction,
+    const ContractionSegment &segment, Value destination) {
+  return LinalgLowering(b, loc).lowerProduct(contraction, segment, destination);
+}
+
 FailureOr<SmallVector<Value>> FusedQKVOp::decomposeOperation(OpBuilder &b) {
-  return LinalgLowering(b, *this).run();
+  return decompose(b, *this);
 }
 FailureOr<SmallVector<Value>> FusedQKVGradOp::decomposeOperation(OpBuilder &b) {
-  return LinalgLowering(b, *this).run();
+  return decompose(b, *this);
 }
 FailureOr<SmallVector<Value>>
 OutProjResidualOp::decomposeOperation(OpBuilder &b) {
-  return LinalgLowering(b, *this).run();
+  return decompose(b, *this);
 }
 FailureOr<SmallVector<Value>>
 OutProjResidualGradOp::decomposeOperation(OpBuilder &b) {
-  return LinalgLowering(b, *this).run();
+  return decompose(b, *this);
 }

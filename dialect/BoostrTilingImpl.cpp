@@ -2,102 +2,427 @@
 // Exceptions. See LICENSE for license information. SPDX-License-Identifier:
 // Apache-2.0 WITH LLVM-exception
 //
-// Tiling of the token and head dimensions.
+// Tiling of value forms. A tile is the same op on slices of its operands
+// wherever one exists; else it is that part of the op's decomposition.
 
 #include "boostr/dialect/BoostrOps.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::boostr;
+using utils::IteratorType;
 
-SmallVector<utils::IteratorType> FusedQKVOp::getLoopIteratorTypes() {
-  return {};
+namespace {
+
+/// Which part of a dimension an operand's slice takes; all of it if absent.
+using SliceRange = std::optional<IndexRange>;
+
+/// Slices operands and remembers the slices, through which upstream's drivers
+/// find producers to fuse.
+class OperandSlicer {
+public:
+  OperandSlicer(OpBuilder &b, Location loc) : b(b), loc(loc) {}
+
+  Value slice(Value array, ArrayRef<SliceRange> ranges) {
+    SmallVector<OpFoldResult> offsets, sizes;
+    SmallVector<OpFoldResult> strides(ranges.size(), b.getIndexAttr(1));
+    for (auto [dim, range] : llvm::enumerate(ranges)) {
+      offsets.push_back(range ? range->offset : b.getIndexAttr(0));
+      sizes.push_back(range ? range->size
+                            : tensor::getMixedSize(b, loc, array, dim));
+    }
+    auto slice =
+        tensor::ExtractSliceOp::create(b, loc, array, offsets, sizes, strides);
+    slices.push_back(slice);
+    return slice;
+  }
+
+  SmallVector<Operation *> takeSlices() { return std::move(slices); }
+
+private:
+  OpBuilder &b;
+  Location loc;
+  SmallVector<Operation *> slices;
+};
+
+} // namespace
+
+/// Dimensions of `array`, all of them parallel, as the loops of a tiling.
+static SmallVector<Range> getDomain(OpBuilder &b, Location loc, Value array,
+                                    ArrayRef<unsigned> dims) {
+  SmallVector<Range> domain;
+  for (unsigned dim : dims)
+    domain.push_back({b.getIndexAttr(0),
+                      tensor::getMixedSize(b, loc, array, dim),
+                      b.getIndexAttr(1)});
+  return domain;
 }
-SmallVector<Range> FusedQKVOp::getIterationDomain(OpBuilder &b) { return {}; }
+
+static SmallVector<IndexRange> getRanges(ArrayRef<OpFoldResult> offsets,
+                                         ArrayRef<OpFoldResult> sizes) {
+  SmallVector<IndexRange> ranges;
+  for (auto [offset, size] : llvm::zip_equal(offsets, sizes))
+    ranges.push_back({offset, size});
+  return ranges;
+}
+
+/// `op` on `operands`, with the result types that follow from them.
+template <typename OpTy>
+static FailureOr<TilingResult>
+createTiled(OpBuilder &b, OpTy op, ValueRange operands, OperandSlicer &slicer) {
+  SmallVector<Type> types;
+  if (failed(OpTy::inferReturnTypes(
+          op.getContext(), op.getLoc(), operands, op->getAttrDictionary(),
+          op->getPropertiesStorage(), op->getRegions(), types)))
+    return failure();
+  Operation *tiled = clone(b, op, types, operands);
+  return TilingResult{
+      {tiled}, SmallVector<Value>(tiled->getResults()), slicer.takeSlices()};
+}
+
+//===----------------------------------------------------------------------===//
+// fused_qkv: batch, tokens, groups of heads
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Heads of one result in a group: groups are the finest parts that have whole
+/// heads of query, key and value alike.
+struct HeadGroups {
+  int64_t count, queryHeads, keyValueHeads;
+
+  static HeadGroups get(FusedQKVOp op) {
+    int64_t heads = op.getNumHeads(), kvHeads = op.getNumKvHeads();
+    int64_t count = std::gcd(heads, kvHeads);
+    return {count, heads / count, kvHeads / count};
+  }
+
+  bool isAll(const IndexRange &groups) const {
+    return getConstantIntValue(groups.size) == count;
+  }
+
+  /// The heads of result `number` in `groups`.
+  IndexRange getHeads(OpBuilder &b, Location loc, unsigned number,
+                      const IndexRange &groups) const {
+    int64_t perGroup = number == 0 ? queryHeads : keyValueHeads;
+    if (isAll(groups))
+      return {b.getIndexAttr(0), b.getIndexAttr(count * perGroup)};
+    AffineExpr group = b.getAffineSymbolExpr(0);
+    auto toHeads = [&](OpFoldResult index) {
+      return affine::makeComposedFoldedAffineApply(b, loc, group * perGroup,
+                                                   index);
+    };
+    return {toHeads(groups.offset), toHeads(groups.size)};
+  }
+};
+
+} // namespace
+
+SmallVector<IteratorType> FusedQKVOp::getLoopIteratorTypes() {
+  return SmallVector<IteratorType>(isBufferForm() ? 0 : 3,
+                                   IteratorType::parallel);
+}
+
+SmallVector<Range> FusedQKVOp::getIterationDomain(OpBuilder &b) {
+  if (isBufferForm())
+    return {};
+  SmallVector<Range> domain = getDomain(b, getLoc(), getInput(), {0, 1});
+  domain.push_back({b.getIndexAttr(0),
+                    b.getIndexAttr(HeadGroups::get(*this).count),
+                    b.getIndexAttr(1)});
+  return domain;
+}
+
+/// The given heads of one result for the tokens of `input`, a slice, as linalg:
+/// rows of the weight that belong to some heads are not contiguous across
+/// query, key and value, so no fused_qkv computes this.
+static Value createHeadTile(OpBuilder &b, FusedQKVOp op, unsigned number,
+                            Value input, const IndexRange &heads) {
+  Location loc = op.getLoc();
+  SegmentedContraction contraction = op.getContractions().front();
+  ContractionSegment &segment = contraction.segments[number];
+  ContractionTerm &term = segment.terms.front();
+  term.lhs.array = input;
+  term.rhs.rows->range = heads;
+  for (ContractionOperand &addend : segment.product->addends)
+    addend.rows->range = heads;
+
+  SmallVector<OpFoldResult> sizes = {
+      tensor::getMixedSize(b, loc, input, 0), heads.size,
+      tensor::getMixedSize(b, loc, input, 1), b.getIndexAttr(op.getHeadDim())};
+  Value destination =
+      tensor::EmptyOp::create(b, loc, sizes, getElementTypeOrSelf(input));
+  return lowerProductToLinalg(b, loc, contraction, segment, destination);
+}
+
 FailureOr<TilingResult>
 FusedQKVOp::getTiledImplementation(OpBuilder &b, ArrayRef<OpFoldResult> offsets,
                                    ArrayRef<OpFoldResult> sizes) {
-  return failure();
+  if (isBufferForm() || offsets.size() != 3)
+    return failure();
+  SmallVector<IndexRange> tile = getRanges(offsets, sizes);
+  HeadGroups groups = HeadGroups::get(*this);
+  OperandSlicer slicer(b, getLoc());
+  Value input = slicer.slice(getInput(), {tile[0], tile[1], std::nullopt});
+  if (groups.isAll(tile[2])) {
+    SmallVector<Value> operands(getOperands());
+    operands[0] = input;
+    return createTiled(b, *this, operands, slicer);
+  }
+  TilingResult result;
+  for (unsigned number = 0; number < 3; ++number) {
+    IndexRange heads = groups.getHeads(b, getLoc(), number, tile[2]);
+    Value part = createHeadTile(b, *this, number, input, heads);
+    result.tiledOps.push_back(part.getDefiningOp());
+    result.tiledValues.push_back(part);
+  }
+  result.generatedSlices = slicer.takeSlices();
+  return result;
 }
+
 LogicalResult FusedQKVOp::getResultTilePosition(
     OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
     ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
     SmallVector<OpFoldResult> &resultSizes) {
-  return failure();
+  if (isBufferForm() || offsets.size() != 3)
+    return failure();
+  IndexRange heads = HeadGroups::get(*this).getHeads(b, getLoc(), resultNumber,
+                                                     {offsets[2], sizes[2]});
+  resultOffsets = {offsets[0], heads.offset, offsets[1], b.getIndexAttr(0)};
+  resultSizes = {sizes[0], heads.size, sizes[1], b.getIndexAttr(getHeadDim())};
+  return success();
 }
+
+/// Computes that result alone, for any range of heads, so that nothing is
+/// computed which the consumer does not read.
 FailureOr<TilingResult>
 FusedQKVOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
                                     ArrayRef<OpFoldResult> offsets,
                                     ArrayRef<OpFoldResult> sizes) {
-  return failure();
+  if (isBufferForm() || offsets.size() != 4)
+    return failure();
+  // A tile has whole rows of heads.
+  if (getConstantIntValue(offsets[3]) != 0 ||
+      getConstantIntValue(sizes[3]) != static_cast<int64_t>(getHeadDim()))
+    return failure();
+  SmallVector<IndexRange> tile = getRanges(offsets, sizes);
+  OperandSlicer slicer(b, getLoc());
+  Value input = slicer.slice(getInput(), {tile[0], tile[2], std::nullopt});
+  Value part = createHeadTile(b, *this, resultNumber, input, tile[1]);
+  return TilingResult{{part.getDefiningOp()}, {part}, slicer.takeSlices()};
 }
-SmallVector<utils::IteratorType> FusedQKVGradOp::getLoopIteratorTypes() {
-  return {};
+
+//===----------------------------------------------------------------------===//
+// out_proj_residual: batch, tokens, output columns
+//===----------------------------------------------------------------------===//
+
+SmallVector<IteratorType> OutProjResidualOp::getLoopIteratorTypes() {
+  return SmallVector<IteratorType>(isBufferForm() ? 0 : 3,
+                                   IteratorType::parallel);
 }
-SmallVector<Range> FusedQKVGradOp::getIterationDomain(OpBuilder &b) {
-  return {};
-}
-FailureOr<TilingResult>
-FusedQKVGradOp::getTiledImplementation(OpBuilder &b,
-                                       ArrayRef<OpFoldResult> offsets,
-                                       ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-LogicalResult FusedQKVGradOp::getResultTilePosition(
-    OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
-    SmallVector<OpFoldResult> &resultSizes) {
-  return failure();
-}
-FailureOr<TilingResult>
-FusedQKVGradOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
-                                        ArrayRef<OpFoldResult> offsets,
-                                        ArrayRef<OpFoldResult> sizes) {
-  return failure();
-}
-SmallVector<utils::IteratorType> OutProjResidualOp::getLoopIteratorTypes() {
-  return {};
-}
+
 SmallVector<Range> OutProjResidualOp::getIterationDomain(OpBuilder &b) {
-  return {};
+  if (isBufferForm())
+    return {};
+  return getDomain(b, getLoc(), getResidual(), {0, 1, 2});
 }
+
 FailureOr<TilingResult>
 OutProjResidualOp::getTiledImplementation(OpBuilder &b,
                                           ArrayRef<OpFoldResult> offsets,
                                           ArrayRef<OpFoldResult> sizes) {
-  return failure();
+  if (isBufferForm() || offsets.size() != 3)
+    return failure();
+  SmallVector<IndexRange> tile = getRanges(offsets, sizes);
+  OperandSlicer slicer(b, getLoc());
+  SmallVector<Value> operands = {
+      slicer.slice(getAttn(), {tile[0], tile[1], std::nullopt}),
+      slicer.slice(getWeight(), {tile[2], std::nullopt})};
+  if (getBias())
+    operands.push_back(slicer.slice(getBias(), {tile[2]}));
+  operands.push_back(slicer.slice(getResidual(), {tile[0], tile[1], tile[2]}));
+  return createTiled(b, *this, operands, slicer);
 }
+
 LogicalResult OutProjResidualOp::getResultTilePosition(
     OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
     ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
     SmallVector<OpFoldResult> &resultSizes) {
-  return failure();
+  if (isBufferForm() || offsets.size() != 3)
+    return failure();
+  resultOffsets.assign(offsets.begin(), offsets.end());
+  resultSizes.assign(sizes.begin(), sizes.end());
+  return success();
 }
+
 FailureOr<TilingResult>
 OutProjResidualOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
                                            ArrayRef<OpFoldResult> offsets,
                                            ArrayRef<OpFoldResult> sizes) {
-  return failure();
+  return getTiledImplementation(b, offsets, sizes);
 }
-SmallVector<utils::IteratorType> OutProjResidualGradOp::getLoopIteratorTypes() {
-  return {};
+
+//===----------------------------------------------------------------------===//
+// Gradients: one of them, by columns of the weight
+//===----------------------------------------------------------------------===//
+
+static Value getActivations(FusedQKVGradOp op) { return op.getInput(); }
+static Value getActivations(OutProjResidualGradOp op) { return op.getAttn(); }
+
+/// What a gradient looks like, which an accumulating one adds to.
+template <typename GradOp> static Value getLikeWeight(GradOp op) {
+  return op.getAccumulateWeight() ? op.getAccumulateWeight() : op.getWeight();
 }
-SmallVector<Range> OutProjResidualGradOp::getIterationDomain(OpBuilder &b) {
-  return {};
+
+/// The gradient that tiles compute: the only one of `wrt`, unless that is the
+/// bias gradient. Several results would need loops that all of them share.
+template <typename GradOp>
+static std::optional<decltype(std::declval<GradOp>().getWrt())>
+getTiledGradient(GradOp op) {
+  using Gradients = decltype(op.getWrt());
+  if (op.isBufferForm())
+    return std::nullopt;
+  if (op.getWrt() == Gradients::Activations || op.getWrt() == Gradients::Weight)
+    return op.getWrt();
+  return std::nullopt;
 }
-FailureOr<TilingResult>
-OutProjResidualGradOp::getTiledImplementation(OpBuilder &b,
-                                              ArrayRef<OpFoldResult> offsets,
-                                              ArrayRef<OpFoldResult> sizes) {
-  return failure();
+
+/// Number of loops: batch, tokens and columns of the gradient of the
+/// activations, or columns of that of the weight.
+template <typename GradOp> static unsigned getNumGradientLoops(GradOp op) {
+  using Gradients = decltype(op.getWrt());
+  auto gradient = getTiledGradient(op);
+  if (!gradient)
+    return 0;
+  return *gradient == Gradients::Activations ? 3 : 1;
 }
-LogicalResult OutProjResidualGradOp::getResultTilePosition(
-    OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
-    SmallVector<OpFoldResult> &resultSizes) {
-  return failure();
+
+template <typename GradOp>
+static SmallVector<Range> getGradientDomain(GradOp op, OpBuilder &b) {
+  switch (getNumGradientLoops(op)) {
+  case 3:
+    return getDomain(b, op.getLoc(), getActivations(op), {0, 1, 2});
+  case 1:
+    return getDomain(b, op.getLoc(), getLikeWeight(op), {1});
+  default:
+    return {};
+  }
 }
-FailureOr<TilingResult> OutProjResidualGradOp::generateResultTileValue(
-    OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,
-    ArrayRef<OpFoldResult> sizes) {
-  return failure();
+
+static SmallVector<Value> getGivenGradients(FusedQKVGradOp op) {
+  return {op.getDQuery(), op.getDKey(), op.getDValue()};
 }
+static SmallVector<Value> getGivenGradients(OutProjResidualGradOp op) {
+  return {op.getDOutput()};
+}
+
+/// The given gradients of some tokens, with all heads or columns.
+template <typename GradOp>
+static SmallVector<Value> sliceTokens(GradOp op, OperandSlicer &slicer,
+                                      SliceRange batch, SliceRange tokens) {
+  SmallVector<Value> slices;
+  for (Value dY : getGivenGradients(op)) {
+    bool hasHeads = cast<ShapedType>(dY.getType()).getRank() == 4;
+    SmallVector<SliceRange> ranges = {batch, tokens, std::nullopt};
+    if (hasHeads)
+      ranges = {batch, std::nullopt, tokens, std::nullopt};
+    slices.push_back(slicer.slice(dY, ranges));
+  }
+  return slices;
+}
+
+template <typename GradOp>
+static FailureOr<TilingResult> tileGradient(GradOp op, OpBuilder &b,
+                                            ArrayRef<OpFoldResult> offsets,
+                                            ArrayRef<OpFoldResult> sizes) {
+  unsigned numLoops = getNumGradientLoops(op);
+  if (numLoops == 0 || offsets.size() != numLoops)
+    return failure();
+  SmallVector<IndexRange> tile = getRanges(offsets, sizes);
+  IndexRange columns = tile.back();
+  OperandSlicer slicer(b, op.getLoc());
+  SmallVector<Value> operands;
+  if (numLoops == 3) {
+    operands = sliceTokens(op, slicer, tile[0], tile[1]);
+    operands.push_back(
+        slicer.slice(getActivations(op), {tile[0], tile[1], columns}));
+  } else {
+    operands = getGivenGradients(op);
+    operands.push_back(slicer.slice(getActivations(op),
+                                    {std::nullopt, std::nullopt, columns}));
+  }
+  operands.push_back(slicer.slice(op.getWeight(), {std::nullopt, columns}));
+  if (Value accumulate = op.getAccumulateWeight())
+    operands.push_back(slicer.slice(accumulate, {std::nullopt, columns}));
+  return createTiled(b, op, operands, slicer);
+}
+
+template <typename GradOp>
+static LogicalResult
+getGradientTilePosition(GradOp op, OpBuilder &b, ArrayRef<OpFoldResult> offsets,
+                        ArrayRef<OpFoldResult> sizes,
+                        SmallVector<OpFoldResult> &resultOffsets,
+                        SmallVector<OpFoldResult> &resultSizes) {
+  unsigned numLoops = getNumGradientLoops(op);
+  if (numLoops == 0 || offsets.size() != numLoops)
+    return failure();
+  resultOffsets.clear();
+  resultSizes.clear();
+  if (numLoops == 1) {
+    resultOffsets.push_back(b.getIndexAttr(0));
+    resultSizes.push_back(
+        tensor::getMixedSize(b, op.getLoc(), getLikeWeight(op), 0));
+  }
+  llvm::append_range(resultOffsets, offsets);
+  llvm::append_range(resultSizes, sizes);
+  return success();
+}
+
+/// A tile of the activations' gradient is a tile of the loops; one of the
+/// weight's must have all rows.
+template <typename GradOp>
+static FailureOr<TilingResult>
+generateGradientTile(GradOp op, OpBuilder &b, ArrayRef<OpFoldResult> offsets,
+                     ArrayRef<OpFoldResult> sizes) {
+  if (getNumGradientLoops(op) != 1)
+    return tileGradient(op, b, offsets, sizes);
+  if (offsets.size() != 2)
+    return failure();
+  int64_t rows = cast<ShapedType>(getLikeWeight(op).getType()).getDimSize(0);
+  if (ShapedType::isDynamic(rows) || getConstantIntValue(sizes[0]) != rows)
+    return failure();
+  return tileGradient(op, b, offsets.drop_front(), sizes.drop_front());
+}
+
+#define BOOSTR_TILABLE_GRADIENT(OP)                                            \
+  SmallVector<IteratorType> OP::getLoopIteratorTypes() {                       \
+    return SmallVector<IteratorType>(getNumGradientLoops(*this),               \
+                                     IteratorType::parallel);                  \
+  }                                                                            \
+  SmallVector<Range> OP::getIterationDomain(OpBuilder &b) {                    \
+    return getGradientDomain(*this, b);                                        \
+  }                                                                            \
+  FailureOr<TilingResult> OP::getTiledImplementation(                          \
+      OpBuilder &b, ArrayRef<OpFoldResult> offsets,                            \
+      ArrayRef<OpFoldResult> sizes) {                                          \
+    return tileGradient(*this, b, offsets, sizes);                             \
+  }                                                                            \
+  LogicalResult OP::getResultTilePosition(                                     \
+      OpBuilder &b, unsigned, ArrayRef<OpFoldResult> offsets,                  \
+      ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,  \
+      SmallVector<OpFoldResult> &resultSizes) {                                \
+    return getGradientTilePosition(*this, b, offsets, sizes, resultOffsets,    \
+                                   resultSizes);                               \
+  }                                                                            \
+  FailureOr<TilingResult> OP::generateResultTileValue(                         \
+      OpBuilder &b, unsigned, ArrayRef<OpFoldResult> offsets,                  \
+      ArrayRef<OpFoldResult> sizes) {                                          \
+    return generateGradientTile(*this, b, offsets, sizes);                     \
+  }
+
+BOOSTR_TILABLE_GRADIENT(FusedQKVGradOp)
+BOOSTR_TILABLE_GRADIENT(OutProjResidualGradOp)
+
+#undef BOOSTR_TILABLE_GRADIENT

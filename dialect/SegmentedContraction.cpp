@@ -3,6 +3,7 @@
 // Apache-2.0 WITH LLVM-exception
 
 #include "boostr/dialect/SegmentedContraction.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -26,6 +27,11 @@ static SmallVector<ReassociationIndices> getHeadReassociation(int64_t rank) {
   return groups;
 }
 
+static IndexRange getHeadRange(OpBuilder &b, const HeadRows &rows) {
+  return rows.range.value_or(
+      IndexRange{b.getIndexAttr(0), b.getIndexAttr(rows.heads)});
+}
+
 namespace {
 
 /// Offsets, sizes and strides of a slice of whole rows.
@@ -36,8 +42,12 @@ struct RowSlice {
       : sizes(tensor::getMixedSizes(b, loc, array)) {
     offsets.assign(sizes.size(), b.getIndexAttr(0));
     strides.assign(sizes.size(), b.getIndexAttr(1));
-    offsets[0] = b.getIndexAttr(rows.offset);
-    sizes[0] = b.getIndexAttr(rows.getNumRows());
+    AffineExpr head = b.getAffineSymbolExpr(0);
+    IndexRange range = getHeadRange(b, rows);
+    offsets[0] = affine::makeComposedFoldedAffineApply(
+        b, loc, head * rows.headDim + rows.offset, range.offset);
+    sizes[0] = affine::makeComposedFoldedAffineApply(
+        b, loc, head * rows.headDim, range.size);
   }
 };
 
@@ -51,7 +61,7 @@ Value mlir::boostr::createView(OpBuilder &b, Location loc, Value array,
   auto sliceOp = tensor::ExtractSliceOp::create(b, loc, array, slice.offsets,
                                                 slice.sizes, slice.strides);
 
-  SmallVector<OpFoldResult> sizes = {b.getIndexAttr(rows->heads),
+  SmallVector<OpFoldResult> sizes = {getHeadRange(b, *rows).size,
                                      b.getIndexAttr(rows->headDim)};
   llvm::append_range(sizes, ArrayRef(slice.sizes).drop_front());
   SmallVector<int64_t> shape;
@@ -81,7 +91,7 @@ static OpFoldResult getViewExtent(OpBuilder &b, Location loc,
                                   unsigned dim) {
   if (operand.rows) {
     if (dim == 0)
-      return b.getIndexAttr(operand.rows->heads);
+      return getHeadRange(b, *operand.rows).size;
     if (dim == 1)
       return b.getIndexAttr(operand.rows->headDim);
     --dim;

@@ -32,12 +32,20 @@
 
 namespace mlir::boostr {
 
+/// Indices `[offset, offset + size)` of one dimension, known or not.
+struct IndexRange {
+  OpFoldResult offset, size;
+};
+
 /// Rows `[offset, offset + heads * headDim)` of an array's leading dimension,
 /// seen as two dimensions `(heads, headDim)`.
 struct HeadRows {
   int64_t offset = 0;
   int64_t heads = 0;
   int64_t headDim = 0;
+  /// The heads that are meant, if not all. Tiling sets it; no op describes
+  /// itself with it, so code generators of whole ops need not look.
+  std::optional<IndexRange> range = std::nullopt;
 
   int64_t getNumRows() const { return heads * headDim; }
 };
@@ -110,6 +118,13 @@ Value insertView(OpBuilder &b, Location loc, Value view, Value destination,
 SmallVector<OpFoldResult> getExtents(OpBuilder &b, Location loc,
                                      const SegmentedContraction &contraction,
                                      const ContractionTerm &term);
+
+/// The product of `segment` as linalg on views of the operands, in a tensor of
+/// the type of `destination` that starts from it.
+Value lowerProductToLinalg(OpBuilder &b, Location loc,
+                           const SegmentedContraction &contraction,
+                           const ContractionSegment &segment,
+                           Value destination);
 
 } // namespace mlir::boostr
 
