@@ -398,6 +398,8 @@ static void hideImplementation(ModuleOp module, ArrayRef<Lowered> exported) {
                            BoostrDialect::getShapesOfAttrName(),
                            BoostrDialect::getConstraintsAttrName()})
       function->removeAttr(name);
+    for (unsigned number = 0; number < function.getNumArguments(); ++number)
+      function.removeArgAttr(number, BoostrDialect::getNameAttrName());
   }
 }
 
