@@ -99,6 +99,12 @@ def Boostr_FusedQKVOp : Boostr_ProjectionOp<"fused_qkv",
     Dynamic extents that contradict a constraint at run time are undefined
     behaviour here; compiled artifacts check them when they are called.
 
+    Tiling (of the value form): loops over batch, tokens and groups of heads, of
+    which there are as many as the greatest common divisor of `num_heads` and
+    `num_kv_heads`. A tile of all groups is `fused_qkv` on a slice of `input`;
+    a tile of some is linalg on slices of `input` and on the rows of `weight`
+    and `bias` that belong to its heads.
+
     Example:
 
     ```mlir
@@ -157,6 +163,10 @@ def Boostr_FusedQKVGradOp : Boostr_ProjectionOp<"fused_qkv_grad"> {
 
     In buffer form a gradient that accumulates is added to its `accumulate_`
     operand in place; `outs` has one memref for each other gradient.
+
+    Tiling (of the value form): `d_input` alone has loops over batch, tokens and
+    columns of `input`; `d_weight`, alone or beside `d_input`, over columns. A
+    bias gradient has no columns: with `bias` in `wrt` there is no tile.
 
     Constraints:
 
@@ -245,6 +255,8 @@ def Boostr_OutProjResidualOp : Boostr_ProjectionOp<"out_proj_residual",
 
     In buffer form `outs` may be the very memref of `residual`.
 
+    Tiling (of the value form): loops over batch, tokens and columns of `output`.
+
     Example:
 
     ```mlir
@@ -289,7 +301,7 @@ def Boostr_OutProjResidualGradOp
     | `weight`, `accumulate_weight`, `d_weight` | `[H, P]` |
     | `accumulate_bias`, `d_bias`               | `[H]` |
 
-    `wrt`, accumulation, element types and the buffer form are those of
+    `wrt`, accumulation, element types, the buffer form and tiling are those of
     `fused_qkv_grad`; the results come in the order `attn`, `weight`, `bias`.
 
     Constraints:

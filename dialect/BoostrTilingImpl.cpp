@@ -3,10 +3,13 @@
 // Apache-2.0 WITH LLVM-exception
 //
 // Tiling of value forms. A tile is the same op on slices of its operands
-// wherever one exists; else it is that part of the op's decomposition.
+// wherever one exists; else it is that part of the op's decomposition. What has
+// no tiles still has loops, since drivers of upstream take a result for granted
+// where there are none; asked for a tile, it fails.
 
 #include "boostr/dialect/BoostrOps.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <numeric>
 
@@ -53,10 +56,12 @@ private:
 static SmallVector<Range> getDomain(OpBuilder &b, Location loc, Value array,
                                     ArrayRef<unsigned> dims) {
   SmallVector<Range> domain;
-  for (unsigned dim : dims)
-    domain.push_back({b.getIndexAttr(0),
-                      tensor::getMixedSize(b, loc, array, dim),
-                      b.getIndexAttr(1)});
+  for (unsigned dim : dims) {
+    OpFoldResult size = isa<MemRefType>(array.getType())
+                            ? memref::getMixedSize(b, loc, array, dim)
+                            : tensor::getMixedSize(b, loc, array, dim);
+    domain.push_back({b.getIndexAttr(0), size, b.getIndexAttr(1)});
+  }
   return domain;
 }
 
@@ -121,13 +126,10 @@ struct HeadGroups {
 } // namespace
 
 SmallVector<IteratorType> FusedQKVOp::getLoopIteratorTypes() {
-  return SmallVector<IteratorType>(isBufferForm() ? 0 : 3,
-                                   IteratorType::parallel);
+  return SmallVector<IteratorType>(3, IteratorType::parallel);
 }
 
 SmallVector<Range> FusedQKVOp::getIterationDomain(OpBuilder &b) {
-  if (isBufferForm())
-    return {};
   SmallVector<Range> domain = getDomain(b, getLoc(), getInput(), {0, 1});
   domain.push_back({b.getIndexAttr(0),
                     b.getIndexAttr(HeadGroups::get(*this).count),
@@ -219,13 +221,10 @@ FusedQKVOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
 //===----------------------------------------------------------------------===//
 
 SmallVector<IteratorType> OutProjResidualOp::getLoopIteratorTypes() {
-  return SmallVector<IteratorType>(isBufferForm() ? 0 : 3,
-                                   IteratorType::parallel);
+  return SmallVector<IteratorType>(3, IteratorType::parallel);
 }
 
 SmallVector<Range> OutProjResidualOp::getIterationDomain(OpBuilder &b) {
-  if (isBufferForm())
-    return {};
   return getDomain(b, getLoc(), getResidual(), {0, 1, 2});
 }
 
@@ -276,39 +275,30 @@ template <typename GradOp> static Value getLikeWeight(GradOp op) {
   return op.getAccumulateWeight() ? op.getAccumulateWeight() : op.getWeight();
 }
 
-/// The gradient that tiles compute: the only one of `wrt`, unless that is the
-/// bias gradient. Several results would need loops that all of them share.
-template <typename GradOp>
-static std::optional<decltype(std::declval<GradOp>().getWrt())>
-getTiledGradient(GradOp op) {
+/// True if tiles of the gradients exist. A bias gradient has no columns: each
+/// tile would compute all of it.
+template <typename GradOp> static bool hasGradientTiles(GradOp op) {
   using Gradients = decltype(op.getWrt());
-  if (op.isBufferForm())
-    return std::nullopt;
-  if (op.getWrt() == Gradients::Activations || op.getWrt() == Gradients::Weight)
-    return op.getWrt();
-  return std::nullopt;
+  return !op.isBufferForm() && op.getWrt() != Gradients::None &&
+         !op.wants(Gradients::Bias);
 }
 
-/// Number of loops: batch, tokens and columns of the gradient of the
-/// activations, or columns of that of the weight.
-template <typename GradOp> static unsigned getNumGradientLoops(GradOp op) {
+/// The gradient of the activations alone has loops over batch, tokens and
+/// columns; with that of the weight, which sums over tokens, over columns only.
+template <typename GradOp> static bool hasTokenLoops(GradOp op) {
   using Gradients = decltype(op.getWrt());
-  auto gradient = getTiledGradient(op);
-  if (!gradient)
-    return 0;
-  return *gradient == Gradients::Activations ? 3 : 1;
+  return op.getWrt() == Gradients::Activations;
+}
+
+template <typename GradOp> static unsigned getNumGradientLoops(GradOp op) {
+  return hasTokenLoops(op) ? 3 : 1;
 }
 
 template <typename GradOp>
 static SmallVector<Range> getGradientDomain(GradOp op, OpBuilder &b) {
-  switch (getNumGradientLoops(op)) {
-  case 3:
+  if (hasTokenLoops(op))
     return getDomain(b, op.getLoc(), getActivations(op), {0, 1, 2});
-  case 1:
-    return getDomain(b, op.getLoc(), getLikeWeight(op), {1});
-  default:
-    return {};
-  }
+  return getDomain(b, op.getLoc(), getLikeWeight(op), {1});
 }
 
 static SmallVector<Value> getGivenGradients(FusedQKVGradOp op) {
@@ -337,14 +327,13 @@ template <typename GradOp>
 static FailureOr<TilingResult> tileGradient(GradOp op, OpBuilder &b,
                                             ArrayRef<OpFoldResult> offsets,
                                             ArrayRef<OpFoldResult> sizes) {
-  unsigned numLoops = getNumGradientLoops(op);
-  if (numLoops == 0 || offsets.size() != numLoops)
+  if (!hasGradientTiles(op) || offsets.size() != getNumGradientLoops(op))
     return failure();
   SmallVector<IndexRange> tile = getRanges(offsets, sizes);
   IndexRange columns = tile.back();
   OperandSlicer slicer(b, op.getLoc());
   SmallVector<Value> operands;
-  if (numLoops == 3) {
+  if (hasTokenLoops(op)) {
     operands = sliceTokens(op, slicer, tile[0], tile[1]);
     operands.push_back(
         slicer.slice(getActivations(op), {tile[0], tile[1], columns}));
@@ -361,34 +350,40 @@ static FailureOr<TilingResult> tileGradient(GradOp op, OpBuilder &b,
 
 template <typename GradOp>
 static LogicalResult
-getGradientTilePosition(GradOp op, OpBuilder &b, ArrayRef<OpFoldResult> offsets,
+getGradientTilePosition(GradOp op, OpBuilder &b, unsigned resultNumber,
+                        ArrayRef<OpFoldResult> offsets,
                         ArrayRef<OpFoldResult> sizes,
                         SmallVector<OpFoldResult> &resultOffsets,
                         SmallVector<OpFoldResult> &resultSizes) {
-  unsigned numLoops = getNumGradientLoops(op);
-  if (numLoops == 0 || offsets.size() != numLoops)
+  if (!hasGradientTiles(op) || offsets.size() != getNumGradientLoops(op))
     return failure();
   resultOffsets.clear();
   resultSizes.clear();
-  if (numLoops == 1) {
-    resultOffsets.push_back(b.getIndexAttr(0));
-    resultSizes.push_back(
-        tensor::getMixedSize(b, op.getLoc(), getLikeWeight(op), 0));
+  if (!hasTokenLoops(op)) {
+    // All of every dimension but the last.
+    Value like = op->getResult(resultNumber) == op.getDWeight()
+                     ? getLikeWeight(op)
+                     : getActivations(op);
+    resultSizes = tensor::getMixedSizes(b, op.getLoc(), like);
+    resultSizes.pop_back();
+    resultOffsets.assign(resultSizes.size(), b.getIndexAttr(0));
   }
   llvm::append_range(resultOffsets, offsets);
   llvm::append_range(resultSizes, sizes);
   return success();
 }
 
-/// A tile of the activations' gradient is a tile of the loops; one of the
-/// weight's must have all rows.
+/// The only gradient's tile. One with loops over columns must have all of every
+/// other dimension.
 template <typename GradOp>
 static FailureOr<TilingResult>
 generateGradientTile(GradOp op, OpBuilder &b, ArrayRef<OpFoldResult> offsets,
                      ArrayRef<OpFoldResult> sizes) {
-  if (getNumGradientLoops(op) != 1)
+  if (op->getNumResults() != 1)
+    return failure();
+  if (hasTokenLoops(op))
     return tileGradient(op, b, offsets, sizes);
-  if (offsets.size() != 2)
+  if (!hasGradientTiles(op) || offsets.size() != 2)
     return failure();
   int64_t rows = cast<ShapedType>(getLikeWeight(op).getType()).getDimSize(0);
   if (ShapedType::isDynamic(rows) || getConstantIntValue(sizes[0]) != rows)
@@ -410,11 +405,11 @@ generateGradientTile(GradOp op, OpBuilder &b, ArrayRef<OpFoldResult> offsets,
     return tileGradient(*this, b, offsets, sizes);                             \
   }                                                                            \
   LogicalResult OP::getResultTilePosition(                                     \
-      OpBuilder &b, unsigned, ArrayRef<OpFoldResult> offsets,                  \
+      OpBuilder &b, unsigned resultNumber, ArrayRef<OpFoldResult> offsets,     \
       ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,  \
       SmallVector<OpFoldResult> &resultSizes) {                                \
-    return getGradientTilePosition(*this, b, offsets, sizes, resultOffsets,    \
-                                   resultSizes);                               \
+    return getGradientTilePosition(*this, b, resultNumber, offsets, sizes,     \
+                                   resultOffsets, resultSizes);                \
   }                                                                            \
   FailureOr<TilingResult> OP::generateResultTileValue(                         \
       OpBuilder &b, unsigned, ArrayRef<OpFoldResult> offsets,                  \

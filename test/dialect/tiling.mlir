@@ -225,6 +225,33 @@ module attributes {transform.with_named_sequence} {
 
 // -----
 
+// Both of them, by columns, with a loop that does not divide them.
+module attributes {transform.with_named_sequence} {
+  // CHECK-LABEL: func.func @fused_qkv_grad_both(
+  // CHECK: scf.forall (%{{.*}}) in (3)
+  // CHECK: %[[C:.*]] = affine.apply
+  // CHECK: %[[SIZE:.*]] = affine.min
+  // CHECK: %[[G:.*]]:2 = boostr.fused_qkv_grad %{{.*}} wrt(input, weight) num_heads = 1 {{.*}}tensor<2x3x?xf32>, tensor<12x?xf32>
+  // CHECK-DAG: tensor.parallel_insert_slice %[[G]]#0 into %{{.*}}[0, 0, %[[C]]] [2, 3, %[[SIZE]]]
+  // CHECK-DAG: tensor.parallel_insert_slice %[[G]]#1 into %{{.*}}[0, %[[C]]] [12, %[[SIZE]]]
+  func.func @fused_qkv_grad_both(%dy: tensor<2x1x3x4xf32>, %x: tensor<2x3x8xf32>, %w: tensor<12x8xf32>)
+      -> (tensor<2x3x8xf32>, tensor<12x8xf32>) {
+    %dx, %dw = boostr.fused_qkv_grad %dy, %dy, %dy, %x, %w wrt(input, weight)
+        num_heads = 1 num_kv_heads = 1 head_dim = 4 : tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>,
+        tensor<2x1x3x4xf32>, tensor<2x3x8xf32>, tensor<12x8xf32>
+    return %dx, %dw : tensor<2x3x8xf32>, tensor<12x8xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["boostr.fused_qkv_grad"]} in %root
+        : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %op tile_sizes [3]
+        : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
 // A consumer's tiles take in what they read of the ops.
 module attributes {transform.with_named_sequence} {
   // CHECK-LABEL: func.func @fuse(
