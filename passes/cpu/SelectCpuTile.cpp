@@ -7,6 +7,7 @@
 #include "boostr/dialect/BoostrOps.h"
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/cpu/CpuTarget.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::boostr {
 #define GEN_PASS_DEF_SELECTCPUTILE
@@ -55,9 +56,9 @@ static int64_t getStaticProduct(const ContractionTerm &term,
   int64_t product = 1;
   for (unsigned dim : dims) {
     int64_t extent = getStaticExtent(term, dim);
-    if (ShapedType::isDynamic(extent))
+    if (ShapedType::isDynamic(extent) ||
+        llvm::MulOverflow(product, extent, product))
       return ShapedType::kDynamic;
-    product *= extent;
   }
   return product;
 }

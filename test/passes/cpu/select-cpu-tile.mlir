@@ -156,6 +156,19 @@ func.func @out_proj_residual_grad_two_contractions(%dy: memref<1x16x48xbf16>, %a
   return
 }
 
+// More elements than a number can count: as if the extents were not known.
+// CHECK-LABEL: func @out_proj_residual_overflow(
+// AVX512: #boostr.cpu_tile<block = [192, 48, 16], register = [8, 48], lanes = 16>
+// AVX2: #boostr.cpu_tile<block = [96, 24, 8], register = [4, 24], lanes = 8>
+// SSE: #boostr.cpu_tile<block = [96, 12, 8], register = [4, 12], lanes = 4>
+func.func @out_proj_residual_overflow(%a: memref<8589934592x8589934592x8xf32>,
+    %w: memref<8x8xf32>, %y: memref<8589934592x8589934592x8xf32>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<8589934592x8589934592x8xf32>, memref<8x8xf32>,
+        memref<8589934592x8589934592x8xf32>, memref<8589934592x8589934592x8xf32>
+  return
+}
+
 // What the user wrote wins.
 // CHECK-LABEL: func @untouched_user_tile(
 // CHECK: #boostr.cpu_tile<block = [4, 8, 8], register = [2, 4], lanes = 4>
