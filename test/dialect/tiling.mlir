@@ -84,14 +84,15 @@ module attributes {transform.with_named_sequence} {
 // -----
 
 // A tile of head groups reads its rows of query, key and value, which no
-// fused_qkv does. Two groups here, of 3 query heads and 1 key and value head.
+// fused_qkv does. Two groups here, of 3 query heads and 2 key and value heads.
 module attributes {transform.with_named_sequence} {
   // CHECK-DAG: #[[QROW:.*]] = affine_map<()[s0] -> (s0 * 12)>
-  // CHECK-DAG: #[[KROW:.*]] = affine_map<()[s0] -> (s0 * 4 + 24)>
-  // CHECK-DAG: #[[VROW:.*]] = affine_map<()[s0] -> (s0 * 4 + 32)>
+  // CHECK-DAG: #[[KROW:.*]] = affine_map<()[s0] -> (s0 * 8 + 24)>
+  // CHECK-DAG: #[[VROW:.*]] = affine_map<()[s0] -> (s0 * 8 + 40)>
   // CHECK-DAG: #[[QHEAD:.*]] = affine_map<()[s0] -> (s0 * 3)>
+  // CHECK-DAG: #[[KHEAD:.*]] = affine_map<()[s0] -> (s0 * 2)>
   // CHECK-LABEL: func.func @fused_qkv_heads(
-  // CHECK-SAME: %[[X:[^:]*]]: tensor<2x5x8xf32>, %[[W:[^:]*]]: tensor<40x8xf32>, %[[B:[^:]*]]: tensor<40xf32>
+  // CHECK-SAME: %[[X:[^:]*]]: tensor<2x5x8xf32>, %[[W:[^:]*]]: tensor<56x8xf32>, %[[B:[^:]*]]: tensor<56xf32>
   // CHECK: scf.forall (%[[G:.*]]) in (2)
   // CHECK-NOT: boostr
   // CHECK: %[[QR:.*]] = affine.apply #[[QROW]]()[%[[G]]]
@@ -99,18 +100,19 @@ module attributes {transform.with_named_sequence} {
   // CHECK: linalg.contract {{.*}} ins(%[[X]], %{{.*}} : tensor<2x5x8xf32>, tensor<3x4x8xf32>) outs(%{{.*}} : tensor<2x3x5x4xf32>)
   // CHECK: tensor.extract_slice %[[B]][%[[QR]]] [12]
   // CHECK: %[[KR:.*]] = affine.apply #[[KROW]]()[%[[G]]]
-  // CHECK: tensor.extract_slice %[[W]][%[[KR]], 0] [4, 8]
+  // CHECK: tensor.extract_slice %[[W]][%[[KR]], 0] [8, 8]
   // CHECK: %[[VR:.*]] = affine.apply #[[VROW]]()[%[[G]]]
-  // CHECK: tensor.extract_slice %[[W]][%[[VR]], 0] [4, 8]
+  // CHECK: tensor.extract_slice %[[W]][%[[VR]], 0] [8, 8]
   // CHECK: %[[QH:.*]] = affine.apply #[[QHEAD]]()[%[[G]]]
+  // CHECK: %[[KH:.*]] = affine.apply #[[KHEAD]]()[%[[G]]]
   // CHECK: tensor.parallel_insert_slice %{{.*}}[0, %[[QH]], 0, 0] [2, 3, 5, 4]
-  // CHECK: tensor.parallel_insert_slice %{{.*}}[0, %[[G]], 0, 0] [2, 1, 5, 4]
-  // CHECK: tensor.parallel_insert_slice %{{.*}}[0, %[[G]], 0, 0] [2, 1, 5, 4]
-  func.func @fused_qkv_heads(%x: tensor<2x5x8xf32>, %w: tensor<40x8xf32>, %b: tensor<40xf32>)
-      -> (tensor<2x6x5x4xf32>, tensor<2x2x5x4xf32>, tensor<2x2x5x4xf32>) {
-    %q, %k, %v = boostr.fused_qkv %x, %w bias(%b) num_heads = 6 num_kv_heads = 2 head_dim = 4
-        : tensor<2x5x8xf32>, tensor<40x8xf32>, tensor<40xf32>
-    return %q, %k, %v : tensor<2x6x5x4xf32>, tensor<2x2x5x4xf32>, tensor<2x2x5x4xf32>
+  // CHECK: tensor.parallel_insert_slice %{{.*}}[0, %[[KH]], 0, 0] [2, 2, 5, 4]
+  // CHECK: tensor.parallel_insert_slice %{{.*}}[0, %[[KH]], 0, 0] [2, 2, 5, 4]
+  func.func @fused_qkv_heads(%x: tensor<2x5x8xf32>, %w: tensor<56x8xf32>, %b: tensor<56xf32>)
+      -> (tensor<2x6x5x4xf32>, tensor<2x4x5x4xf32>, tensor<2x4x5x4xf32>) {
+    %q, %k, %v = boostr.fused_qkv %x, %w bias(%b) num_heads = 6 num_kv_heads = 4 head_dim = 4
+        : tensor<2x5x8xf32>, tensor<56x8xf32>, tensor<56xf32>
+    return %q, %k, %v : tensor<2x6x5x4xf32>, tensor<2x4x5x4xf32>, tensor<2x4x5x4xf32>
   }
   transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
     %op = transform.structured.match ops{["boostr.fused_qkv"]} in %root
