@@ -54,6 +54,24 @@ def StridedCopyToLinalg : Pass<"boostr-strided-copy-to-linalg"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
+def LowerCopies : Pass<"boostr-lower-copies"> {
+  let summary = "Turn copies between buffers into linalg ops";
+  let description = [{
+    Input: `memref.copy`, as bufferization leaves it.
+
+    Output: `linalg.generic` that copies, so that a copy is tiled, vectorized and
+    run by threads as every other loop, whatever its strides; LLVM's lowering would
+    call a library for strided ones.
+
+    Leaves: copies of unranked memrefs, and every other op.
+
+    Fails: never.
+
+    Example: `test/passes/linalg/lower-copies.mlir`.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // passes/cpu
 //===----------------------------------------------------------------------===//
@@ -277,7 +295,9 @@ def CreateShapeFunctions : Pass<"boostr-create-shape-functions", "::mlir::Module
     (`arg0`, ..., `result0`, ... where there are none).
 
     Constraints come from boostr ops, structured linalg ops, elementwise ops on
-    tensors, and `tensor.cast`, `tensor.concat` and `tensor.expand_shape`. Extents
+    tensors, `tensor.cast`, `tensor.concat`, `tensor.expand_shape`, and slices at
+    positions that depend on extents alone. Those that follow from types or from
+    earlier constraints are left out. Extents
     are found through `ReifyRankedShapedTypeOpInterface`, destinations, calls, and
     loops and branches that preserve them.
 

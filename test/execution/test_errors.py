@@ -71,7 +71,7 @@ def test_output_shape(project):
 
 def test_overlap(project):
     arguments = inputs()
-    with pytest.raises(ValueError, match="overlap"):
+    with pytest.raises(ValueError, match="shared with argument 2"):
         project(*arguments, out=arguments[2])
 
 
