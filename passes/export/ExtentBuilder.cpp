@@ -4,6 +4,7 @@
 
 #include "boostr/passes/export/ExtentBuilder.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -12,34 +13,62 @@
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
+
+unsigned ExtentBuilder::SameOp::getHashValue(const Operation *op) {
+  return OperationEquivalence::computeHash(
+      const_cast<Operation *>(op),
+      /*hashOperands=*/OperationEquivalence::directHashValue,
+      /*hashResults=*/OperationEquivalence::ignoreHashValue,
+      OperationEquivalence::IgnoreLocations);
+}
+
+bool ExtentBuilder::SameOp::isEqual(const Operation *lhs,
+                                    const Operation *rhs) {
+  if (lhs == rhs)
+    return true;
+  if (lhs == getTombstoneKey() || lhs == getEmptyKey() ||
+      rhs == getTombstoneKey() || rhs == getEmptyKey())
+    return false;
+  return OperationEquivalence::isEquivalentTo(
+      const_cast<Operation *>(lhs), const_cast<Operation *>(rhs),
+      OperationEquivalence::IgnoreLocations);
+}
 
 void ExtentBuilder::bind(Value argument, ArrayRef<OpFoldResult> values) {
   for (auto [dim, value] : llvm::enumerate(values))
     extents[{argument, dim}] = value;
 }
 
-static LogicalResult emitHidden(Value tensor, int64_t dim) {
+InFlightDiagnostic ExtentBuilder::emit(Location loc) {
+  InFlightDiagnostic diagnostic = emitError(loc);
+  if (isQuiet)
+    diagnostic.abandon();
+  return diagnostic;
+}
+
+LogicalResult ExtentBuilder::emitHidden(Value tensor, int64_t dim) {
   Location loc = tensor.getLoc();
   if (auto result = dyn_cast<OpResult>(tensor))
-    return emitError(loc) << "'" << result.getOwner()->getName()
-                          << "' op the extent of dimension " << dim
-                          << " of result " << result.getResultNumber()
-                          << " cannot be computed from the extents of the "
-                             "function's arguments";
-  return emitError(loc) << "the extent of dimension " << dim
-                        << " of a block argument cannot be computed from the "
-                           "extents of the function's arguments";
+    return emit(loc) << "'" << result.getOwner()->getName()
+                     << "' op the extent of dimension " << dim << " of result "
+                     << result.getResultNumber()
+                     << " cannot be computed from the extents of the "
+                        "function's arguments";
+  return emit(loc) << "the extent of dimension " << dim
+                   << " of a block argument cannot be computed from the "
+                      "extents of the function's arguments";
 }
 
 FailureOr<OpFoldResult> ExtentBuilder::getExtent(Value tensor, int64_t dim) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (!type.isDynamicDim(dim))
     return OpFoldResult(builder.getIndexAttr(type.getDimSize(dim)));
-  if (OpFoldResult known = extents.lookup({tensor, dim}))
-    return known;
+  if (OpFoldResult computed = extents.lookup({tensor, dim}))
+    return computed;
   auto argument = dyn_cast<BlockArgument>(tensor);
   FailureOr<OpFoldResult> extent =
       argument ? getArgumentExtent(argument, dim)
@@ -63,7 +92,7 @@ FailureOr<OpFoldResult> ExtentBuilder::getLoopExtent(Value init, Value argument,
   if (failed(next))
     return failure();
   if (*next != *first)
-    return emitError(argument.getLoc())
+    return emit(argument.getLoc())
            << "the extent of dimension " << dim
            << " of a value that a loop carries changes from one iteration to "
               "the next";
@@ -125,39 +154,42 @@ FailureOr<OpFoldResult> ExtentBuilder::computeExtent(OpResult tensor,
 FailureOr<OpFoldResult> ExtentBuilder::reifyExtent(OpResult tensor,
                                                    int64_t dim) {
   Operation *op = tensor.getOwner();
-  auto known = reified.find(op);
-  if (known == reified.end()) {
+  auto shape = reified.find(op);
+  if (shape == reified.end()) {
     OpBuilder scratch(op);
     ReifiedRankedShapedTypeDims shapes;
     if (failed(reifyResultShapes(scratch, op, shapes)))
       return emitHidden(tensor, dim);
-    known = reified.try_emplace(op, std::move(shapes)).first;
+    shape = reified.try_emplace(op, std::move(shapes)).first;
   }
   // Copied: going on may grow the map.
-  OpFoldResult extent = known->second[tensor.getResultNumber()][dim];
+  OpFoldResult extent = shape->second[tensor.getResultNumber()][dim];
   return getScalar(extent);
 }
 
 FailureOr<OpFoldResult> ExtentBuilder::getScalar(OpFoldResult value) {
-  if (isa<Attribute>(value))
-    return value;
+  // Ops write the numbers that they know in any type.
+  if (isa<Attribute>(value)) {
+    std::optional<int64_t> number = getConstantIntValue(value);
+    return number ? OpFoldResult(builder.getIndexAttr(*number)) : value;
+  }
   Value scalar = cast<Value>(value);
-  if (OpFoldResult known = scalars.lookup(scalar))
-    return known;
+  if (OpFoldResult computed = scalars.lookup(scalar))
+    return computed;
   Attribute constant;
   if (matchPattern(scalar, m_Constant(&constant)))
     return OpFoldResult(constant);
   Operation *op = scalar.getDefiningOp();
   if (!op)
-    return emitError(scalar.getLoc())
+    return emit(scalar.getLoc())
            << "an extent depends on a block argument of type "
            << scalar.getType();
   if (auto dim = dyn_cast<tensor::DimOp>(op)) {
     std::optional<int64_t> number = dim.getConstantIndex();
     auto type = dyn_cast<RankedTensorType>(dim.getSource().getType());
     if (!type || !number || *number < 0 || *number >= type.getRank())
-      return dim.emitOpError("names no dimension of a ranked tensor, but an "
-                             "extent depends on it");
+      return emit(dim.getLoc()) << "'tensor.dim' op names no dimension of a "
+                                   "ranked tensor, but an extent depends on it";
     FailureOr<OpFoldResult> extent = getExtent(dim.getSource(), *number);
     if (succeeded(extent))
       scalars[scalar] = *extent;
@@ -168,22 +200,62 @@ FailureOr<OpFoldResult> ExtentBuilder::getScalar(OpFoldResult value) {
   return scalars.lookup(scalar);
 }
 
-Value ExtentBuilder::materialize(Location loc, OpFoldResult value) {
-  if (auto known = dyn_cast<Value>(value))
-    return known;
-  return arith::ConstantOp::create(builder, loc,
-                                   cast<TypedAttr>(cast<Attribute>(value)));
+FailureOr<OpFoldResult> ExtentBuilder::tryGetScalar(OpFoldResult value) {
+  llvm::SaveAndRestore quiet(isQuiet, true);
+  return getScalar(value);
 }
 
-/// Clones `op`, which computes integers from integers, or folds it.
+Value ExtentBuilder::materialize(Location loc, OpFoldResult value) {
+  if (auto scalar = dyn_cast<Value>(value))
+    return scalar;
+  Operation *constant = arith::ConstantOp::create(
+      builder, loc, cast<TypedAttr>(cast<Attribute>(value)));
+  auto [earlier, isNew] = known.insert(constant);
+  if (!isNew)
+    constant->erase();
+  return (*earlier)->getResult(0);
+}
+
+/// Folds `op`, which is new at `builder`, or finds an earlier one like it.
+void ExtentBuilder::simplify(Operation *op,
+                             SmallVectorImpl<OpFoldResult> &results) {
+  SmallVector<Value> values;
+  bool folded = succeeded(builder.tryFold(op, values)) && !values.empty();
+  if (folded) {
+    op->erase();
+  } else {
+    auto [earlier, isNew] = known.insert(op);
+    values.assign((*earlier)->result_begin(), (*earlier)->result_end());
+    if (!isNew)
+      op->erase();
+  }
+  for (Value value : values)
+    results.push_back(getAsOpFoldResult(value));
+}
+
+/// Moves `op`, which computes integers from integers, to `builder`.
 LogicalResult ExtentBuilder::cloneScalarOp(Operation *op) {
+  // In terms of arithmetic, extents that are equal look equal.
+  if (auto apply = dyn_cast<affine::AffineApplyOp>(op)) {
+    OpBuilder scratch(op);
+    std::optional<SmallVector<Value, 8>> expanded = affine::expandAffineMap(
+        scratch, op->getLoc(), apply.getAffineMap(), apply.getMapOperands());
+    if (expanded) {
+      FailureOr<OpFoldResult> moved = getScalar(expanded->front());
+      if (failed(moved))
+        return failure();
+      scalars[apply] = *moved;
+      return success();
+    }
+  }
   auto isInteger = [](Type type) { return type.isIntOrIndex(); };
   if (!isPure(op) || op->getNumRegions() != 0 ||
       !llvm::all_of(op->getOperandTypes(), isInteger) ||
       !llvm::all_of(op->getResultTypes(), isInteger))
-    return op->emitOpError("gives a value that an extent depends on, and it "
-                           "cannot be computed from the extents of the "
-                           "function's arguments");
+    return emit(op->getLoc())
+           << "'" << op->getName()
+           << "' op gives a value that an extent depends on, and it cannot be "
+              "computed from the extents of the function's arguments";
   IRMapping mapping;
   for (Value operand : op->getOperands()) {
     FailureOr<OpFoldResult> moved = getScalar(operand);
@@ -192,23 +264,35 @@ LogicalResult ExtentBuilder::cloneScalarOp(Operation *op) {
     mapping.map(operand, materialize(op->getLoc(), *moved));
   }
   Operation *clone = builder.clone(*op, mapping);
-  SmallVector<Value> results(clone->getResults());
-  if (succeeded(builder.tryFold(clone, results)))
-    clone->erase();
+  // Promises about overflow hold only where constraints do. They would also
+  // make equal extents look different.
+  if (auto flags = dyn_cast<arith::ArithIntegerOverflowFlagsInterface>(clone))
+    clone->setAttr(flags.getIntegerOverflowAttrName(),
+                   arith::IntegerOverflowFlagsAttr::get(
+                       op->getContext(), arith::IntegerOverflowFlags::none));
+  SmallVector<OpFoldResult> results;
+  simplify(clone, results);
   for (auto [original, result] : llvm::zip_equal(op->getResults(), results))
-    scalars[original] = getAsOpFoldResult(result);
+    scalars[original] = result;
   return success();
+}
+
+template <typename OpTy>
+OpFoldResult ExtentBuilder::create(Location loc, OpFoldResult lhs,
+                                   OpFoldResult rhs) {
+  SmallVector<OpFoldResult> results;
+  simplify(
+      OpTy::create(builder, loc, materialize(loc, lhs), materialize(loc, rhs)),
+      results);
+  return results.front();
 }
 
 OpFoldResult ExtentBuilder::add(Location loc, OpFoldResult lhs,
                                 OpFoldResult rhs) {
-  AffineExpr a, b;
-  bindSymbols(builder.getContext(), a, b);
-  return affine::makeComposedFoldedAffineApply(builder, loc, a + b, {lhs, rhs});
+  return create<arith::AddIOp>(loc, lhs, rhs);
 }
 
 OpFoldResult ExtentBuilder::multiply(Location loc, OpFoldResult lhs,
                                      OpFoldResult rhs) {
-  return getAsOpFoldResult(builder.createOrFold<arith::MulIOp>(
-      loc, materialize(loc, lhs), materialize(loc, rhs)));
+  return create<arith::MulIOp>(loc, lhs, rhs);
 }

@@ -10,6 +10,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
 
 namespace mlir::boostr {
 
@@ -34,13 +35,18 @@ public:
   /// The integer or index `value`, moved to `builder`. Fails as `getExtent`.
   FailureOr<OpFoldResult> getScalar(OpFoldResult value);
 
-  /// Some arithmetic at `builder`, folded if possible.
+  /// As `getScalar`, without a diagnostic.
+  FailureOr<OpFoldResult> tryGetScalar(OpFoldResult value);
+
+  /// Arithmetic at `builder`, folded if possible.
   OpFoldResult add(Location loc, OpFoldResult lhs, OpFoldResult rhs);
   OpFoldResult multiply(Location loc, OpFoldResult lhs, OpFoldResult rhs);
 
   OpBuilder &getBuilder() { return builder; }
 
 private:
+  InFlightDiagnostic emit(Location loc);
+  LogicalResult emitHidden(Value tensor, int64_t dim);
   FailureOr<OpFoldResult> computeExtent(OpResult tensor, int64_t dim);
   FailureOr<OpFoldResult> reifyExtent(OpResult tensor, int64_t dim);
   FailureOr<OpFoldResult> getLoopExtent(Value init, Value argument,
@@ -48,9 +54,21 @@ private:
   FailureOr<OpFoldResult> getBranchExtent(OpResult tensor, int64_t dim);
   FailureOr<OpFoldResult> getArgumentExtent(BlockArgument tensor, int64_t dim);
   LogicalResult cloneScalarOp(Operation *op);
+  void simplify(Operation *op, SmallVectorImpl<OpFoldResult> &results);
+  template <typename OpTy>
+  OpFoldResult create(Location loc, OpFoldResult lhs, OpFoldResult rhs);
   Value materialize(Location loc, OpFoldResult value);
 
+  /// Ops that compute the same from the same.
+  struct SameOp : llvm::DenseMapInfo<Operation *> {
+    static unsigned getHashValue(const Operation *op);
+    static bool isEqual(const Operation *lhs, const Operation *rhs);
+  };
+
   OpBuilder &builder;
+  bool isQuiet = false;
+  /// What has been made at `builder`, so that equal extents are one value.
+  llvm::DenseSet<Operation *, SameOp> known;
   llvm::DenseMap<std::pair<Value, int64_t>, OpFoldResult> extents;
   llvm::DenseMap<Value, OpFoldResult> scalars;
   llvm::DenseMap<Operation *, ReifiedRankedShapedTypeDims> reified;

@@ -26,11 +26,13 @@ std::string ShapeConstraints::describe(const Extent &extent) {
     return name->second;
   std::string text;
   llvm::raw_string_ostream os(text);
-  if (extent.place.op)
-    os << "dimension " << extent.dim << " of " << extent.place.kind << " "
+  if (extent.numFactors > 1)
+    os << "the product of dimensions " << extent.dim << " to "
+       << extent.dim + extent.numFactors - 1 << " of result "
        << extent.place.number << " of '" << extent.place.op->getName() << "'";
   else
-    os << "the product of the extents that it is split into";
+    os << "dimension " << extent.dim << " of " << extent.place.kind << " "
+       << extent.place.number << " of '" << extent.place.op->getName() << "'";
   return text;
 }
 
@@ -48,6 +50,16 @@ void ShapeConstraints::addEqual(Location loc, const Extent &extent,
   constraints.push_back({ShapeConstraint::Equal, subject.value, object.value,
                          loc,
                          describe(subject) + " equals " + describe(object)});
+}
+
+void ShapeConstraints::addAtMost(Location loc, OpFoldResult value,
+                                 OpFoldResult bound, std::string text) {
+  std::optional<int64_t> constant = getConstantIntValue(value);
+  std::optional<int64_t> constantBound = getConstantIntValue(bound);
+  if (constant && constantBound && *constant <= *constantBound)
+    return;
+  constraints.push_back(
+      {ShapeConstraint::AtMost, value, bound, loc, std::move(text)});
 }
 
 /// Dimension `dim` of `place` runs along dimension `position` of `space`.
@@ -188,16 +200,117 @@ ShapeConstraints::addHeadRows(SegmentedContractionOpInterface op) {
 // Other ops
 //===----------------------------------------------------------------------===//
 
-/// All operands that are indexed by the same loop alone agree.
+/// True for sums of dimensions times constants that are not negative.
+static bool isGrowing(AffineExpr expr) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constant.getValue() >= 0;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return isa<AffineDimExpr>(expr);
+  if (expr.getKind() == AffineExprKind::Mul &&
+      !isa<AffineConstantExpr>(binary.getRHS()))
+    return false;
+  return (expr.getKind() == AffineExprKind::Mul ||
+          expr.getKind() == AffineExprKind::Add) &&
+         isGrowing(binary.getLHS()) && isGrowing(binary.getRHS());
+}
+
+/// Dimension `dim` of `place` is indexed by `expr`, a window that slides over
+/// it: the last index is inside.
+LogicalResult ShapeConstraints::addWindow(const Space &space, AffineExpr expr,
+                                          const Place &place, int64_t dim) {
+  if (!isGrowing(expr))
+    return success();
+  Location loc = place.op->getLoc();
+  Builder b(place.op->getContext());
+  // expr(extents - 1) + 1, term by term.
+  auto evaluate = [&](auto &&self, AffineExpr part) -> OpFoldResult {
+    if (auto constant = dyn_cast<AffineConstantExpr>(part))
+      return b.getIndexAttr(constant.getValue());
+    if (auto position = dyn_cast<AffineDimExpr>(part)) {
+      OpFoldResult extent = space[position.getPosition()].value;
+      return extent ? extents.add(loc, extent, b.getIndexAttr(-1)) : extent;
+    }
+    auto binary = cast<AffineBinaryOpExpr>(part);
+    OpFoldResult lhs = self(self, binary.getLHS());
+    OpFoldResult rhs = self(self, binary.getRHS());
+    if (!lhs || !rhs)
+      return {};
+    return part.getKind() == AffineExprKind::Mul
+               ? extents.multiply(loc, lhs, rhs)
+               : extents.add(loc, lhs, rhs);
+  };
+  OpFoldResult last = evaluate(evaluate, expr);
+  // A loop that no operand gives an extent does not run along anything.
+  if (!last)
+    return success();
+  FailureOr<Extent> extent = getExtent(place, dim);
+  if (failed(extent))
+    return failure();
+  addAtMost(loc, extents.add(loc, last, b.getIndexAttr(1)), extent->value,
+            ("the window of '" + place.op->getName().getStringRef() +
+             "' fits into " + describe(*extent))
+                .str());
+  return success();
+}
+
+/// All operands that are indexed by the same loop alone agree, and windows are
+/// inside of theirs.
 LogicalResult ShapeConstraints::addLinalg(linalg::LinalgOp op) {
   Space space(op.getNumLoops());
-  for (OpOperand &operand : op->getOpOperands()) {
-    if (!isa<RankedTensorType>(operand.get().getType()))
+  auto forEach = [&](auto action) -> LogicalResult {
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (!isa<RankedTensorType>(operand.get().getType()))
+        continue;
+      AffineMap map = op.getMatchingIndexingMap(&operand);
+      for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+        if (failed(action(expr, operand, dim)))
+          return failure();
+    }
+    return success();
+  };
+  if (failed(forEach([&](AffineExpr expr, OpOperand &operand, int64_t dim) {
+        return addToSpace(space, expr, operand, dim);
+      })))
+    return failure();
+  return forEach([&](AffineExpr expr, OpOperand &operand, int64_t dim) {
+    return isa<AffineDimExpr>(expr) ? success()
+                                    : addWindow(space, expr, operand, dim);
+  });
+}
+
+/// A slice lies inside of `whole`, as far as its position depends on nothing
+/// but extents.
+LogicalResult ShapeConstraints::addSlice(OffsetSizeAndStrideOpInterface op,
+                                         const Place &whole) {
+  Location loc = op.getLoc();
+  Builder b(op.getContext());
+  std::string slice =
+      ("of the slice of '" + op->getName().getStringRef() + "'").str();
+  OpFoldResult zero = b.getIndexAttr(0);
+  for (auto [dim, offset, size, stride] : llvm::enumerate(
+           op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides())) {
+    FailureOr<OpFoldResult> first = extents.tryGetScalar(offset);
+    FailureOr<OpFoldResult> length = extents.tryGetScalar(size);
+    FailureOr<OpFoldResult> step = extents.tryGetScalar(stride);
+    if (failed(first) || failed(length) || failed(step))
       continue;
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    for (auto [dim, expr] : llvm::enumerate(map.getResults()))
-      if (failed(addToSpace(space, expr, operand, dim)))
-        return failure();
+    FailureOr<Extent> extent = getExtent(whole, dim);
+    if (failed(extent))
+      return failure();
+    std::string in = " in dimension " + std::to_string(dim) + " " + slice;
+    addAtMost(loc, zero, *first, "the offset" + in + " is not negative");
+    addAtMost(loc, zero, *length, "the size" + in + " is not negative");
+    OpFoldResult end = extents.add(loc, *first, *length);
+    if (!isConstantIntValue(*step, 1)) {
+      // first + (length - 1) * step + 1
+      OpFoldResult steps = extents.add(loc, *length, b.getIndexAttr(-1));
+      end = extents.add(loc, extents.multiply(loc, steps, *step),
+                        extents.add(loc, *first, b.getIndexAttr(1)));
+    }
+    if (end != extent->value)
+      addAtMost(loc, end, extent->value,
+                "the end" + in + " is at most " + describe(*extent));
   }
   return success();
 }
@@ -256,8 +369,8 @@ LogicalResult ShapeConstraints::addExpandShape(tensor::ExpandShapeOp op) {
     FailureOr<Extent> extent = getExtent(op.getSrcMutable(), dim);
     if (failed(extent))
       return failure();
-    Extent product;
-    product.value = b.getIndexAttr(1);
+    Extent product{b.getIndexAttr(1), OpResult(op->getResult(0)), group.front(),
+                   static_cast<int64_t>(group.size())};
     for (int64_t part : group) {
       FailureOr<OpFoldResult> factor = extents.getExtent(op.getResult(), part);
       if (failed(factor))
@@ -281,6 +394,11 @@ LogicalResult ShapeConstraints::addOp(Operation *op) {
       .Case([&](linalg::LinalgOp linalgOp) { return addLinalg(linalgOp); })
       .Case([&](tensor::CastOp cast) { return addCast(cast); })
       .Case([&](tensor::ConcatOp concat) { return addConcat(concat); })
+      .Case([&](tensor::ExtractSliceOp slice) {
+        return addSlice(slice, slice.getSourceMutable());
+      })
+      .Case<tensor::InsertSliceOp, tensor::ParallelInsertSliceOp>(
+          [&](auto slice) { return addSlice(slice, slice.getDestMutable()); })
       .Case(
           [&](tensor::ExpandShapeOp expand) { return addExpandShape(expand); })
       .Default([&](Operation *other) {

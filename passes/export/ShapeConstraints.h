@@ -62,12 +62,16 @@ private:
     OpFoldResult value;
     Place place;
     int64_t dim = 0;
+    /// If not 1: the product of so many dimensions.
+    int64_t numFactors = 1;
   };
   /// For each dimension of an iteration space the first extent seen.
   using Space = SmallVector<Extent>;
 
   FailureOr<Extent> getExtent(const Place &place, int64_t dim);
   std::string describe(const Extent &extent);
+  void addAtMost(Location loc, OpFoldResult value, OpFoldResult bound,
+                 std::string text);
   void addEqual(Location loc, const Extent &extent, const Extent &earlier);
   LogicalResult addToSpace(Space &space, AffineExpr position,
                            const Place &place, int64_t dim);
@@ -81,6 +85,9 @@ private:
                                unsigned number);
   LogicalResult addHeadRows(SegmentedContractionOpInterface op);
   LogicalResult addLinalg(linalg::LinalgOp op);
+  LogicalResult addWindow(const Space &space, AffineExpr expr,
+                          const Place &place, int64_t dim);
+  LogicalResult addSlice(OffsetSizeAndStrideOpInterface op, const Place &whole);
   LogicalResult addElementwise(Operation *op);
   LogicalResult addCast(tensor::CastOp op);
   LogicalResult addConcat(tensor::ConcatOp op);
