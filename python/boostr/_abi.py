@@ -16,6 +16,9 @@ INVALID_ARGUMENT = 1
 OUT_OF_MEMORY = 2
 CPU_DEVICE = 1
 
+# The structs below are those of this BOOSTR_ABI_MAJOR.
+MAJOR_VERSION = 1
+
 # Codes of DLDataType.
 INT, UINT, FLOAT, BFLOAT, BOOL = 0, 1, 2, 4, 6
 
@@ -81,7 +84,8 @@ def _runtime_candidates():
         return
     root = Path(__file__).resolve().parents[2]
     yield root / "build" / "lib" / "libboostr_runtime.so"  # the source tree
-    yield Path("libboostr_runtime.so.1")  # where the loader searches
+    # One that is loaded already, as by a compiled module, or where the loader searches.
+    yield Path("libboostr_runtime.so.1")
 
 
 def _load_runtime() -> ctypes.CDLL:
@@ -104,6 +108,9 @@ def runtime() -> ctypes.CDLL:
     global _runtime
     if _runtime is None:
         library = _load_runtime()
+        if library.boostr_abi_version() // 1000 != MAJOR_VERSION:
+            raise ImportError(f"expected libboostr_runtime of version {MAJOR_VERSION}, got "
+                              f"{library.boostr_abi_version() // 1000}")
         library.boostr_last_error.restype = c_char_p
         tensors = POINTER(POINTER(DLTensor))
         library.boostr_output_shapes.argtypes = [
@@ -115,6 +122,13 @@ def runtime() -> ctypes.CDLL:
         library.boostr_context_destroy.restype = None
         _runtime = library
     return _runtime
+
+
+def check_version(function: FunctionTable, path: str) -> None:
+    """Raises RuntimeError if the fields behind `abi_version` may be others than above."""
+    if function.abi_version // 1000 != MAJOR_VERSION:
+        raise RuntimeError(f"'{path}' was compiled for version {function.abi_version // 1000} of "
+                           f"the runtime's interface, expected {MAJOR_VERSION}")
 
 
 def check(status: int) -> None:

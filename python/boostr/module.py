@@ -18,7 +18,29 @@ from .context import Context
 
 def _describe(spec: _abi.TensorSpec) -> str:
     extents = ", ".join("?" if spec.shape[i] < 0 else str(spec.shape[i]) for i in range(spec.rank))
-    return f"{spec.name.decode()}: {_dtypes.name(spec.dtype)}[{extents}]"
+    name = f"{spec.name.decode()}: " if spec.name else ""
+    return f"{name}{_dtypes.name(spec.dtype)}[{extents}]"
+
+
+def _element_strides(array: numpy.ndarray, called: str) -> list[int]:
+    """Strides as the runtime counts them, in elements."""
+    # A field of a structured array may lie at strides between two elements.
+    if any(extent > 1 and stride % array.itemsize
+           for extent, stride in zip(array.shape, array.strides)):
+        raise ValueError(f"{called}: expected strides of whole elements ({array.itemsize} bytes), "
+                         f"got {list(array.strides)} bytes")
+    return [stride // array.itemsize for stride in array.strides]
+
+
+def _open(path: str) -> ctypes.CDLL:
+    """Loads a shared object, and the runtime that it needs."""
+    try:
+        _abi.runtime()
+    except ImportError:
+        pass  # The object may know where it is.
+    library = ctypes.CDLL(path)
+    _abi.runtime()
+    return library
 
 
 class _Tensors:
@@ -29,16 +51,17 @@ class _Tensors:
         self._structs = []
         self._extents = []
         for number, (array, spec) in enumerate(zip(arrays, specs)):
+            called = f"{kind} {number}" + (f" '{spec.name.decode()}'" if spec.name else "")
             if not isinstance(array, numpy.ndarray):
-                raise TypeError(f"{kind} {number} '{spec.name.decode()}': expected a NumPy "
-                                f"array, got {type(array).__name__}")
+                raise TypeError(f"{called}: expected a NumPy array, got {type(array).__name__}")
             try:
                 dtype = _dtypes.to_dlpack(array.dtype, spec.dtype)
             except TypeError as error:
-                raise TypeError(f"{kind} {number} '{spec.name.decode()}': {error}") from None
+                raise TypeError(f"{called}: {error}") from None
+            if kind == "output" and not array.flags.writeable:
+                raise ValueError(f"{called}: expected a writable array, got a read-only one")
             shape = (ctypes.c_int64 * array.ndim)(*array.shape)
-            strides = (ctypes.c_int64 * array.ndim)(
-                *(stride // array.itemsize for stride in array.strides))
+            strides = (ctypes.c_int64 * array.ndim)(*_element_strides(array, called))
             self._extents.append((shape, strides))
             self._structs.append(_abi.DLTensor(
                 data=array.ctypes.data, device=_abi.DLDevice(_abi.CPU_DEVICE, 0),
@@ -62,9 +85,12 @@ class Function:
         memory with an input.
       context: the threads to use; by default as many as there are processors.
 
+    bfloat16 is `ml_dtypes.bfloat16`; see boostr._dtypes for arrays of its bits.
+
     Raises TypeError for a wrong number of arguments or something that is no array of
     numbers; ValueError, which names the argument, what was expected and what was found,
-    for a wrong rank, shape, element type, stride or overlap. Nothing is written then.
+    for a wrong rank, shape, element type or stride, a read-only output or one that shares
+    memory. Nothing is written then. MemoryError and RuntimeError for what fails later.
     """
 
     def __init__(self, table: _abi.FunctionTable, module: "Module"):
@@ -84,6 +110,9 @@ class Function:
         if len(inputs) != len(self._inputs):
             raise TypeError(f"{self.__name__} expected {len(self._inputs)} arguments, "
                             f"got {len(inputs)}")
+        if context is not None and not isinstance(context, Context):
+            raise TypeError(f"expected a boostr.Context as 'context', got "
+                            f"{type(context).__name__}")
         tensors = _Tensors(inputs, self._inputs, "argument")
         results = self._allocate(tensors) if out is None else self._check_out(out)
         written = _Tensors(results, self._outputs, "output")
@@ -93,6 +122,9 @@ class Function:
         return results[0] if len(results) == 1 else tuple(results)
 
     def _check_out(self, out):
+        if not isinstance(out, (numpy.ndarray, tuple, list)):
+            raise TypeError(f"{self.__name__} expected an array or a tuple of arrays as 'out', "
+                            f"got {type(out).__name__}")
         results = (out,) if isinstance(out, numpy.ndarray) else tuple(out)
         if len(results) != len(self._outputs):
             raise TypeError(f"{self.__name__} expected {len(self._outputs)} arrays in 'out', "
@@ -116,8 +148,7 @@ class Module:
 
     def __init__(self, path: str | os.PathLike):
         self._path = os.fspath(path)
-        _abi.runtime()  # First, so that the object finds it.
-        self._library = ctypes.CDLL(os.path.abspath(self._path))
+        self._library = _open(os.path.abspath(self._path))
         try:
             table = (ctypes.POINTER(_abi.FunctionTable) * (1 << 20)).in_dll(
                 self._library, "boostr_module_functions")
@@ -127,6 +158,7 @@ class Module:
         self._functions = {}
         number = 0
         while table[number]:
+            _abi.check_version(table[number].contents, self._path)
             function = Function(table[number].contents, self)
             self._functions[function.__name__] = function
             number += 1
@@ -149,6 +181,7 @@ class Module:
 def load(path: str | os.PathLike) -> Module:
     """Loads a shared object that `boostr-compile --emit=so` made.
 
-    Raises OSError if it cannot be loaded, ValueError if it is something else.
+    Raises OSError if it cannot be loaded, ValueError if it is something else,
+    RuntimeError if it was compiled for another version of the runtime.
     """
     return Module(path)
