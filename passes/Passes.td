@@ -35,25 +35,6 @@ def ConvertBoostrToLinalg : Pass<"convert-boostr-to-linalg"> {
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
-def StridedCopyToLinalg : Pass<"boostr-strided-copy-to-linalg"> {
-  let summary = "Turn copies of strided buffers into linalg";
-  let description = [{
-    Input: any module on memrefs.
-
-    Output: a `linalg.copy` for each `memref.copy` from or to a memref with a
-    layout, as of a slice. It becomes a parallel loop like other linalg ops, while
-    upstream lowers the `memref.copy` to a call of a library that is not ours.
-
-    Leaves: copies between contiguous memrefs, which become a `memcpy`; copies of
-    unranked memrefs; every other op.
-
-    Fails: never.
-
-    Example: `test/passes/linalg/strided-copy-to-linalg.mlir`.
-  }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
-}
-
 def LowerCopies : Pass<"boostr-lower-copies"> {
   let summary = "Turn copies between buffers into linalg ops";
   let description = [{

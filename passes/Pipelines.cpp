@@ -99,7 +99,6 @@ static void addKernels(OpPassManager &pm, const CpuPipelineOptions &options) {
 
 // In flight: scf, memref, vector, arith, math, func.
 static void addLoops(OpPassManager &pm) {
-  pm.addPass(createStridedCopyToLinalg());
   pm.addPass(createLowerCopies());
   pm.addPass(createConvertLinalgToParallelLoopsPass());
   pm.addPass(createCanonicalizerPass());
