@@ -139,33 +139,29 @@ static LogicalResult verifyOuts(EmitError emitError, OperandRange outs,
   return success();
 }
 
-/// Effects of the buffer form; the value form has none.
+/// Effects of the buffer form; the value form has none. Told apart by position,
+/// not by value: an operand may be read and be among `outs` as well.
 static void
 getBufferEffects(SegmentedContractionOpInterface op,
                  SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
   if (!op.isBufferForm())
     return;
+  // Destinations are accumulators, and `outs`, the last operands.
+  SmallVector<Value> accumulators = op.getDestinations();
+  for (const SegmentedContraction &contraction : op.getContractions())
+    for (const ContractionSegment &segment : contraction.segments)
+      for (const auto &result : {segment.product, segment.lhsSum})
+        if (result && !result->accumulatesInPlace)
+          accumulators[result->number] = Value();
+  unsigned numOuts = llvm::count(accumulators, Value());
+  unsigned firstOut = op->getNumOperands() - numOuts;
+
   for (OpOperand &operand : op->getOpOperands()) {
-    // What is only written is found again below, among the destinations.
-    bool isOut = llvm::is_contained(op.getDestinations(), operand.get());
+    bool isOut = operand.getOperandNumber() >= firstOut;
     if (!isOut)
       effects.emplace_back(MemoryEffects::Read::get(), &operand);
-  }
-  for (const SegmentedContraction &contraction : op.getContractions()) {
-    for (const ContractionSegment &segment : contraction.segments) {
-      for (const auto &result : {segment.product, segment.lhsSum}) {
-        if (!result)
-          continue;
-        Value destination = op.getDestinations()[result->number];
-        for (OpOperand &operand : op->getOpOperands()) {
-          if (operand.get() != destination)
-            continue;
-          if (result->accumulatesInPlace)
-            effects.emplace_back(MemoryEffects::Read::get(), &operand);
-          effects.emplace_back(MemoryEffects::Write::get(), &operand);
-        }
-      }
-    }
+    if (isOut || llvm::is_contained(accumulators, operand.get()))
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
   }
 }
 

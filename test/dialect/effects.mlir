@@ -1,6 +1,7 @@
 // RUN: boostr-opt %s --cse | FileCheck %s --check-prefixes=CHECK,CSE
 // RUN: boostr-opt %s --canonicalize | FileCheck %s --check-prefixes=CHECK,DEAD
 // RUN: boostr-opt %s --loop-invariant-code-motion | FileCheck %s --check-prefixes=CHECK,MOTION
+// RUN: boostr-opt %s --affine-scalrep | FileCheck %s --check-prefixes=CHECK,STORE
 
 // The value form computes nothing but its results: equal ops are one op, unused
 // ones none, and invariant ones leave their loop.
@@ -89,4 +90,48 @@ func.func @written(%dy: memref<2x3x4xf32>, %a: memref<2x3x8xf32>, %w: memref<4x8
       : memref<2x3x4xf32>, memref<2x3x8xf32>, memref<4x8xf32>, memref<4x8xf32>
   %1 = memref.load %dw[%c0, %c0] : memref<4x8xf32>
   return %0, %1 : f32, f32
+}
+
+// What is written over is still read, as a residual in place or as an accumulator:
+// the first of the stores is needed. A store to what is only written is not.
+// CHECK-LABEL: func.func @residual_in_place
+// STORE: affine.store
+// STORE: boostr.out_proj_residual
+// STORE: affine.store
+func.func @residual_in_place(%a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %x: f32)
+    -> memref<2x3x4xf32> {
+  %r = memref.alloc() : memref<2x3x4xf32>
+  affine.store %x, %r[0, 0, 0] : memref<2x3x4xf32>
+  boostr.out_proj_residual %a, %w residual(%r) outs(%r)
+      : memref<2x3x8xf32>, memref<4x8xf32>, memref<2x3x4xf32>, memref<2x3x4xf32>
+  affine.store %x, %r[0, 0, 0] : memref<2x3x4xf32>
+  return %r : memref<2x3x4xf32>
+}
+
+// CHECK-LABEL: func.func @accumulate_in_place
+// STORE: affine.store
+// STORE: boostr.out_proj_residual_grad
+// STORE: affine.store
+func.func @accumulate_in_place(%dy: memref<2x3x4xf32>, %a: memref<2x3x8xf32>, %w: memref<4x8xf32>,
+    %x: f32) -> memref<4xf32> {
+  %db = memref.alloc() : memref<4xf32>
+  affine.store %x, %db[0] : memref<4xf32>
+  boostr.out_proj_residual_grad %dy, %a, %w accumulate_bias(%db) wrt(bias)
+      : memref<2x3x4xf32>, memref<2x3x8xf32>, memref<4x8xf32>, memref<4xf32>
+  affine.store %x, %db[0] : memref<4xf32>
+  return %db : memref<4xf32>
+}
+
+// CHECK-LABEL: func.func @only_written
+// STORE-NOT: affine.store
+// STORE: boostr.out_proj_residual_grad
+// STORE: affine.store
+func.func @only_written(%dy: memref<2x3x4xf32>, %a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %x: f32)
+    -> memref<4xf32> {
+  %db = memref.alloc() : memref<4xf32>
+  affine.store %x, %db[0] : memref<4xf32>
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%db) wrt(bias)
+      : memref<2x3x4xf32>, memref<2x3x8xf32>, memref<4x8xf32>, memref<4xf32>
+  affine.store %x, %db[0] : memref<4xf32>
+  return %db : memref<4xf32>
 }

@@ -278,6 +278,37 @@ module attributes {transform.with_named_sequence} {
 
 // -----
 
+// A chain of producers, down to the function's argument.
+module attributes {transform.with_named_sequence} {
+  // CHECK-LABEL: func.func @fuse_chain(
+  // CHECK: scf.for
+  // CHECK: %[[X:.*]] = linalg.exp {{.*}} -> tensor<2x3x8xf32>
+  // CHECK: %[[Q:.*]] = linalg.contract {{.*}} ins(%[[X]], {{.*}} -> tensor<2x2x3x4xf32>
+  // CHECK: %[[K:.*]] = linalg.contract {{.*}} ins(%[[X]], {{.*}} -> tensor<2x1x3x4xf32>
+  // CHECK: boostr.fused_qkv_grad %[[Q]], %[[K]], %[[K]], %[[X]], %{{.*}} wrt(input)
+  // CHECK-NOT: boostr
+  // CHECK: return
+  func.func @fuse_chain(%x: tensor<2x6x8xf32>, %w: tensor<16x8xf32>) -> tensor<2x6x8xf32> {
+    %e = tensor.empty() : tensor<2x6x8xf32>
+    %a = linalg.exp ins(%x : tensor<2x6x8xf32>) outs(%e : tensor<2x6x8xf32>) -> tensor<2x6x8xf32>
+    %q, %k, %v = boostr.fused_qkv %a, %w num_heads = 2 num_kv_heads = 1 head_dim = 4
+        : tensor<2x6x8xf32>, tensor<16x8xf32>
+    %dx = boostr.fused_qkv_grad %q, %k, %k, %a, %w wrt(input) num_heads = 2 num_kv_heads = 1
+        head_dim = 4 : tensor<2x2x6x4xf32>, tensor<2x1x6x4xf32>, tensor<2x1x6x4xf32>,
+        tensor<2x6x8xf32>, tensor<16x8xf32>
+    return %dx : tensor<2x6x8xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["boostr.fused_qkv_grad"]} in %root
+        : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.fuse %op tile_sizes [0, 3]
+        : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
 // A consumer of one result, by heads, computes that one only: key rows 8 to 12.
 module attributes {transform.with_named_sequence} {
   // CHECK: #[[KROW:.*]] = affine_map<()[s0] -> (s0 * 4 + 8)>
