@@ -31,27 +31,33 @@ def _from_heads(y):
     return y.transpose(0, 2, 1, 3).reshape(batch, tokens, heads * dim)
 
 
+def _project(x, matrix):
+    """x [B, S, inputs] @ matrix [inputs, outputs]."""
+    # One product of all tokens, not one for each sentence: several times faster.
+    return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], matrix.shape[1])
+
+
 def qkv(x, weight, bias):
     """Q, K, V [B, heads, S, head_dim] of x [B, S, hidden]."""
-    return tuple(map(_to_heads, np.split(x @ weight.T + bias, 3, axis=-1)))
+    return tuple(map(_to_heads, np.split(_project(x, weight.T) + bias, 3, axis=-1)))
 
 
 def qkv_vjp(x, weight, bias, dq, dk, dv):
     """The gradients of x, weight and bias."""
     dy = np.concatenate([_from_heads(d) for d in (dq, dk, dv)], axis=-1)
     rows = dy.reshape(-1, dy.shape[-1])
-    return dy @ weight, rows.T @ x.reshape(-1, x.shape[-1]), rows.sum(axis=0)
+    return _project(dy, weight), rows.T @ x.reshape(-1, x.shape[-1]), rows.sum(axis=0)
 
 
 def out_proj(attn, weight, bias, residual):
     """[B, S, hidden] of attn [B, S, heads*head_dim]."""
-    return attn @ weight.T + bias + residual
+    return _project(attn, weight.T) + bias + residual
 
 
 def out_proj_vjp(attn, weight, bias, residual, dy):
     """The gradients of attn, weight, bias and residual."""
     rows = dy.reshape(-1, dy.shape[-1])
-    return dy @ weight, rows.T @ attn.reshape(-1, attn.shape[-1]), rows.sum(axis=0), dy
+    return _project(dy, weight), rows.T @ attn.reshape(-1, attn.shape[-1]), rows.sum(axis=0), dy
 
 
 # The rest of the model.
@@ -81,8 +87,8 @@ def _encode(x, layer: Layer, mask, epsilon: float, qkv: Callable, out_proj: Call
     attn = _attend(*qkv(x, layer.qkv_weight, layer.qkv_bias), mask)
     x = _normalize(out_proj(attn, layer.out_weight, layer.out_bias, x),
                    layer.attention_norm, epsilon)
-    inner = _gelu(x @ layer.up_weight.T + layer.up_bias)
-    return _normalize(inner @ layer.down_weight.T + layer.down_bias + x,
+    inner = _gelu(_project(x, layer.up_weight.T) + layer.up_bias)
+    return _normalize(_project(inner, layer.down_weight.T) + layer.down_bias + x,
                       layer.output_norm, epsilon)
 
 
