@@ -134,8 +134,9 @@ static LogicalResult compile(const CommandLine &args, ModuleOp module,
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  // The options of LLVM and lld, of which some have our names, are not ours.
+  cl::ResetCommandLineParser();
   CommandLine args;
-  cl::HideUnrelatedOptions(args.category);
   cl::ParseCommandLineOptions(argc, argv,
                               "boostr-compile: ahead-of-time compiler for "
                               "boostr, linalg and tensor ops\n");

@@ -226,8 +226,9 @@ static int fail(llvm::Error error) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  // The options of LLVM and lld, of which some have our names, are not ours.
+  cl::ResetCommandLineParser();
   CommandLine args;
-  cl::HideUnrelatedOptions(args.category);
   cl::ParseCommandLineOptions(
       argc, argv,
       "boostr-run: compiles a function of an MLIR file and runs it on .npy "
