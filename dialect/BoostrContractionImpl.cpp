@@ -175,13 +175,13 @@ getWeightGradient(MLIRContext *context, ArrayRef<GradientSegment> segments,
                   std::optional<GradientTarget> bias) {
   bool hasHeads = segments.front().rows.has_value();
   // Dimensions (h, d, k, b, s) with heads, (h, p, b, s) without.
-  unsigned H = 0, D = 1, K = hasHeads ? 2 : 1, B = K + 1, S = K + 2;
-  DimensionMaps map{context, S + 1};
-  SmallVector<unsigned> features = {H};
+  unsigned h = 0, d = 1, k = hasHeads ? 2 : 1, b = k + 1, s = k + 2;
+  DimensionMaps map{context, s + 1};
+  SmallVector<unsigned> features = {h};
   if (hasHeads)
-    features.push_back(D);
+    features.push_back(d);
   SmallVector<unsigned> product(features);
-  product.push_back(K);
+  product.push_back(k);
 
   SegmentedContraction contraction;
   contraction.dims = {"h"};
@@ -189,13 +189,13 @@ getWeightGradient(MLIRContext *context, ArrayRef<GradientSegment> segments,
     contraction.dims.push_back("d");
   contraction.dims.append({hasHeads ? "k" : "p", "b", "s"});
   contraction.m.assign(features.begin(), features.end());
-  contraction.n = {K};
-  contraction.k = {B, S};
+  contraction.n = {k};
+  contraction.k = {b, s};
   for (const GradientSegment &segment : segments) {
-    AffineMap dYMap = hasHeads ? map({B, H, S, D}) : map({B, S, H});
+    AffineMap dYMap = hasHeads ? map({b, h, s, d}) : map({b, s, h});
     ContractionSegment rows;
     rows.terms.push_back({{segment.dY, std::nullopt, dYMap},
-                          {activations, std::nullopt, map({B, S, K})}});
+                          {activations, std::nullopt, map({b, s, k})}});
     if (weight)
       rows.product = getGradientResult(*weight, segment.rows, map(product));
     if (bias)

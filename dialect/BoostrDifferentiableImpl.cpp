@@ -37,7 +37,7 @@ static Gradients selectGradients(const BitVector &needed, int64_t activations,
   return wrt;
 }
 
-static int64_t getNumber(MutableOperandRange bias) {
+static int64_t getNumber(const MutableOperandRange &bias) {
   return bias.empty() ? -1 : static_cast<int64_t>(bias[0].getOperandNumber());
 }
 

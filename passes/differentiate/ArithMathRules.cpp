@@ -59,24 +59,26 @@ template <typename OpTy> struct Tag {
   using Op = OpTy;
 };
 
+} // namespace
+
 /// `y = max(a, b)` or `min(a, b)`: the operand that was taken has the gradient,
 /// and the first of two that are equal.
-Value extremumRule(Context &c, unsigned operand) {
+static Value extremumRule(Context &c, unsigned operand) {
   Value first = c.takes(*Extremum::match(c.getOp()), c.exact(0), c.exact(1),
                         /*onTie=*/true);
   return c.keep(c.dy, first, operand == 0);
 }
 
-Value passRule(Context &c, unsigned) { return c.dy; }
-Value zeroRule(Context &, unsigned) { return {}; }
+static Value passRule(Context &c, unsigned) { return c.dy; }
+static Value zeroRule(Context &, unsigned) { return {}; }
 
-Value divideRule(Context &c, unsigned operand) {
+static Value divideRule(Context &c, unsigned operand) {
   if (operand == 0) // d(a/b)/da = 1/b
     return c.div(c.dy, c.x(1));
   return c.neg(c.div(c.mul(c.dy, c.y()), c.x(1))); // -(a/b)/b
 }
 
-Value powerRule(Context &c, unsigned operand) {
+static Value powerRule(Context &c, unsigned operand) {
   Value a = c.x(0), b = c.x(1);
   if (operand == 0) // d(a^b)/da = b * a^(b-1)
     return c.mul(c.dy, c.mul(b, c.apply<math::PowFOp>(a, c.offset(-1.0, b))));
@@ -87,7 +89,7 @@ Value powerRule(Context &c, unsigned operand) {
   return c.mul(c.dy, c.keep(slope, isZero, /*when=*/false));
 }
 
-Value absRule(Context &c, unsigned) { // zero at zero
+static Value absRule(Context &c, unsigned) { // zero at zero
   Value x = c.exact(0), zero = c.constant(x.getType(), 0.0);
   Value positive = c.compare(arith::CmpFPredicate::OGT, x, zero);
   Value negative = c.compare(arith::CmpFPredicate::OLT, x, zero);
@@ -95,17 +97,17 @@ Value absRule(Context &c, unsigned) { // zero at zero
 }
 
 /// 2/sqrt(pi) * exp(-x^2) * dy
-Value erfSlope(Context &c, double sign) {
+static Value erfSlope(Context &c, double sign) {
   Value x = c.x();
   Value bell = c.apply<math::ExpOp>(c.neg(c.mul(x, x)));
   return c.mul(c.dy, c.scale(sign * 1.1283791670955126, bell));
 }
 
-constexpr double ln2 = 0.69314718055994531;
-constexpr double ln10 = 2.3025850929940457;
+static constexpr double ln2 = 0.69314718055994531;
+static constexpr double ln10 = 2.3025850929940457;
 
 /// Calls `visit(Tag<Op>(), rule)` for each op of arith that has a rule.
-template <typename Visitor> void visitArithRules(Visitor &&visit) {
+template <typename Visitor> static void visitArithRules(Visitor &&visit) {
   visit(Tag<arith::AddFOp>(), passRule);
   visit(Tag<arith::SubFOp>(), [](Context &c, unsigned operand) {
     return operand == 0 ? c.dy : c.neg(c.dy);
@@ -127,7 +129,7 @@ template <typename Visitor> void visitArithRules(Visitor &&visit) {
 }
 
 /// Calls `visit(Tag<Op>(), rule)` for each op of math that has a rule.
-template <typename Visitor> void visitMathRules(Visitor &&visit) {
+template <typename Visitor> static void visitMathRules(Visitor &&visit) {
   // Where the slope follows from the result, the result is used: it is there
   // already, and the argument can be forgotten.
   visit(Tag<math::ExpOp>(),
@@ -190,7 +192,7 @@ template <typename Visitor> void visitMathRules(Visitor &&visit) {
   visit(Tag<math::TruncOp>(), zeroRule);
 }
 
-Rule lookupRule(Operation *op) {
+static Rule lookupRule(Operation *op) {
   Rule found = nullptr;
   auto match = [&](auto tag, Rule rule) {
     if (isa<typename decltype(tag)::Op>(op))
@@ -200,8 +202,6 @@ Rule lookupRule(Operation *op) {
   visitMathRules(match);
   return found;
 }
-
-} // namespace
 
 //===----------------------------------------------------------------------===//
 // Scalars

@@ -111,11 +111,12 @@ private:
   }
 };
 
-template <typename... OpTys> void attachStructured(MLIRContext *context) {
+} // namespace
+
+template <typename... OpTys>
+static void attachStructured(MLIRContext *context) {
   (OpTys::template attachInterface<StructuredOpModel<OpTys>>(*context), ...);
 }
-
-} // namespace
 
 void mlir::boostr::registerLinalgDifferentiation(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, linalg::LinalgDialect *) {

@@ -199,11 +199,11 @@ struct TensorOpModel
   }
 };
 
-template <typename... OpTys> void attach(MLIRContext *context) {
+} // namespace
+
+template <typename... OpTys> static void attach(MLIRContext *context) {
   (OpTys::template attachInterface<TensorOpModel<OpTys>>(*context), ...);
 }
-
-} // namespace
 
 void mlir::boostr::registerTensorDifferentiation(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, tensor::TensorDialect *) {
