@@ -306,7 +306,7 @@ static LLVM::LLVMFuncOp findWrapper(SymbolTable &symbols, LLVM::LLVMFuncOp body,
                                     const Signature &signature) {
   auto wrapper =
       symbols.lookup<LLVM::LLVMFuncOp>((wrapperPrefix + body.getName()).str());
-  if (!wrapper) {
+  if (!wrapper || wrapper.isExternal()) {
     body.emitError() << "cannot export function '" << body.getName()
                      << "': expected it to be lowered with the attribute "
                         "'llvm.emit_c_interface', found no function '"
@@ -333,8 +333,9 @@ static LLVM::LLVMFuncOp findShapes(SymbolTable &symbols, LLVM::LLVMFuncOp body,
       BoostrDialect::getShapesAttrName());
   auto shapes = symbol ? symbols.lookup<LLVM::LLVMFuncOp>(symbol.getAttr())
                        : LLVM::LLVMFuncOp();
-  if (!shapes || !shapes->getAttrOfType<ArrayAttr>(
-                     BoostrDialect::getConstraintsAttrName())) {
+  if (!shapes || shapes.isExternal() ||
+      !shapes->getAttrOfType<ArrayAttr>(
+          BoostrDialect::getConstraintsAttrName())) {
     body.emitError() << "cannot export function '" << body.getName()
                      << "': found no function for its shapes";
     return {};

@@ -43,8 +43,15 @@ void ShapeConstraints::addEqual(Location loc, const Extent &extent,
   if (equal.isEquivalent(lhs, rhs))
     return;
   equal.unionSets(lhs, rhs);
-  // A number is what an extent is expected to be, never the other way round.
-  bool swap = getConstantIntValue(extent.value).has_value();
+  // What callers should look at first: the later argument. A number is what an
+  // extent is expected to be, never the other way round.
+  auto getPriority = [](const Extent &side) -> int64_t {
+    if (getConstantIntValue(side.value))
+      return -2;
+    auto argument = dyn_cast<BlockArgument>(cast<Value>(side.value));
+    return argument ? static_cast<int64_t>(argument.getArgNumber()) : -1;
+  };
+  bool swap = getPriority(extent) < getPriority(earlier);
   const Extent &subject = swap ? earlier : extent;
   const Extent &object = swap ? extent : earlier;
   constraints.push_back({ShapeConstraint::Equal, subject.value, object.value,

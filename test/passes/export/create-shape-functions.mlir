@@ -52,7 +52,7 @@ func.func @qkv(%x: tensor<?x?x384xf32> {boostr.name = "input"},
 // CHECK-SAME:      "dimension 2 of argument 2 'arg2' equals dimension 2 of argument 0 'arg0'",
 // CHECK-SAME:      "dimension 0 of argument 3 'arg3' equals dimension 0 of argument 0 'arg0'",
 // CHECK-SAME:      "dimension 1 of argument 3 'arg3' equals dimension 2 of argument 0 'arg0'",
-// CHECK-SAME:      "dimension 2 of argument 3 'arg3' equals dimension 1 of argument 4 'arg4'",
+// CHECK-SAME:      "dimension 1 of argument 4 'arg4' equals dimension 2 of argument 3 'arg3'",
 // CHECK-SAME:      "dimension 1 of argument 5 'arg5' equals dimension 2 of argument 3 'arg3'",
 // CHECK-SAME:      "dimension 0 of argument 4 'arg4' equals 640",
 // CHECK-SAME:      "dimension 0 of argument 5 'arg5' equals 640"]
