@@ -2,22 +2,39 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-"""examples/minilm: the gradients of its NumPy model, and that it ends with status 1.
+"""examples/minilm: its NumPy model against published numbers, and the whole example."""
 
-That it ends well is tested in test/execution/test_minilm.py.
-"""
-
+import functools
 import sys
 from pathlib import Path
 
+import boostr
 import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples" / "minilm"))
 
+import compare
 import model
 import run
 import weights
+
+# Most of the time of a run, and the same for all of them.
+weights.load = functools.cache(weights.load)
+boostr.compile = functools.cache(boostr.compile)
+
+
+def test_published_similarities():
+    """Those in the documentation of sentence-transformers for this model."""
+    sentences = ["The weather is lovely today.", "It's so sunny outside!",
+                 "He drove to the stadium."]
+    expected = [[1.0000, 0.6660, 0.1046], [0.6660, 1.0000, 0.1411], [0.1046, 0.1411, 1.0000]]
+    exact = weights.load(np.float64)
+    found = model.embed(exact, *weights.tokenize(sentences))
+    np.testing.assert_allclose(found @ found.T, expected, rtol=0, atol=5.1e-5)
+    # Padding makes no difference.
+    alone = model.embed(exact, *weights.tokenize(sentences[1:2]))
+    np.testing.assert_allclose(found[1:2], alone, rtol=0, atol=1e-14)
 
 
 def pair(left, right):
@@ -52,6 +69,20 @@ def test_gradients_of_the_model(name):
 def status(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["run.py", "--repeat=1", *map(str, arguments)])
     return run.main()
+
+
+def test_example(monkeypatch, capsys):
+    assert status(monkeypatch, "--threads=2") == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("   ok\n") == 2 and not captured.err
+    _, ranking = captured.out.split("closest to: ")
+    assert "Bread goes stale more slowly" in ranking.splitlines()[1]
+
+
+def test_comparison_sees_an_error():
+    x = np.ones((2, 3), np.float32)
+    assert compare.compare(lambda a: a + 1e-3, lambda a: a, (x,), 1).error > 1e-4
+    assert np.isnan(compare.compare(lambda a: (a, a * np.nan), lambda a: (a, a), (x,), 1).error)
 
 
 @pytest.mark.parametrize("limit", ["PROJECTION_LIMIT", "EMBEDDING_LIMIT"])
