@@ -276,8 +276,9 @@ def CreateShapeFunctions : Pass<"boostr-create-shape-functions", "::mlir::Module
     (`arg0`, ..., `result0`, ... where there are none).
 
     Constraints come from boostr ops, structured linalg ops, elementwise ops on
-    tensors, `tensor.cast`, `tensor.concat`, `tensor.expand_shape`, and slices at
-    positions that depend on extents alone. Those that follow from types or from
+    tensors, `tensor.cast`, `tensor.concat`, `tensor.expand_shape`, slices at
+    positions that depend on extents alone, and divisions that extents of results
+    or operands of these depend on. Those that follow from types or from
     earlier constraints are left out. Extents
     are found through `ReifyRankedShapedTypeOpInterface`, destinations, calls, and
     loops and branches that preserve them.

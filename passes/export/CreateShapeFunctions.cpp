@@ -139,6 +139,18 @@ LogicalResult ShapeFunctionBuilder::collectResults(func::FuncOp scratch) {
   return success();
 }
 
+static arith::CmpIPredicate getPredicate(ShapeConstraint::Kind kind) {
+  switch (kind) {
+  case ShapeConstraint::Equal:
+    return arith::CmpIPredicate::eq;
+  case ShapeConstraint::AtMost:
+    return arith::CmpIPredicate::sle;
+  case ShapeConstraint::Differ:
+    return arith::CmpIPredicate::ne;
+  }
+  llvm_unreachable("unknown kind of constraint");
+}
+
 /// 0, or 1 + the number of the first constraint that does not hold.
 Value ShapeFunctionBuilder::getStatus() {
   ImplicitLocOpBuilder b(function.getLoc(), builder);
@@ -147,13 +159,14 @@ Value ShapeFunctionBuilder::getStatus() {
   for (size_t number = all.size(); number-- > 0;) {
     const ShapeConstraint &constraint = all[number];
     b.setLoc(constraint.loc);
-    auto predicate = constraint.kind == ShapeConstraint::Equal
-                         ? arith::CmpIPredicate::eq
-                         : arith::CmpIPredicate::sle;
-    Value lhs =
-        getValueOrCreateConstantIndexOp(b, constraint.loc, constraint.lhs);
-    Value rhs =
-        getValueOrCreateConstantIndexOp(b, constraint.loc, constraint.rhs);
+    auto materialize = [&](OpFoldResult value) -> Value {
+      if (auto attr = dyn_cast<Attribute>(value))
+        return arith::ConstantOp::create(b, cast<TypedAttr>(attr));
+      return cast<Value>(value);
+    };
+    Value lhs = materialize(constraint.lhs);
+    Value rhs = materialize(constraint.rhs);
+    arith::CmpIPredicate predicate = getPredicate(constraint.kind);
     Value holds = arith::CmpIOp::create(b, predicate, lhs, rhs);
     Value broken = arith::ConstantIntOp::create(b, number + 1, 64);
     status = arith::SelectOp::create(b, holds, status, broken);
@@ -210,6 +223,7 @@ LogicalResult ShapeFunctionBuilder::build() {
       return failure();
   if (failed(collectResults(scratch)))
     return failure();
+  constraints->addDivisors();
   finish(shapes);
   return success();
 }

@@ -233,6 +233,29 @@ void ExtentBuilder::simplify(Operation *op,
     results.push_back(getAsOpFoldResult(value));
 }
 
+static bool isDivision(Operation *op) {
+  return isa<arith::DivSIOp, arith::DivUIOp, arith::CeilDivSIOp,
+             arith::CeilDivUIOp, arith::FloorDivSIOp, arith::RemSIOp,
+             arith::RemUIOp>(op);
+}
+
+/// `divisor`, or 1 instead of 0: a division by zero must be reported as a
+/// broken constraint, not happen.
+OpFoldResult ExtentBuilder::avoidZero(Operation *division,
+                                      OpFoldResult divisor) {
+  std::optional<int64_t> constant = getConstantIntValue(divisor);
+  if (constant && *constant != 0)
+    return divisor;
+  divisors.push_back({divisor, division});
+  Location loc = division->getLoc();
+  Value value = materialize(loc, divisor);
+  Value zero = materialize(loc, builder.getIntegerAttr(value.getType(), 0));
+  Value one = materialize(loc, builder.getIntegerAttr(value.getType(), 1));
+  Value isZero = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                       value, zero);
+  return arith::SelectOp::create(builder, loc, isZero, one, value).getResult();
+}
+
 /// Moves `op`, which computes integers from integers, to `builder`.
 LogicalResult ExtentBuilder::cloneScalarOp(Operation *op) {
   // In terms of arithmetic, extents that are equal look equal.
@@ -249,7 +272,7 @@ LogicalResult ExtentBuilder::cloneScalarOp(Operation *op) {
     }
   }
   auto isInteger = [](Type type) { return type.isIntOrIndex(); };
-  if (!isPure(op) || op->getNumRegions() != 0 ||
+  if (!(isPure(op) || isDivision(op)) || op->getNumRegions() != 0 ||
       !llvm::all_of(op->getOperandTypes(), isInteger) ||
       !llvm::all_of(op->getResultTypes(), isInteger))
     return emit(op->getLoc())
@@ -261,6 +284,8 @@ LogicalResult ExtentBuilder::cloneScalarOp(Operation *op) {
     FailureOr<OpFoldResult> moved = getScalar(operand);
     if (failed(moved))
       return failure();
+    if (isDivision(op) && operand == op->getOperand(1))
+      moved = avoidZero(op, *moved);
     mapping.map(operand, materialize(op->getLoc(), *moved));
   }
   Operation *clone = builder.clone(*op, mapping);

@@ -42,7 +42,12 @@ public:
   OpFoldResult add(Location loc, OpFoldResult lhs, OpFoldResult rhs);
   OpFoldResult multiply(Location loc, OpFoldResult lhs, OpFoldResult rhs);
 
-  OpBuilder &getBuilder() { return builder; }
+  /// What the extents computed so far divide by.
+  struct Divisor {
+    OpFoldResult value;
+    Operation *op;
+  };
+  ArrayRef<Divisor> getDivisors() const { return divisors; }
 
 private:
   InFlightDiagnostic emit(Location loc);
@@ -54,6 +59,7 @@ private:
   FailureOr<OpFoldResult> getBranchExtent(OpResult tensor, int64_t dim);
   FailureOr<OpFoldResult> getArgumentExtent(BlockArgument tensor, int64_t dim);
   LogicalResult cloneScalarOp(Operation *op);
+  OpFoldResult avoidZero(Operation *division, OpFoldResult divisor);
   void simplify(Operation *op, SmallVectorImpl<OpFoldResult> &results);
   template <typename OpTy>
   OpFoldResult create(Location loc, OpFoldResult lhs, OpFoldResult rhs);
@@ -72,6 +78,7 @@ private:
   llvm::DenseMap<std::pair<Value, int64_t>, OpFoldResult> extents;
   llvm::DenseMap<Value, OpFoldResult> scalars;
   llvm::DenseMap<Operation *, ReifiedRankedShapedTypeDims> reified;
+  SmallVector<Divisor> divisors;
 };
 
 } // namespace mlir::boostr

@@ -389,6 +389,19 @@ LogicalResult ShapeConstraints::addExpandShape(tensor::ExpandShapeOp op) {
   return success();
 }
 
+void ShapeConstraints::addDivisors() {
+  ArrayRef<ExtentBuilder::Divisor> all = extents.getDivisors();
+  for (const auto &[value, op] : all.drop_front(numDivisorsSeen)) {
+    Builder b(op->getContext());
+    TypedAttr zero = b.getIntegerAttr(op->getResult(0).getType(), 0);
+    constraints.push_back(
+        {ShapeConstraint::Differ, value, zero, op->getLoc(),
+         ("the divisor of '" + op->getName().getStringRef() + "' is not zero")
+             .str()});
+  }
+  numDivisorsSeen = all.size();
+}
+
 LogicalResult ShapeConstraints::addOp(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](SegmentedContractionOpInterface contractions) {

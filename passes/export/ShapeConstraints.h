@@ -16,9 +16,10 @@
 
 namespace mlir::boostr {
 
-/// `lhs` equals `rhs`, or is at most `rhs`.
+/// `lhs` equals `rhs`, is at most `rhs`, or is something else than `rhs`. Both
+/// are of the same type.
 struct ShapeConstraint {
-  enum Kind { Equal, AtMost };
+  enum Kind { Equal, AtMost, Differ };
   Kind kind = Equal;
   OpFoldResult lhs, rhs;
   Location loc;
@@ -38,6 +39,9 @@ public:
   /// Adds what `op` demands. Fails with a diagnostic if an extent that it
   /// constrains cannot be computed.
   LogicalResult addOp(Operation *op);
+
+  /// Adds that nothing divides by zero in the extents computed so far.
+  void addDivisors();
 
   ArrayRef<ShapeConstraint> get() const { return constraints; }
 
@@ -96,6 +100,7 @@ private:
   ExtentBuilder &extents;
   const llvm::DenseMap<Value, std::string> &names;
   SmallVector<ShapeConstraint> constraints;
+  size_t numDivisorsSeen = 0;
   /// Extents that are equal by the constraints so far.
   llvm::EquivalenceClasses<void *> equal;
 };

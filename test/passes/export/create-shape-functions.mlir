@@ -173,6 +173,25 @@ func.func @split(%x: tensor<?xf32>) -> tensor<?x3xf32> {
   return %0 : tensor<?x3xf32>
 }
 
+// Nothing is divided by zero, neither here nor there.
+
+// CHECK-LABEL: func.func private @divide__shapes(
+// CHECK-SAME:    %[[N:[a-z0-9]+]]: index, %[[D:[a-z0-9]+]]: index)
+// CHECK-SAME:    boostr.constraints = ["the divisor of 'arith.divui' is not zero"]
+// CHECK:         %[[BY:.*]] = arith.select %{{.*}}, %{{.*}}, %[[D]] : index
+// CHECK:         arith.divui %[[N]], %[[BY]]
+// CHECK:         %[[BROKEN:.*]] = arith.cmpi eq, %[[D]], %{{.*}}
+// CHECK:         %[[STATUS:.*]] = arith.extui %[[BROKEN]]
+// CHECK:         return %[[STATUS]]
+func.func @divide(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %d = tensor.dim %y, %c0 : tensor<?xf32>
+  %q = arith.divui %n, %d : index
+  %0 = tensor.empty(%q) : tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
 // CHECK-LABEL: func.func private @slice__shapes(
 // CHECK-SAME:    boostr.constraints = [
 // CHECK-SAME:      "the size in dimension 0 of the slice of 'tensor.extract_slice' is not negative",
