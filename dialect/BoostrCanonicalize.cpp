@@ -73,7 +73,8 @@ private:
 };
 
 /// Reads the source of a `tensor.cast` that forgets static extents, so that
-/// they are known here and in the results.
+/// they are known here and in the results. Extents that contradict each other
+/// stay forgotten: code that never runs may have them, and must stay valid.
 template <typename OpTy> struct FoldOperandCasts : OpRewritePattern<OpTy> {
   using OpRewritePattern<OpTy>::OpRewritePattern;
 
@@ -95,7 +96,18 @@ template <typename OpTy> struct FoldOperandCasts : OpRewritePattern<OpTy> {
       return failure();
     OperationState state(op.getLoc(), op->getName(), operands, types,
                          op->getAttrs());
-    Operation *folded = rewriter.create(state);
+    Operation *folded = Operation::create(state);
+    bool contradicts = false;
+    auto sayNothing = [&] {
+      contradicts = true;
+      return InFlightDiagnostic();
+    };
+    (void)cast<OpTy>(folded).verifyConstraints(sayNothing);
+    if (contradicts) {
+      folded->destroy();
+      return rewriter.notifyMatchFailure(op, "casts forget a contradiction");
+    }
+    rewriter.insert(folded);
     SmallVector<Value> results;
     for (auto [result, old] :
          llvm::zip_equal(folded->getResults(), op->getResults()))

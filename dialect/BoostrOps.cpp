@@ -99,21 +99,22 @@ static LogicalResult expectRanked(EmitError emitError,
 }
 
 /// All operands tensors without `outs`, or all memrefs with `numOuts` of them.
-static LogicalResult verifyForm(Operation *op, ArrayRef<NamedType> operands,
-                                OperandRange outs, unsigned numOuts) {
+static LogicalResult verifyForm(EmitError emitError,
+                                ArrayRef<NamedType> operands, OperandRange outs,
+                                unsigned numOuts) {
   bool isBuffer = isa<MemRefType>(operands.front().type);
   for (NamedType operand : operands) {
     if (operand.type && isa<MemRefType>(operand.type) != isBuffer)
-      return op->emitOpError()
-             << "'" << operand.name << "' expected a "
-             << (isBuffer ? "memref" : "tensor") << " as '"
-             << operands.front().name << "' is, got " << operand.type;
+      return emitError() << "'" << operand.name << "' expected a "
+                         << (isBuffer ? "memref" : "tensor") << " as '"
+                         << operands.front().name << "' is, got "
+                         << operand.type;
   }
   unsigned expected = isBuffer ? numOuts : 0;
   if (outs.size() != expected)
-    return op->emitOpError()
-           << "'outs' expected " << expected << " memrefs in "
-           << (isBuffer ? "buffer" : "value") << " form, got " << outs.size();
+    return emitError() << "'outs' expected " << expected << " memrefs in "
+                       << (isBuffer ? "buffer" : "value") << " form, got "
+                       << outs.size();
   return success();
 }
 
@@ -170,6 +171,19 @@ static RankedTensorType tensorOf(ArrayRef<int64_t> shape, Type elementType) {
   return RankedTensorType::get(shape, elementType);
 }
 
+LogicalResult FusedQKVOp::verify() {
+  return verifyConstraints([&] { return emitOpError(); });
+}
+LogicalResult FusedQKVGradOp::verify() {
+  return verifyConstraints([&] { return emitOpError(); });
+}
+LogicalResult OutProjResidualOp::verify() {
+  return verifyConstraints([&] { return emitOpError(); });
+}
+LogicalResult OutProjResidualGradOp::verify() {
+  return verifyConstraints([&] { return emitOpError(); });
+}
+
 static SmallVector<OpFoldResult> getMixedSizes(OpBuilder &b, Location loc,
                                                Value value) {
   return tensor::getMixedSizes(b, loc, value);
@@ -214,8 +228,7 @@ LogicalResult FusedQKVOp::inferReturnTypes(MLIRContext *context,
   return success();
 }
 
-LogicalResult FusedQKVOp::verify() {
-  auto emitError = [&] { return emitOpError(); };
+LogicalResult FusedQKVOp::verifyConstraints(EmitError emitError) {
   // fused_qkv_c1
   FailureOr<Heads> heads = verifyHeads(emitError, *this);
   if (failed(heads))
@@ -225,7 +238,7 @@ LogicalResult FusedQKVOp::verify() {
   NamedType operands[] = {
       {"input", input}, {"weight", weight}, {"bias", typeOf(getBias())}};
   // fused_qkv_c6
-  if (failed(verifyForm(*this, operands, getOuts(), 3)))
+  if (failed(verifyForm(emitError, operands, getOuts(), 3)))
     return failure();
   // fused_qkv_c2
   if (failed(
@@ -432,8 +445,7 @@ LogicalResult FusedQKVGradOp::inferReturnTypes(
                             heads->getRows(), inferred);
 }
 
-LogicalResult FusedQKVGradOp::verify() {
-  auto emitError = [&] { return emitOpError(); };
+LogicalResult FusedQKVGradOp::verifyConstraints(EmitError emitError) {
   // fused_qkv_grad_c1
   FailureOr<Heads> heads = verifyHeads(emitError, *this);
   if (failed(heads))
@@ -453,7 +465,7 @@ LogicalResult FusedQKVGradOp::verify() {
   if (failed(verifyAccumulatorsWanted(emitError, grad)))
     return failure();
   // fused_qkv_grad_c9
-  if (failed(verifyForm(*this, operands, getOuts(), getNumOuts(grad))))
+  if (failed(verifyForm(emitError, operands, getOuts(), getNumOuts(grad))))
     return failure();
   // fused_qkv_grad_c2
   if (failed(
@@ -551,8 +563,7 @@ LogicalResult OutProjResidualOp::inferReturnTypes(
   return success();
 }
 
-LogicalResult OutProjResidualOp::verify() {
-  auto emitError = [&] { return emitOpError(); };
+LogicalResult OutProjResidualOp::verifyConstraints(EmitError emitError) {
   Type attn = getAttn().getType(), weight = getWeight().getType(),
        residual = getResidual().getType();
   Type bias = typeOf(getBias());
@@ -561,7 +572,7 @@ LogicalResult OutProjResidualOp::verify() {
                           {"bias", bias},
                           {"residual", residual}};
   // out_proj_residual_c6
-  if (failed(verifyForm(*this, operands, getOuts(), 1)))
+  if (failed(verifyForm(emitError, operands, getOuts(), 1)))
     return failure();
   // out_proj_residual_c1
   if (failed(
@@ -629,8 +640,7 @@ LogicalResult OutProjResidualGradOp::inferReturnTypes(
       getExtent(adaptor.getWeight().getType(), 0, 2), inferred);
 }
 
-LogicalResult OutProjResidualGradOp::verify() {
-  auto emitError = [&] { return emitOpError(); };
+LogicalResult OutProjResidualGradOp::verifyConstraints(EmitError emitError) {
   GradientOperands grad = getOutProjGradientOperands(*this);
   Type attn = grad.activations, weight = grad.weight,
        dOutput = getDOutput().getType();
@@ -643,7 +653,7 @@ LogicalResult OutProjResidualGradOp::verify() {
   if (failed(verifyAccumulatorsWanted(emitError, grad)))
     return failure();
   // out_proj_residual_grad_c8
-  if (failed(verifyForm(*this, operands, getOuts(), getNumOuts(grad))))
+  if (failed(verifyForm(emitError, operands, getOuts(), getNumOuts(grad))))
     return failure();
   // out_proj_residual_grad_c1
   if (failed(

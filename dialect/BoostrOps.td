@@ -49,6 +49,12 @@ class Boostr_ProjectionOp<string mnemonic, list<Trait> traits = []>
   let hasCanonicalizer = 1;
 
   code commonDeclarations = [{
+    /// Checks the constraints of the description. `emitError` starts the
+    /// message about the first that does not hold. An inactive diagnostic says
+    /// nothing and counts as success, so whoever returns one takes note itself.
+    ::llvm::LogicalResult verifyConstraints(
+        ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError);
+
     /// A value form computes nothing but its results.
     ::mlir::Speculation::Speculatability getSpeculatability() {
       return isBufferForm() ? ::mlir::Speculation::NotSpeculatable

@@ -107,3 +107,15 @@ func.func @untouched_cast(%x: tensor<?x?x8xf32>, %w: tensor<12x8xf32>) -> tensor
       : tensor<2x3x8xf32>, tensor<12x8xf32>
   return %q : tensor<2x1x3x4xf32>
 }
+
+// What contradicts itself never runs, and is no error.
+// CHECK-LABEL: func.func @untouched_contradiction(
+// CHECK: %[[X:.*]] = tensor.cast
+// CHECK: boostr.fused_qkv %[[X]]
+func.func @untouched_contradiction(%x: tensor<2x3x9xf32>, %w: tensor<12x8xf32>)
+    -> tensor<?x1x?x4xf32> {
+  %0 = tensor.cast %x : tensor<2x3x9xf32> to tensor<?x?x?xf32>
+  %q, %k, %v = boostr.fused_qkv %0, %w num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : tensor<?x?x?xf32>, tensor<12x8xf32>
+  return %q : tensor<?x1x?x4xf32>
+}
