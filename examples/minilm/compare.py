@@ -33,8 +33,7 @@ class Recorder:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    error: float  # the largest relative error among the results
+class Times:
     milliseconds: float  # of the compiled function; median
     numpy_milliseconds: float  # of NumPy in float32; median
 
@@ -58,18 +57,24 @@ def _median_milliseconds(function: Callable, arguments, repeat: int) -> float:
     return 1e3 * statistics.median(times)
 
 
-def compare(compiled: Callable, reference: Callable, arguments, repeat: int) -> Comparison:
-    """Runs `compiled`, and `reference` on the same numbers in float64.
+def error(compiled: Callable, reference: Callable, arguments) -> float:
+    """The largest relative error among the results of `compiled`.
 
-    reference: NumPy code that computes in the element type of its arguments.
+    reference: NumPy code that computes in the element type of its arguments; it is given
+    the same numbers in float64.
     """
     exact = _as_tuple(reference(*(a.astype(np.float64) for a in arguments)))
     found = _as_tuple(compiled(*arguments))
     # np.max, unlike max, does not lose a NaN.
-    error = float(np.max([relative_error(f, e) for f, e in zip(found, exact, strict=True)]))
-    reference(*arguments)  # Both have run once before they are timed.
-    return Comparison(error, _median_milliseconds(compiled, arguments, repeat),
-                      _median_milliseconds(reference, arguments, repeat))
+    return float(np.max([relative_error(f, e) for f, e in zip(found, exact, strict=True)]))
+
+
+def times(compiled: Callable, reference: Callable, arguments, repeat: int) -> Times:
+    """Runs both on the same arguments, once and then `repeat` times."""
+    compiled(*arguments)
+    reference(*arguments)
+    return Times(_median_milliseconds(compiled, arguments, repeat),
+                 _median_milliseconds(reference, arguments, repeat))
 
 
 def cotangents(seed: int, results) -> tuple[np.ndarray, ...]:

@@ -24,7 +24,7 @@ try:
 
     import model
     import weights
-    from compare import Recorder, compare, cotangents, relative_error
+    from compare import Recorder, cotangents, error, relative_error, times
 except ImportError as missing:
     sys.exit(f"run.py: error: {missing}; scripts/demo.sh sets up and finds what is needed")
 
@@ -41,6 +41,8 @@ def parse_arguments(arguments):
     parser.add_argument("--sentences", type=Path, metavar="FILE",
                         default=HERE / "sentences.txt",
                         help="a text file, a sentence per line (default: sentences.txt here)")
+    parser.add_argument("--batch", type=int, default=0, metavar="N",
+                        help="sentences to embed at a time (default: all)")
     parser.add_argument("--threads", type=int, default=0, metavar="N",
                         help="threads of the compiled code (default: one per processor)")
     parser.add_argument("--repeat", type=int, default=20, metavar="N",
@@ -49,6 +51,8 @@ def parse_arguments(arguments):
     options = parser.parse_args(arguments)
     if options.repeat < 1:
         parser.error(f"--repeat: expected at least 1, got {options.repeat}")
+    if options.batch < 0:
+        parser.error(f"--batch: expected at least 1, or 0 for all, got {options.batch}")
     if not options.query.strip():
         parser.error("--query: expected some words, got none")
     return options
@@ -65,25 +69,42 @@ def read_sentences(path: Path) -> list[str]:
     return sentences
 
 
-def check_projections(module, context, recorders, repeat: int) -> float:
+def check_projection(module, context, name: str, seed: int, calls, repeat: int):
+    """Compares the calls of one projection in one layer, and their gradients, with NumPy.
+
+    Returns a line of the table, and the largest error.
+    """
+    cells, errors = [], []
+    forward = partial(getattr(module, name), context=context)
+    given = [cotangents(seed, forward(*arguments)) for arguments in calls]
+    with_cotangents = [(*arguments, *c) for arguments, c in zip(calls, given)]
+    for suffix, inputs, products in (("", calls, 1), ("_vjp", with_cotangents, 2)):
+        compiled = partial(getattr(module, name + suffix), context=context)
+        reference = getattr(model, name + suffix)
+        errors.append(float(np.max([error(compiled, reference, i) for i in inputs])))
+        taken = times(compiled, reference, inputs[0], repeat)
+        x, weight = inputs[0][:2]
+        flops = 2 * products * x.shape[0] * x.shape[1] * weight.size
+        cells.append(f"{errors[-1]:>11.1e}{taken.milliseconds:>9.2f}"
+                     f"{flops / taken.milliseconds / 1e6:>9.1f}{taken.numpy_milliseconds:>10.2f}")
+    return f"{name:9}{''.join(cells)}", errors
+
+
+def check_projections(module, context, recorders, layers: int, repeat: int) -> float:
     """Prints a line for each projection of each layer. Returns the largest error."""
-    print(f"{'':16}{'relative error':^22}{'forward, ms':^20}{'gradients, ms':^20}")
-    print(f"{'layer  op':16}{'forward':>10}{'gradients':>12}"
-          f"{'boostr':>11}{'NumPy':>9}{'boostr':>11}{'NumPy':>9}")
-    errors = []
-    for layer in range(len(recorders["qkv"].calls)):
+    batch, tokens = recorders["qkv"].calls[0][0].shape[:2]
+    print(f"relative errors; median times of {batch} x {tokens} = {batch * tokens} tokens\n")
+    print(f"{'':16}{'forward':^39}{'gradients':^39}")
+    print(f"{'layer  op':16}" + f"{'error':>11}{'ms':>9}{'GFLOP/s':>9}{'NumPy ms':>10}" * 2)
+    largest = []
+    for layer in range(layers):
         for name, recorder in recorders.items():
-            forward = partial(getattr(module, name), context=context)
-            vjp = partial(getattr(module, f"{name}_vjp"), context=context)
-            arguments = recorder.calls[layer]
-            given = cotangents(layer, forward(*arguments))
-            there = compare(forward, getattr(model, name), arguments, repeat)
-            back = compare(vjp, getattr(model, f"{name}_vjp"), (*arguments, *given), repeat)
-            errors += [there.error, back.error]
-            print(f"{layer:>5}  {name:9}{there.error:>10.1e}{back.error:>12.1e}"
-                  f"{there.milliseconds:>11.2f}{there.numpy_milliseconds:>9.2f}"
-                  f"{back.milliseconds:>11.2f}{back.numpy_milliseconds:>9.2f}")
-    return float(np.max(errors))
+            # Each batch made one call per layer.
+            line, errors = check_projection(module, context, name, layer,
+                                            recorder.calls[layer::layers], repeat)
+            print(f"{layer:>5}  {line}")
+            largest += errors
+    return float(np.max(largest))
 
 
 def print_ranking(query: str, sentences: list[str], likeness) -> None:
@@ -92,10 +113,10 @@ def print_ranking(query: str, sentences: list[str], likeness) -> None:
         print(f"  {likeness[number]:6.3f}  {sentences[number]}")
 
 
-def verdict(what: str, error: float, limit: float) -> bool:
-    # Not `error > limit`, which a NaN would pass.
-    within = error <= limit
-    print(f"{what:32}{error:>9.1e}   limit {limit:.0e}   {'ok' if within else 'TOO LARGE'}")
+def verdict(what: str, found: float, limit: float) -> bool:
+    # Not `found > limit`, which a NaN would pass.
+    within = found <= limit
+    print(f"{what:32}{found:>9.1e}   limit {limit:.0e}   {'ok' if within else 'TOO LARGE'}")
     return within
 
 
@@ -108,14 +129,18 @@ def run(options) -> int:
     print(f"compiled minilm.mlir in {time.perf_counter() - start:.2f} s: "
           f"{', '.join(module.functions())}")
 
-    tokens, mask = weights.tokenize([*sentences, options.query])
-    print(f"{len(sentences)} sentences and a query, {mask.sum()} tokens, padded to "
-          f"{tokens.shape[0]} x {tokens.shape[1]}\n")
+    everything = [*sentences, options.query]
+    size = options.batch or len(everything)
+    batches = [weights.tokenize(everything[i:i + size]) for i in range(0, len(everything), size)]
+    print(f"{len(sentences)} sentences and a query, {sum(mask.sum() for _, mask in batches)} "
+          f"tokens, padded to {', '.join('{} x {}'.format(*mask.shape) for _, mask in batches)}")
     recorders = {name: Recorder(partial(getattr(module, name), context=context))
                  for name in ("qkv", "out_proj")}
-    found = model.embed(single, tokens, mask, **recorders)
-    projection_error = check_projections(module, context, recorders, options.repeat)
-    exact = model.embed(weights.load(np.float64), tokens, mask)
+    found = np.concatenate([model.embed(single, *batch, **recorders) for batch in batches])
+    projection_error = check_projections(module, context, recorders, len(single.layers),
+                                         options.repeat)
+    double = weights.load(np.float64)
+    exact = np.concatenate([model.embed(double, *batch) for batch in batches])
 
     print_ranking(options.query, sentences, found[:-1] @ found[-1])
     print("\nlargest errors against NumPy in float64")
@@ -129,8 +154,8 @@ def main() -> int:
     try:
         return run(options)
     except (boostr.CompileError, weights.ModelNotFound, ImportError, OSError,
-            ValueError) as error:
-        print(f"run.py: error: {error}", file=sys.stderr)
+            ValueError) as problem:
+        print(f"run.py: error: {problem}", file=sys.stderr)
         return 1
 
 

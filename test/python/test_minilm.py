@@ -72,7 +72,7 @@ def status(monkeypatch, *arguments):
 
 
 def test_example(monkeypatch, capsys):
-    assert status(monkeypatch, "--threads=2") == 0
+    assert status(monkeypatch, "--threads=2", "--batch=8") == 0
     captured = capsys.readouterr()
     assert captured.out.count("   ok\n") == 2 and not captured.err
     _, ranking = captured.out.split("closest to: ")
@@ -81,8 +81,9 @@ def test_example(monkeypatch, capsys):
 
 def test_comparison_sees_an_error():
     x = np.ones((2, 3), np.float32)
-    assert compare.compare(lambda a: a + 1e-3, lambda a: a, (x,), 1).error > 1e-4
-    assert np.isnan(compare.compare(lambda a: (a, a * np.nan), lambda a: (a, a), (x,), 1).error)
+    assert compare.error(lambda a: a + 1e-3, lambda a: a, (x,)) > 1e-4
+    assert np.isnan(compare.error(lambda a: (a, a * np.nan), lambda a: (a, a), (x,)))
+    assert compare.error(lambda a: a, lambda a: a, (x,)) == 0
 
 
 @pytest.mark.parametrize("limit", ["PROJECTION_LIMIT", "EMBEDDING_LIMIT"])
@@ -106,7 +107,7 @@ def test_sentences_that_cannot_be_read(monkeypatch, capsys, tmp_path, text, mess
     assert len(captured.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("argument", ["--repeat=0", "--query= ", "--threads=many", "--nothing"])
+@pytest.mark.parametrize("argument", ["--repeat=0", "--batch=-1", "--query= ", "--threads=many", "--nothing"])
 def test_wrong_arguments(monkeypatch, capsys, argument):
     with pytest.raises(SystemExit) as ended:
         status(monkeypatch, argument)
