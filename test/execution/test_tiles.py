@@ -1,0 +1,80 @@
+# Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+"""Blockings that somebody wrote on the op: the results do not depend on them.
+
+The blocks are so small that every loop over blocks runs several times, with a rest,
+which on large caches no other test can afford.
+"""
+
+import numpy as np
+import pytest
+import reference
+from support import Heads, assert_close, compile_functions, poisoned, random, tensor, wide
+
+HEADS = Heads(3, 2, 20)
+SHAPE = (2, 37, 53)
+
+# As (mc, nc, kc), (mr, nr), lanes.
+TILES = {
+    "small": ((16, 32, 16), (8, 32), 16),
+    "narrow": ((4, 8, 4), (2, 8), 4),
+    "tall": ((48, 16, 16), (16, 16), 16),
+    "wide": ((8, 72, 8), (1, 24), 8),
+    "deep": ((16, 48, 128), (8, 48), 16),
+}
+
+
+def attribute(tile):
+    (mc, nc, kc), (mr, nr), lanes = tile
+    return (f"{{boostr.cpu_tile = #boostr.cpu_tile<block = [{mc}, {nc}, {kc}], "
+            f"register = [{mr}, {nr}], lanes = {lanes}>}}")
+
+
+def functions(name, element, tile):
+    x, w, b = tensor(element, *SHAPE), tensor(element, HEADS.rows, SHAPE[2]), tensor(
+        element, HEADS.rows)
+    q = tensor(element, SHAPE[0], HEADS.query, SHAPE[1], HEADS.dim)
+    k = tensor(element, SHAPE[0], HEADS.key_value, SHAPE[1], HEADS.dim)
+    return f"""
+func.func @forward_{name}(%x: {x}, %w: {w}, %b: {b}) -> ({q}, {k}, {k}) {{
+  %q, %k, %v = boostr.fused_qkv %x, %w bias(%b) {HEADS.attributes} {attribute(tile)}
+      : {x}, {w}, {b}
+  return %q, %k, %v : {q}, {k}, {k}
+}}
+func.func @backward_{name}(%dq: {q}, %dk: {k}, %dv: {k}, %x: {x}, %w: {w}) -> ({x}, {w}, {b}) {{
+  %dx, %dw, %db = boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w wrt(input, weight, bias)
+      {HEADS.attributes} {attribute(tile)} : {q}, {k}, {k}, {x}, {w}
+  return %dx, %dw, %db : {x}, {w}, {b}
+}}"""
+
+
+@pytest.fixture(scope="module")
+def module():
+    return compile_functions(functions(f"{name}_{element}", element, tile)
+                             for name, tile in TILES.items() for element in ("f32", "bf16"))
+
+
+def run_and_check(function, inputs, shapes, formula, element):
+    out = tuple(poisoned(element, *shape) for shape in shapes)
+    function(*inputs, out=out)
+    exact = wide(*inputs)
+    for result, expected, scale in zip(out, formula(*exact), formula(*map(np.abs, exact))):
+        assert_close(result, expected, element, scale)
+
+
+@pytest.mark.parametrize("element", ["f32", "bf16"])
+@pytest.mark.parametrize("name", TILES)
+def test_tile(module, name, element):
+    batch, tokens, hidden = SHAPE
+    x, w = random(1, element, *SHAPE), random(2, element, HEADS.rows, hidden)
+    b = random(3, element, HEADS.rows)
+    heads = [(batch, n, tokens, HEADS.dim) for n in (HEADS.query, HEADS.key_value,
+                                                     HEADS.key_value)]
+    run_and_check(getattr(module, f"forward_{name}_{element}"), (x, w, b), heads,
+                  lambda *a: reference.fused_qkv(*a, HEADS.query, HEADS.key_value, HEADS.dim),
+                  element)
+    cotangents = [random(4 + i, element, *shape) for i, shape in enumerate(heads)]
+    run_and_check(getattr(module, f"backward_{name}_{element}"), (*cotangents, x, w),
+                  [x.shape, w.shape, b.shape], reference.fused_qkv_grad, element)
