@@ -8,6 +8,9 @@
 using namespace mlir;
 using namespace mlir::boostr;
 
+/// Elements are scalars.
+static constexpr int64_t numLanes = 1;
+
 ConstantData::ConstantData(SymbolTable &symbols)
     : symbols(symbols), context(symbols.getOp()->getContext()),
       pointer(LLVM::LLVMPointerType::get(context)) {}
@@ -125,7 +128,7 @@ FlatSymbolRefAttr ConstantData::addSpecs(Location loc, StringRef name,
           Value dtype = createStruct(b, specType.getBody()[1],
                                      {createInteger(b, 8, code.code),
                                       createInteger(b, 8, code.bits),
-                                      createInteger(b, 16, /*lanes=*/1)});
+                                      createInteger(b, 16, 1 /* lane */)});
           specs.push_back(
               createStruct(b, specType,
                            {createPointer(b, strings[number]), dtype,
