@@ -27,14 +27,50 @@ func.func @backward(%dq: {q}, %dk: {k}, %dv: {k}, %x: {x}, %w: {w}) -> ({x}, {w}
 }}"""]
 
 
+OUT_PROJ = """
+func.func @forward(%a: tensor<?x?x?xf32>, %w: tensor<?x?xf32>, %r: tensor<?x?x?xf32>)
+    -> tensor<?x?x?xf32> {
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<?x?x?xf32>, tensor<?x?xf32>, tensor<?x?x?xf32>
+  return %y : tensor<?x?x?xf32>
+}
+func.func @backward(%dy: tensor<?x?x?xf32>, %a: tensor<?x?x?xf32>, %w: tensor<?x?xf32>,
+                    %dw0: tensor<?x?xf32>, %db0: tensor<?xf32>)
+    -> (tensor<?x?x?xf32>, tensor<?x?xf32>, tensor<?xf32>) {
+  %da, %dw, %db = boostr.out_proj_residual_grad %dy, %a, %w
+      accumulate_weight(%dw0) accumulate_bias(%db0) wrt(attn, weight, bias)
+      : tensor<?x?x?xf32>, tensor<?x?x?xf32>, tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xf32>
+  return %da, %dw, %db : tensor<?x?x?xf32>, tensor<?x?xf32>, tensor<?xf32>
+}"""
+
+
+def check_same_bits(run):
+    """run: from a context to all results."""
+    first, *others = ([a.tobytes() for a in run(boostr.Context(num_threads=threads))]
+                      for threads in (1, 2, 5, 5))
+    assert all(other == first for other in others)
+
+
 @pytest.mark.parametrize("element", TYPES)
-def test_same_bits(element):
+def test_fused_qkv(element):
     module = compile_functions(functions(element))
     x, w = random(1, element, 2, 301, 333), random(2, element, 192, 333)
-    results = []
-    for threads in (1, 2, 5, 5):
-        context = boostr.Context(num_threads=threads)
+
+    def run(context):
         projections = module.forward(x, w, context=context)
-        gradients = module.backward(*projections, x, w, context=context)
-        results.append([a.tobytes() for a in (*projections, *gradients)])
-    assert results[0] == results[1] == results[2] == results[3]
+        return *projections, *module.backward(*projections, x, w, context=context)
+
+    check_same_bits(run)
+
+
+def test_out_proj_residual():
+    module = boostr.compile(OUT_PROJ)
+    a, w, r = random(1, "f32", 2, 301, 333), random(2, "f32", 191, 333), random(
+        3, "f32", 2, 301, 191)
+    dw, db = random(4, "f32", 191, 333), random(5, "f32", 191)
+
+    def run(context):
+        y = module.forward(a, w, r, context=context)
+        return y, *module.backward(y, a, w, dw, db, context=context)
+
+    check_same_bits(run)
