@@ -8,9 +8,6 @@
 using namespace mlir;
 using namespace mlir::boostr;
 
-/// Elements are scalars.
-static constexpr int64_t numLanes = 1;
-
 ConstantData::ConstantData(SymbolTable &symbols)
     : symbols(symbols), context(symbols.getOp()->getContext()),
       pointer(LLVM::LLVMPointerType::get(context)) {}

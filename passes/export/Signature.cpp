@@ -26,11 +26,6 @@ std::optional<ElementCode> mlir::boostr::getElementCode(Type type) {
     return ElementCode{uint8_t(integer.isUnsigned() ? kDLUInt : kDLInt),
                        uint8_t(width)};
   }
-  if (auto complex = dyn_cast<ComplexType>(type)) {
-    Type part = complex.getElementType();
-    if (part.isF32() || part.isF64())
-      return ElementCode{kDLComplex, uint8_t(2 * part.getIntOrFloatBitWidth())};
-  }
   return std::nullopt;
 }
 
@@ -67,8 +62,8 @@ static std::string explainUnsupported(Type type) {
   } else if (tensor.getEncoding()) {
     os << "expected a tensor without encoding, got " << type;
   } else if (!getElementCode(tensor.getElementType())) {
-    os << "expected elements that are floats, complex numbers of floats, or "
-          "integers of 1, 8, 16, 32 or 64 bits, got "
+    os << "expected elements of type f64, f32, f16, bf16, or integers of 1, 8, "
+          "16, 32 or 64 bits, got "
        << type;
   }
   return text;

@@ -22,7 +22,7 @@ func.func @deep() -> tensor<1x1x1x1x1x1x1x1x1xf32> {
 
 // -----
 
-// expected-error @+1 {{cannot export function 'odd': argument 0 'arg0': expected elements that are floats, complex numbers of floats, or integers of 1, 8, 16, 32 or 64 bits, got tensor<4xi7>}}
+// expected-error @+1 {{cannot export function 'odd': argument 0 'arg0': expected elements of type f64, f32, f16, bf16, or integers of 1, 8, 16, 32 or 64 bits, got tensor<4xi7>}}
 func.func @odd(%x: tensor<4xi7>) {
   return
 }
@@ -31,6 +31,13 @@ func.func @odd(%x: tensor<4xi7>) {
 
 // expected-error @+1 {{cannot export function 'indices': argument 0 'arg0': expected elements}}
 func.func @indices(%x: tensor<4xindex>) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{cannot export function 'complex': argument 0 'arg0': expected elements}}
+func.func @complex(%x: tensor<4xcomplex<f32>>) {
   return
 }
 

@@ -130,9 +130,6 @@ module {
 // ui8
 // CHECK:         llvm.mlir.constant(1 : i8)
 // CHECK-NEXT:    llvm.mlir.constant(8 : i8)
-// complex<f32>
-// CHECK:         llvm.mlir.constant(5 : i8)
-// CHECK-NEXT:    llvm.mlir.constant(64 : i8)
 // CHECK-NOT:   @types__outputs
 // CHECK-NOT:   @types__constraints
 // CHECK:       llvm.mlir.global external constant @types_function()
@@ -146,11 +143,11 @@ module {
   llvm.func @types(%arg0: !llvm.ptr)
       attributes {
         boostr.shapes = @types__shapes,
-        boostr.signature = (tensor<f64>, tensor<f16>, tensor<i1>, tensor<i32>, tensor<ui8>, tensor<complex<f32>>) -> (),
-        boostr.signature_names = ["a", "b", "c", "d", "e", "f"]} {
+        boostr.signature = (tensor<f64>, tensor<f16>, tensor<i1>, tensor<i32>, tensor<ui8>) -> (),
+        boostr.signature_names = ["a", "b", "c", "d", "e"]} {
     llvm.return
   }
-  llvm.func @_mlir_ciface_types(%arg0: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %arg3: !llvm.ptr, %arg4: !llvm.ptr, %arg5: !llvm.ptr) {
+  llvm.func @_mlir_ciface_types(%arg0: !llvm.ptr, %arg1: !llvm.ptr, %arg2: !llvm.ptr, %arg3: !llvm.ptr, %arg4: !llvm.ptr) {
     llvm.return
   }
   llvm.func @types__shapes() -> i64 attributes {boostr.constraints = []} {
