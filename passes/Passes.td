@@ -35,6 +35,25 @@ def ConvertBoostrToLinalg : Pass<"convert-boostr-to-linalg"> {
     "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def DecomposeLinalg : Pass<"boostr-decompose-linalg"> {
+  let summary = "Take linalg ops apart that have no loops of their own";
+  let description = [{
+    Input: linalg ops on tensors that are aggregates, as `linalg.softmax`.
+
+    Output: the structured linalg ops that their own decomposition makes of them.
+
+    Leaves: boostr ops, which are aggregates too, and every other op; an aggregate
+    that refuses to be taken apart.
+
+    Fails: never.
+
+    Example: `test/passes/linalg/decompose-linalg.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 def LowerCopies : Pass<"boostr-lower-copies"> {
   let summary = "Turn copies between buffers into linalg ops";
   let description = [{

@@ -53,6 +53,7 @@ static void addTensors(OpPassManager &pm, const CpuPipelineOptions &options) {
   pm.addPass(createCanonicalizerPass());
   // Before anything is fused, while every extent is that of an op.
   pm.addPass(createCreateShapeFunctions());
+  pm.addPass(createDecomposeLinalg());
   if (options.contractions == ContractionLowering::Linalg)
     pm.addPass(createConvertBoostrToLinalg());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
