@@ -125,7 +125,7 @@ FlatSymbolRefAttr ConstantData::addSpecs(Location loc, StringRef name,
           Value dtype = createStruct(b, specType.getBody()[1],
                                      {createInteger(b, 8, code.code),
                                       createInteger(b, 8, code.bits),
-                                      createInteger(b, 16, numLanes)});
+                                      createInteger(b, 16, 1 /* lane */)});
           specs.push_back(
               createStruct(b, specType,
                            {createPointer(b, strings[number]), dtype,
