@@ -48,6 +48,7 @@ for name in ("HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "BOOSTR_NUM_THRE
         config.environment[name] = os.environ[name]
 config.environment["PYTHONPATH"] = os.path.join(config.boostr_source, "python")
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+config.environment["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's; as many tests run as there are CPUs.
 config.environment["BOOSTR_BUILD_DIR"] = config.boostr_build
 config.environment["BOOSTR_COMPILE"] = os.path.join(config.boostr_build, "bin", "boostr-compile")
 config.environment["BOOSTR_RUNTIME_LIBRARY"] = os.path.join(
