@@ -322,6 +322,7 @@ LogicalResult ShapeConstraints::addSlice(OffsetSizeAndStrideOpInterface op,
   return success();
 }
 
+/// All tensors have the same extents.
 LogicalResult ShapeConstraints::addElementwise(Operation *op) {
   Space space;
   for (OpOperand &operand : op->getOpOperands()) {
@@ -412,6 +413,8 @@ LogicalResult ShapeConstraints::addOp(Operation *op) {
         return addHeadRows(contractions);
       })
       .Case([&](linalg::LinalgOp linalgOp) { return addLinalg(linalgOp); })
+      // Not a structured op before it is decomposed.
+      .Case([&](linalg::SoftmaxOp softmax) { return addElementwise(softmax); })
       .Case([&](tensor::CastOp cast) { return addCast(cast); })
       .Case([&](tensor::ConcatOp concat) { return addConcat(concat); })
       .Case([&](tensor::ExtractSliceOp slice) {

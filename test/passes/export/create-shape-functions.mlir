@@ -135,6 +135,16 @@ func.func @convolution(%x: tensor<?x?x?x?xf32>, %k: tensor<?x?x3x3xf32>,
   return %r : tensor<?x?x?x?xf32>
 }
 
+// CHECK-LABEL: func.func private @softmax__shapes(
+// CHECK-SAME:    boostr.constraints = [
+// CHECK-SAME:      "dimension 0 of argument 1 'arg1' equals dimension 0 of argument 0 'arg0'",
+// CHECK-SAME:      "dimension 1 of argument 1 'arg1' equals dimension 1 of argument 0 'arg0'"]
+func.func @softmax(%x: tensor<?x?xf32>, %y: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %0 = linalg.softmax dimension(1) ins(%x : tensor<?x?xf32>)
+      outs(%y : tensor<?x?xf32>) -> tensor<?x?xf32>
+  return %0 : tensor<?x?xf32>
+}
+
 // Extents that are computed differently and are equal: no constraint.
 
 // CHECK-LABEL: func.func private @flatten__shapes(
