@@ -39,6 +39,12 @@ static AliasingValueList getAliasingResults(SegmentedContractionOpInterface op,
   return {};
 }
 
+/// True if `value` is a result that does not accumulate: it gets a new buffer.
+static bool isAllocated(SegmentedContractionOpInterface op, Value value) {
+  auto result = dyn_cast<OpResult>(value);
+  return result && !op.getDestinations()[result.getResultNumber()];
+}
+
 /// A new buffer for `result`.
 static FailureOr<Value> allocateResult(RewriterBase &rewriter, OpResult result,
                                        ArrayRef<OpFoldResult> shape,
@@ -98,6 +104,9 @@ static LogicalResult bufferizeOp(OpTy op, RewriterBase &rewriter,
 }
 
 #define BOOSTR_BUFFERIZABLE(OP)                                                \
+  bool OP::bufferizesToAllocation(Value value) {                               \
+    return isAllocated(*this, value);                                          \
+  }                                                                            \
   bool OP::bufferizesToMemoryRead(OpOperand &, const AnalysisState &) {        \
     return true;                                                               \
   }                                                                            \

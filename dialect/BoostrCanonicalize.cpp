@@ -5,6 +5,7 @@
 // Canonicalization patterns.
 
 #include "boostr/dialect/BoostrOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -72,22 +73,34 @@ private:
   }
 };
 
-/// Reads the source of a `tensor.cast` that forgets static extents, so that
-/// they are known here and in the results. Extents that contradict each other
-/// stay forgotten: code that never runs may have them, and must stay valid.
+} // namespace
+
+/// The source of a cast that only forgets what is known of an array (extents,
+/// or strides of a memref), otherwise `operand` itself.
+static Value lookThroughCast(Value operand) {
+  if (auto cast = operand.getDefiningOp<tensor::CastOp>())
+    return tensor::canFoldIntoConsumerOp(cast) ? cast.getSource() : operand;
+  if (auto cast = operand.getDefiningOp<memref::CastOp>())
+    return memref::CastOp::canFoldIntoConsumerOp(cast) ? cast.getSource()
+                                                       : operand;
+  return operand;
+}
+
+namespace {
+
+/// Reads the source of a cast that forgets, so that what it forgets is known
+/// here and in the results. Extents that contradict each other stay forgotten:
+/// code that never runs may have them, and must stay valid.
 template <typename OpTy> struct FoldOperandCasts : OpRewritePattern<OpTy> {
   using OpRewritePattern<OpTy>::OpRewritePattern;
 
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
     SmallVector<Value> operands;
-    for (Value operand : op->getOperands()) {
-      auto cast = operand.getDefiningOp<tensor::CastOp>();
-      operands.push_back(tensor::canFoldIntoConsumerOp(cast) ? cast.getSource()
-                                                             : operand);
-    }
+    for (Value operand : op->getOperands())
+      operands.push_back(lookThroughCast(operand));
     if (llvm::equal(operands, op->getOperands()))
-      return rewriter.notifyMatchFailure(op, "no cast forgets an extent");
+      return rewriter.notifyMatchFailure(op, "no operand is such a cast");
 
     SmallVector<Type> types;
     if (failed(OpTy::inferReturnTypes(

@@ -41,7 +41,7 @@ class Boostr_ProjectionOp<string mnemonic, list<Trait> traits = []>
           "getTiledImplementation", "getResultTilePosition",
           "generateResultTileValue"]>,
         DeclareOpInterfaceMethods<BufferizableOpInterface, [
-          "bufferizesToMemoryRead", "bufferizesToMemoryWrite",
+          "bufferizesToAllocation", "bufferizesToMemoryRead", "bufferizesToMemoryWrite",
           "getAliasingValues", "bufferize"]>,
         DeclareOpInterfaceMethods<SegmentedContractionOpInterface>,
         InferTypeOpAdaptor], traits)> {

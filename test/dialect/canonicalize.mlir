@@ -97,6 +97,20 @@ func.func @fold_casts_projection(%a: tensor<2x3x8xf32>, %w: tensor<?x8xf32>, %r:
   return %y, %1 : tensor<2x3x?xf32>, tensor<2x3x8xf32>
 }
 
+// On memrefs casts forget strides as well.
+// CHECK-LABEL: func.func @fold_memref_casts(
+// CHECK-SAME: %[[A:[^:]*]]: memref<2x3x8xf32>, %[[W:[^:]*]]: memref<4x8xf32>, %[[R:[^:]*]]: memref<2x3x4xf32>
+// CHECK-NEXT: boostr.out_proj_residual %[[A]], %[[W]] residual(%[[R]]) outs(%[[R]]) {note} : memref<2x3x8xf32>, memref<4x8xf32>, memref<2x3x4xf32>, memref<2x3x4xf32>
+// CHECK-NEXT: return
+func.func @fold_memref_casts(%a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %r: memref<2x3x4xf32>) {
+  %0 = memref.cast %a : memref<2x3x8xf32> to memref<2x3x8xf32, strided<[?, ?, ?], offset: ?>>
+  %1 = memref.cast %r : memref<2x3x4xf32> to memref<?x?x4xf32>
+  boostr.out_proj_residual %0, %w residual(%1) outs(%1) {note}
+      : memref<2x3x8xf32, strided<[?, ?, ?], offset: ?>>, memref<4x8xf32>, memref<?x?x4xf32>,
+        memref<?x?x4xf32>
+  return
+}
+
 // A cast that adds an extent is a promise about what runs here; it stays.
 // CHECK-LABEL: func.func @untouched_cast(
 // CHECK: %[[X:.*]] = tensor.cast
