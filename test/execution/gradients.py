@@ -39,17 +39,17 @@ def variants(element):
     """Every subset of gradients, and accumulation into the same type and into f32."""
     plain = [Variant(subset) for subset in SUBSETS]
     everything = SUBSETS[-1]
-    return plain + [Variant(everything, element, element), Variant(everything, "f32", None)
-                    if element in ("f16", "bf16") else Variant(everything, element, None),
-                    Variant(("bias",), None, element)]
+    main = "f32" if element in ("f16", "bf16") else element
+    return plain + [Variant(everything, element, element), Variant(everything, main, None),
+                    Variant(("bias",), None, main)]
 
 
 def op_text(variant, activations, shapes):
-    """Arguments, clauses, operand types and result types of a gradient op for `variant`.
+    """Arguments, clauses and operand types that `variant` adds to a gradient op.
 
     shapes: function from (gradient, element type) to a tensor type.
     """
-    arguments, clauses, types, results = [], [], [], []
+    arguments, clauses, types = [], [], []
     for gradient, element in (("weight", variant.accumulate_weight),
                               ("bias", variant.accumulate_bias)):
         if element:
