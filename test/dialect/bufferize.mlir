@@ -1,4 +1,4 @@
-// RUN: boostr-opt %s --one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map" --canonicalize --cse | FileCheck %s
+// RUN: boostr-opt %s --one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map allow-return-allocs-from-loops" --canonicalize --cse | FileCheck %s --check-prefixes=CHECK,LOOP
 
 // Results get new buffers; the rest of the op is as it was.
 // CHECK-LABEL: func.func @fused_qkv(
@@ -129,4 +129,21 @@ func.func @untouched_buffers(%a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %r: mem
   boostr.out_proj_residual %a, %w residual(%r) outs(%r)
       : memref<2x3x8xf32>, memref<4x8xf32>, memref<2x3x4xf32>, memref<2x3x4xf32>
   return
+}
+
+// A loop over layers carries a new buffer; nothing is copied.
+// LOOP-LABEL: func.func @layers(
+// LOOP: scf.for %{{.*}} iter_args(%[[X:[a-z0-9]+]] = %{{.*}})
+// LOOP-NEXT: %[[Y:.*]] = memref.alloc
+// LOOP-NEXT: boostr.out_proj_residual %[[X]], %{{.*}} residual(%[[X]]) outs(%[[Y]]) : memref<2x3x8xf32>
+// LOOP-NEXT: scf.yield %[[Y]]
+func.func @layers(%x: tensor<2x3x8xf32>, %w: tensor<8x8xf32>, %n: index) -> tensor<2x3x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %y = scf.for %i = %c0 to %n step %c1 iter_args(%layer = %x) -> tensor<2x3x8xf32> {
+    %next = boostr.out_proj_residual %layer, %w residual(%layer)
+        : tensor<2x3x8xf32>, tensor<8x8xf32>, tensor<2x3x8xf32>
+    scf.yield %next : tensor<2x3x8xf32>
+  }
+  return %y : tensor<2x3x8xf32>
 }
