@@ -15,6 +15,9 @@ import numpy as np
 
 # So that a busy machine does not keep anybody waiting.
 PATIENCE = 0.5
+# OpenBLAS's threads wait for more work in a loop, about so long, and take the processors
+# from whatever runs next.
+REST = 0.05
 
 
 class Recorder:
@@ -49,6 +52,8 @@ def _as_tuple(results) -> tuple:
 
 def _median_milliseconds(function: Callable, arguments, repeat: int) -> float:
     """Of `repeat` runs, or fewer once they have taken PATIENCE seconds together."""
+    time.sleep(REST)
+    function(*arguments)
     times = []
     while len(times) < repeat and sum(times) < PATIENCE:
         start = time.perf_counter()
@@ -70,9 +75,7 @@ def error(compiled: Callable, reference: Callable, arguments) -> float:
 
 
 def times(compiled: Callable, reference: Callable, arguments, repeat: int) -> Times:
-    """Runs both on the same arguments, once and then `repeat` times."""
-    compiled(*arguments)
-    reference(*arguments)
+    """Runs both on the same arguments, one after the other."""
     return Times(_median_milliseconds(compiled, arguments, repeat),
                  _median_milliseconds(reference, arguments, repeat))
 
