@@ -46,8 +46,8 @@ static void addGradients(OpPassManager &pm) {
 
 // In flight: boostr, linalg, tensor, arith, math, func.
 static void addTensors(OpPassManager &pm, const CpuPipelineOptions &options) {
-  // A result of dynamic shape can become an argument of entry points only, whose
-  // callers know the shape.
+  // A result of dynamic shape can become an argument of entry points only,
+  // whose callers know the shape.
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
@@ -120,6 +120,7 @@ static void addTasks(OpPassManager &pm, const CpuPipelineOptions &options) {
 static void addLLVM(OpPassManager &pm) {
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createLowerExpandShapes());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(math::createMathExtendToSupportedTypes());

@@ -2,8 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// `boostr-decompose-linalg`: linalg ops that loops cannot express become some that
-// they can.
+// `boostr-decompose-linalg`: linalg ops that loops cannot express become some
+// that they can.
 
 #include "boostr/passes/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

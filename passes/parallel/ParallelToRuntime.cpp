@@ -196,8 +196,8 @@ void TaskOutliner::createTask(StringRef name) {
   auto type = b.getFunctionType({pointer, b.getI64Type()}, {});
   auto function = func::FuncOp::create(b, name, type);
   function.setPrivate();
-  function->setAttr("llvm.linkage", LLVM::LinkageAttr::get(
-                                        context, LLVM::Linkage::Internal));
+  function->setAttr("llvm.linkage",
+                    LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal));
   b.setInsertionPointToStart(function.addEntryBlock());
 
   IRMapping mapping;

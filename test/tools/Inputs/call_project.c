@@ -51,22 +51,30 @@ int main(void) {
   poison();
   boostr_memref_3d attn_memref = {attn, attn, 0, {B, S, P}, {S * P, P, 1}};
   boostr_memref_2d weight_memref = {weight, weight, 0, {H, P}, {P, 1}};
-  boostr_memref_3d residual_memref = {residual, residual, 0, {B, S, H}, {S * H, H, 1}};
+  boostr_memref_3d residual_memref = {
+      residual, residual, 0, {B, S, H}, {S * H, H, 1}};
   boostr_memref_3d y_memref = {y, y, 0, {B, S, H}, {S * H, H, 1}};
-  boostr_status status = project(&attn_memref, &weight_memref, &residual_memref, &y_memref);
-  printf("plain entry: %s\n", status == BOOSTR_OK ? check() : boostr_last_error());
+  boostr_status status =
+      project(&attn_memref, &weight_memref, &residual_memref, &y_memref);
+  printf("plain entry: %s\n",
+         status == BOOSTR_OK ? check() : boostr_last_error());
 
   poison();
-  int64_t attn_shape[] = {B, S, P}, weight_shape[] = {H, P}, y_shape[] = {B, S, H};
-  DLTensor attn_tensor = tensor(attn, 3, attn_shape), weight_tensor = tensor(weight, 2, weight_shape),
-           residual_tensor = tensor(residual, 3, y_shape), y_tensor = tensor(y, 3, y_shape);
+  int64_t attn_shape[] = {B, S, P}, weight_shape[] = {H, P},
+          y_shape[] = {B, S, H};
+  DLTensor attn_tensor = tensor(attn, 3, attn_shape),
+           weight_tensor = tensor(weight, 2, weight_shape),
+           residual_tensor = tensor(residual, 3, y_shape),
+           y_tensor = tensor(y, 3, y_shape);
   const DLTensor *inputs[] = {&attn_tensor, &weight_tensor, &residual_tensor};
   const DLTensor *outputs[] = {&y_tensor};
   status = project_dlpack(NULL, inputs, 3, outputs, 1);
-  printf("checked entry: %s\n", status == BOOSTR_OK ? check() : boostr_last_error());
+  printf("checked entry: %s\n",
+         status == BOOSTR_OK ? check() : boostr_last_error());
 
   weight_shape[1] = P - 1;
   status = project_dlpack(NULL, inputs, 3, outputs, 1);
-  printf("wrong call: %s: %s\n", boostr_status_name(status), boostr_last_error());
+  printf("wrong call: %s: %s\n", boostr_status_name(status),
+         boostr_last_error());
   return 0;
 }
