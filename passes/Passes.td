@@ -54,6 +54,25 @@ def DecomposeLinalg : Pass<"boostr-decompose-linalg"> {
     "::mlir::tensor::TensorDialect"];
 }
 
+def LowerExpandShapes : Pass<"boostr-lower-expand-shapes"> {
+  let summary = "Lower memref.expand_shape with several dynamic extents in a group";
+  let description = [{
+    Input: `memref.expand_shape`.
+
+    Output: `memref.reinterpret_cast` of the sizes that the op was given, where a
+    dimension is split into two or more dynamic ones, as tokens into batch and
+    sequence: `expand-strided-metadata` of LLVM 22 crashes on these.
+
+    Leaves: every other `memref.expand_shape`, and every other op.
+
+    Fails: never.
+
+    Example: `test/passes/linalg/lower-expand-shapes.mlir`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+    "::mlir::memref::MemRefDialect"];
+}
+
 def LowerCopies : Pass<"boostr-lower-copies"> {
   let summary = "Turn copies between buffers into linalg ops";
   let description = [{
