@@ -1,6 +1,6 @@
-// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
-// Apache-2.0 WITH LLVM-exception
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Bufferization: the value form becomes the buffer form. A result that
 // accumulates takes the buffer of its operand, the others get new ones.

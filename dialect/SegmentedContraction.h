@@ -1,6 +1,6 @@
-// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
-// Apache-2.0 WITH LLVM-exception
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The one idea of this project: every projection and every gradient is a list
 // of plain contractions whose operands and results are read and written where

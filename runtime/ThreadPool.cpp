@@ -1,5 +1,5 @@
-// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE for license information.
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/runtime/ThreadPool.h"

@@ -1,6 +1,6 @@
-// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
-// Apache-2.0 WITH LLVM-exception
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Index arithmetic and loops for code that emits code. Constants fold at once,
 // so that what is static leaves no trace in the output.

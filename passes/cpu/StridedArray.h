@@ -1,6 +1,6 @@
-// Part of the boostr-mlir project, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
-// Apache-2.0 WITH LLVM-exception
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Arrays of a contraction as flat memory with one stride for each dimension of
 // the contraction. The address of an element is the sum of an offset by its m
