@@ -60,6 +60,9 @@ function(add_boostr_tool name)
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   # As the precompiled header; CMake would say -fPIE.
   target_compile_options(${name} PRIVATE -fPIC)
+  if(BOOSTR_SANITIZE MATCHES address)
+    target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/SanitizerOptions.cpp")
+  endif()
   boostr_target_settings(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
   set_target_properties(${name} PROPERTIES
