@@ -54,6 +54,26 @@ def DecomposeLinalg : Pass<"boostr-decompose-linalg"> {
     "::mlir::tensor::TensorDialect"];
 }
 
+def OrderLoops : Pass<"boostr-order-loops"> {
+  let summary = "Let linalg ops run along memory";
+  let description = [{
+    Input: `linalg.generic` on memrefs.
+
+    Output: the same with that loop innermost along which the fewest operands are
+    strided, so that LLVM can vectorize it. Where that is a loop that sums, the sum
+    may be taken in partial sums (`reassoc` and `contract` on its `arith.addf`):
+    linalg gives sums no order. The order depends on the code alone, so results
+    are the same from run to run.
+
+    Leaves: linalg ops on tensors, named linalg ops, and every other op.
+
+    Fails: never.
+
+    Example: `test/passes/linalg/order-loops.mlir`.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 def LowerExpandShapes : Pass<"boostr-lower-expand-shapes"> {
   let summary = "Lower memref.expand_shape with several dynamic extents in a group";
   let description = [{

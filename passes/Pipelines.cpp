@@ -103,6 +103,7 @@ static void addKernels(OpPassManager &pm, const CpuPipelineOptions &options) {
 // In flight: scf, memref, vector, arith, math, func.
 static void addLoops(OpPassManager &pm) {
   pm.addPass(createLowerCopies());
+  pm.addPass(createOrderLoops());
   pm.addPass(createConvertLinalgToParallelLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -271,6 +271,34 @@ LogicalResult TaskOutliner::outline(StringRef taskName) {
   return success();
 }
 
+/// About how many innermost iterations one run of the body of `loop` is: the
+/// trip counts of the loops inside, a guess where these are dynamic.
+static int64_t estimateIterations(Operation *loop) {
+  constexpr int64_t dynamicTripCount = 32, limit = int64_t(1) << 30;
+  int64_t total = 0;
+  for (Operation &op : loop->getRegion(0).front()) {
+    auto inner = dyn_cast<LoopLikeOpInterface>(op);
+    if (!inner || op.getNumRegions() != 1)
+      continue;
+    int64_t trips = 1;
+    auto lower = inner.getLoopLowerBounds(), upper = inner.getLoopUpperBounds();
+    auto step = inner.getLoopSteps();
+    if (!lower || !upper || !step)
+      return limit;
+    for (auto [from, to, by] : llvm::zip_equal(*lower, *upper, *step)) {
+      std::optional<int64_t> first = getConstantIntValue(from),
+                             last = getConstantIntValue(to),
+                             stride = getConstantIntValue(by);
+      bool isStatic = first && last && stride && *stride > 0;
+      trips *= isStatic ? std::max<int64_t>((*last - *first) / *stride, 1)
+                        : dynamicTripCount;
+      trips = std::min(trips, limit);
+    }
+    total = std::min(total + trips * estimateIterations(&op), limit);
+  }
+  return std::max<int64_t>(total, 1);
+}
+
 /// Declares `boostr_parallel_for` unless the module has it.
 static void declareParallelFor(ModuleOp module) {
   StringRef name = "boostr_parallel_for";
@@ -313,8 +341,9 @@ void ParallelToRuntime::runOnOperation() {
                            .str();
     auto own =
         loop->getAttrOfType<IntegerAttr>(BoostrDialect::getGrainAttrName());
-    if (failed(TaskOutliner(module, loop, own ? own.getInt() : grain)
-                   .outline(name)))
+    int64_t rows = own ? own.getInt()
+                       : std::max<int64_t>(grain / estimateIterations(loop), 1);
+    if (failed(TaskOutliner(module, loop, rows).outline(name)))
       return signalPassFailure();
   }
 }
