@@ -61,8 +61,8 @@ def OrderLoops : Pass<"boostr-order-loops"> {
 
     Output: the same with that loop innermost along which the fewest operands are
     strided, so that LLVM can vectorize it. Where that is a loop that sums, the sum
-    may be taken in partial sums (`reassoc` and `contract` on its `arith.addf`):
-    linalg gives sums no order. The order depends on the code alone, so results
+    may be taken in partial sums (`reassoc` and `contract` on its `arith.addf`),
+    unless it is one of f16 or bf16: linalg gives sums no order. The order depends on the code alone, so results
     are the same from run to run.
 
     Leaves: linalg ops on tensors, named linalg ops, and every other op.

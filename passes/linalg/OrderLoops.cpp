@@ -61,7 +61,8 @@ static void relaxSum(linalg::GenericOp op) {
   for (OpOperand &yielded : yield->getOpOperands()) {
     auto sum = yielded.get().getDefiningOp<arith::AddFOp>();
     BlockArgument out = op.getRegionOutputArgs()[yielded.getOperandNumber()];
-    if (!sum || !llvm::is_contained(sum->getOperands(), out))
+    if (!sum || out.getType().getIntOrFloatBitWidth() < 32 ||
+        !llvm::is_contained(sum->getOperands(), out))
       continue;
     sum.setFastmath(sum.getFastmath() | flags);
     for (Value operand : sum->getOperands())

@@ -45,6 +45,21 @@ func.func @context(%p: memref<?x?x?xf32>, %v: memref<?x?x?xf32>, %out: memref<?x
   return
 }
 
+// Sums in f16 keep their order.
+// CHECK-LABEL: func.func @narrow_sum
+// CHECK-NOT:     fastmath
+// CHECK:         return
+func.func @narrow_sum(%x: memref<?xf16>, %sum: memref<f16>) {
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>],
+                  iterator_types = ["reduction"]}
+      ins(%x : memref<?xf16>) outs(%sum : memref<f16>) {
+  ^bb0(%a: f16, %b: f16):
+    %0 = arith.addf %a, %b : f16
+    linalg.yield %0 : f16
+  }
+  return
+}
+
 // A product is no sum, and what is on tensors is left alone.
 // CHECK-LABEL: func.func @untouched
 // CHECK-NOT:     fastmath
