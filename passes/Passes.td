@@ -344,7 +344,8 @@ def CreateShapeFunctions : Pass<"boostr-create-shape-functions", "::mlir::Module
     Leaves: `@f` but for the attributes; private and external functions.
 
     Fails: on an argument or result that is not a ranked tensor, has more than 8
-    dimensions, or an element type that DLPack has no code for; and at an op whose
+    dimensions, or an element type that DLPack has no code for; on a function whose
+    name is not fit for C (see `boostr-export-functions`); and at an op whose
     result's extents depend on more than the arguments' extents.
 
     Example: `test/passes/export/create-shape-functions.mlir`.
@@ -377,9 +378,9 @@ def ExportFunctions : Pass<"boostr-export-functions", "::mlir::ModuleOp"> {
 
     Leaves: public functions without `boostr.signature`.
 
-    Fails: on a function that was lowered otherwise, whose name is not an
-    identifier of C or begins with `boostr_` or `_mlir_`; and if one of the symbols
-    above is taken.
+    Fails: on a function that was lowered otherwise, whose name is no
+    identifier of C and C++, begins with `boostr_`, `_mlir_` or `__`, or is that of
+    a function of the C library; and if one of the symbols above is taken.
 
     Example: `test/passes/export/export-functions.mlir`.
   }];

@@ -4,7 +4,9 @@
 
 #include "boostr/passes/driver/Header.h"
 #include "boostr/dialect/ShapeCheck.h"
+#include "boostr/passes/export/CNames.h"
 #include "boostr/passes/export/Signature.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -22,7 +24,7 @@ static std::string getGuard(StringRef path) {
 
 /// ` *   input: f32 [?, ?, 384]`
 static void printTensors(llvm::raw_ostream &os, StringRef title,
-                         ArrayRef<StringRef> names,
+                         ArrayRef<std::string> names,
                          ArrayRef<RankedTensorType> types) {
   for (auto [name, type] : llvm::zip_equal(names, types))
     os << " *   " << title << " " << name << ": " << type.getElementType()
@@ -31,7 +33,7 @@ static void printTensors(llvm::raw_ostream &os, StringRef title,
 
 /// `const boostr_memref_3d *input`
 static void printParameters(llvm::raw_ostream &os, StringRef qualifier,
-                            ArrayRef<StringRef> names,
+                            ArrayRef<std::string> names,
                             ArrayRef<RankedTensorType> types,
                             llvm::ListSeparator &separator) {
   for (auto [name, type] : llvm::zip_equal(names, types))
@@ -41,9 +43,16 @@ static void printParameters(llvm::raw_ostream &os, StringRef qualifier,
 
 static void printFunction(llvm::raw_ostream &os, StringRef name,
                           const Signature &signature) {
+  SmallVector<StringRef> names(signature.inputNames);
+  llvm::append_range(names, signature.outputNames);
+  SmallVector<std::string> parameters = getParameterNames(names);
+  auto inputNames =
+      ArrayRef<std::string>(parameters).take_front(signature.inputs.size());
+  auto outputNames =
+      ArrayRef<std::string>(parameters).take_back(signature.outputs.size());
   os << "\n/* " << name << "\n *\n";
-  printTensors(os, "in ", signature.inputNames, signature.inputs);
-  printTensors(os, "out", signature.outputNames, signature.outputs);
+  printTensors(os, "in ", inputNames, signature.inputs);
+  printTensors(os, "out", outputNames, signature.outputs);
   os << " *\n * " << name
      << " checks nothing: extents must agree, strides be those of compact "
         "rows.\n"
@@ -52,10 +61,8 @@ static void printFunction(llvm::raw_ostream &os, StringRef name,
      << "extern const boostr_function " << name << "_function;\n"
      << "boostr_status " << name << "(";
   llvm::ListSeparator separator;
-  printParameters(os, "const ", signature.inputNames, signature.inputs,
-                  separator);
-  printParameters(os, "const ", signature.outputNames, signature.outputs,
-                  separator);
+  printParameters(os, "const ", inputNames, signature.inputs, separator);
+  printParameters(os, "const ", outputNames, signature.outputs, separator);
   if (signature.inputs.empty() && signature.outputs.empty())
     os << "void";
   os << ");\n"

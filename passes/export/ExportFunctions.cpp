@@ -7,9 +7,9 @@
 
 #include "boostr/dialect/BoostrDialect.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/export/CNames.h"
 #include "boostr/passes/export/ConstantData.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "llvm/ADT/StringExtras.h"
 
 namespace mlir::boostr {
 #define GEN_PASS_DEF_EXPORTFUNCTIONS
@@ -86,22 +86,11 @@ FunctionExporter::FunctionExporter(SymbolTable &symbols, Lowered function)
 // Names
 //===----------------------------------------------------------------------===//
 
-static bool isIdentifier(StringRef name) {
-  return !name.empty() && !llvm::isDigit(name.front()) &&
-         llvm::all_of(name,
-                      [](char c) { return llvm::isAlnum(c) || c == '_'; });
-}
-
 /// The exported names must be fit for C and free.
 LogicalResult FunctionExporter::checkNames() {
-  if (!isIdentifier(name))
-    return lowered.body.emitError() << "cannot export function '" << name
-                                    << "': its name is not an identifier of C";
-  if (StringRef(name).starts_with("boostr_") ||
-      StringRef(name).starts_with("_mlir_"))
+  if (StringRef reason = explainUnfitName(name); !reason.empty())
     return lowered.body.emitError()
-           << "cannot export function '" << name
-           << "': names of this prefix belong to the runtime";
+           << "cannot export function '" << name << "': " << reason;
   for (StringRef suffix : {"_function", "_dlpack"}) {
     std::string exported = name + suffix.str();
     if (Operation *other = symbols.lookup(exported)) {

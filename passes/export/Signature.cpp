@@ -4,6 +4,7 @@
 
 #include "boostr/passes/export/Signature.h"
 #include "boostr/dialect/BoostrDialect.h"
+#include "boostr/passes/export/CNames.h"
 #include "boostr/runtime/boostr_runtime.h"
 
 using namespace mlir;
@@ -70,6 +71,9 @@ static std::string explainUnsupported(Type type) {
 }
 
 LogicalResult mlir::boostr::checkSignature(func::FuncOp function) {
+  if (StringRef reason = explainUnfitName(function.getName()); !reason.empty())
+    return function.emitError() << "cannot export function '"
+                                << function.getName() << "': " << reason;
   auto check = [&](StringRef kind, unsigned number, const std::string &name,
                    Type type) -> LogicalResult {
     std::string reason = explainUnsupported(type);

@@ -34,7 +34,8 @@ std::string getResultName(func::FuncOp function, unsigned number);
 
 /// Fails, with a diagnostic that names the function and the argument or result,
 /// unless callers in other languages can be told of all of them: ranked tensors
-/// of few enough dimensions and of an element type that has a code.
+/// of few enough dimensions and of an element type that has a code. The
+/// function's own name has to be fit for C.
 LogicalResult checkSignature(func::FuncOp function);
 
 /// A function's inputs and outputs, as written down by `recordSignature`.

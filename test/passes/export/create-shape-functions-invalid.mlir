@@ -157,3 +157,31 @@ func.func private @wrong_constraints() attributes {boostr.constraints = [1]}
 
 // expected-error @+1 {{'boostr.shapes' expected a symbol, got "f"}}
 func.func private @wrong_shapes() attributes {boostr.shapes = "f"}
+
+// -----
+
+// expected-error @+1 {{cannot export function 'tanhf': its name belongs to the C library}}
+func.func @tanhf(%x: tensor<f32>) -> tensor<f32> {
+  return %x : tensor<f32>
+}
+
+// -----
+
+// expected-error @+1 {{cannot export function '__f': its name belongs to the C library}}
+func.func @__f(%x: tensor<f32>) -> tensor<f32> {
+  return %x : tensor<f32>
+}
+
+// -----
+
+// expected-error @+1 {{cannot export function 'template': its name is a keyword of C or C++}}
+func.func @template(%x: tensor<f32>) -> tensor<f32> {
+  return %x : tensor<f32>
+}
+
+// -----
+
+// A private function has no name outside.
+func.func private @int(%x: tensor<f32>) -> tensor<f32> {
+  return %x : tensor<f32>
+}

@@ -97,11 +97,11 @@ func.func @elementwise(%x: tensor<?x4xf32>, %y: tensor<?x4xf32>,
   return %4 : tensor<?x4xf32>
 }
 
-// CHECK-LABEL: func.func private @static__shapes(
+// CHECK-LABEL: func.func private @all_static__shapes(
 // CHECK-SAME:    boostr.constraints = []
 // CHECK:         %[[OK:.*]] = arith.constant 0 : i64
 // CHECK:         return %[[OK]], %{{.*}} : i64, index
-func.func @static(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
+func.func @all_static(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
   %0 = arith.addf %x, %y : tensor<4xf32>
   return %0 : tensor<4xf32>
 }

@@ -123,3 +123,18 @@ llvm.func @s() -> i64 attributes {boostr.constraints = []} {
 }
 // expected-error @+1 {{the symbol 'boostr_module_functions' belongs to the list of exported functions}}
 llvm.func @boostr_module_functions()
+
+// -----
+
+// Generated code calls the library's.
+// expected-error @+1 {{cannot export function 'expf': its name belongs to the C library}}
+llvm.func @expf() attributes {boostr.signature = () -> (), boostr.signature_names = [], boostr.shapes = @s} {
+  llvm.return
+}
+llvm.func @_mlir_ciface_expf() {
+  llvm.return
+}
+llvm.func @s() -> i64 attributes {boostr.constraints = []} {
+  %0 = llvm.mlir.constant(0 : i64) : i64
+  llvm.return %0 : i64
+}
