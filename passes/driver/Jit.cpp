@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/driver/Jit.h"
+#include "boostr/passes/driver/UndefinedSymbols.h"
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/TargetSelect.h"
@@ -15,6 +16,10 @@ Jit &Jit::operator=(Jit &&) = default;
 Jit::~Jit() = default;
 
 llvm::Expected<Jit> Jit::load(llvm::StringRef object) {
+  // Found out later, this would be an error of whatever is looked up first.
+  if (llvm::Error error = checkUndefinedSymbols(
+          object, /*isProvided=*/[](llvm::StringRef) { return false; }))
+    return std::move(error);
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();

@@ -21,6 +21,7 @@ namespace mlir::boostr {
 /// runtime, the C library) for what it leaves undefined.
 class Jit {
 public:
+  /// Fails, naming them, if there are symbols that neither has.
   static llvm::Expected<Jit> load(llvm::StringRef object);
 
   /// The address of an exported symbol, as in `foo_function`.

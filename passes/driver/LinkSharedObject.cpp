@@ -3,8 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/driver/LinkSharedObject.h"
+#include "boostr/passes/driver/UndefinedSymbols.h"
 #include "lld/Common/Driver.h"
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Path.h"
@@ -15,12 +18,47 @@ LLD_HAS_DRIVER(elf)
 using namespace mlir;
 using namespace mlir::boostr;
 
+/// The names that the shared library `path` exports.
+static llvm::Expected<llvm::StringSet<>> readExports(StringRef path) {
+  auto file = llvm::object::ObjectFile::createObjectFile(path);
+  if (!file)
+    return file.takeError();
+  llvm::StringSet<> names;
+  auto *elf = dyn_cast<llvm::object::ELFObjectFileBase>(file->getBinary());
+  if (!elf)
+    return llvm::createStringError("not an ELF file");
+  for (const llvm::object::ELFSymbolRef &symbol :
+       elf->getDynamicSymbolIterators()) {
+    auto flags = symbol.getFlags();
+    auto name = symbol.getName();
+    if (!flags || !name)
+      return llvm::joinErrors(flags.takeError(), name.takeError());
+    if (!(*flags & llvm::object::SymbolRef::SF_Undefined))
+      names.insert(*name);
+  }
+  return names;
+}
+
+/// Fails if `object` needs more than the runtime library and the C library: no
+/// linker would notice before the shared object is loaded.
+static llvm::Error checkSymbols(StringRef object, StringRef runtime) {
+  auto exports = readExports(runtime);
+  if (!exports)
+    return llvm::createStringError("'" + runtime +
+                                   "': " + llvm::toString(exports.takeError()));
+  return checkUndefinedSymbols(
+      object, [&](StringRef name) { return exports->contains(name); });
+}
+
 LogicalResult mlir::boostr::linkSharedObject(StringRef object, StringRef path,
                                              StringRef runtime, Location loc) {
   if (runtime.empty())
     return emitError(loc)
            << "the runtime library was not found; name it in the "
               "environment variable BOOSTR_RUNTIME_LIBRARY";
+  if (llvm::Error error = checkSymbols(object, runtime))
+    return emitError(loc) << "cannot link '" << path
+                          << "': " << llvm::toString(std::move(error));
   SmallString<128> objectPath;
   int descriptor = -1;
   if (std::error_code error = llvm::sys::fs::createTemporaryFile(
