@@ -28,9 +28,18 @@ struct NpyArray {
 /// that is not a little-endian array in C order of a size that the file has.
 llvm::Expected<NpyArray> readNpy(llvm::StringRef path);
 
-/// Writes the file whole or not at all.
-llvm::Error writeNpy(llvm::StringRef path, llvm::StringRef typeCode,
-                     llvm::ArrayRef<int64_t> shape, llvm::StringRef bytes);
+/// What goes into a file.
+struct NpyOutput {
+  llvm::StringRef path;
+  llvm::StringRef typeCode;
+  llvm::ArrayRef<int64_t> shape;
+  llvm::StringRef bytes;
+};
+
+/// Writes all files, each whole. If one cannot be written, fails, naming it,
+/// and leaves all as they were: none is replaced before all new ones are on
+/// disk. Paths must differ, and name nothing but files.
+llvm::Error writeNpy(llvm::ArrayRef<NpyOutput> outputs);
 
 } // namespace npy
 

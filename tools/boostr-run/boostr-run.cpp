@@ -11,6 +11,7 @@
 #include "boostr/passes/driver/TargetOption.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
@@ -171,6 +172,11 @@ static llvm::Error run(const CommandLine &args, const boostr_function &function,
     return llvm::createStringError(llvm::formatv(
         "function '{0}' has {1} results, got {2} files (--out)", function.name,
         function.num_outputs, args.outputs.size()));
+  llvm::StringSet<> paths;
+  for (const std::string &path : args.outputs)
+    if (!paths.insert(path).second)
+      return llvm::createStringError("'" + path +
+                                     "' is given for two results (--out)");
   std::vector<DLTensor> tensors;
   SmallVector<SmallVector<int64_t>> shapes;
   for (auto [number, input] : llvm::enumerate(*inputs)) {
@@ -208,11 +214,12 @@ static llvm::Error run(const CommandLine &args, const boostr_function &function,
     if (args.print)
       printArgument(llvm::outs(), ("result " + llvm::Twine(number)).str(),
                     output, function.outputs[number].dtype);
+  std::vector<npy::NpyOutput> files;
   for (auto [path, output] : llvm::zip(args.outputs, *outputs))
-    if (llvm::Error error =
-            npy::writeNpy(path, output.typeCode, output.shape,
-                          StringRef(output.data.data(), output.data.size())))
-      return error;
+    files.push_back({path, output.typeCode, output.shape,
+                     StringRef(output.data.data(), output.data.size())});
+  if (llvm::Error error = npy::writeNpy(files))
+    return error;
   if (args.repeat == 0)
     return llvm::Error::success();
   return measure(args, flops.get(function.name, shapes), call);

@@ -21,6 +21,10 @@ if action == "make":
     np.save(f"{folder}/fortran.npy", np.asfortranarray(inputs()["weight"]))
     np.save(f"{folder}/short.npy", inputs()["residual"][:, :2])
     np.save(f"{folder}/x.npy", np.array([0x3F80, 0xC000, 0x3F00, 0x0000], np.uint16))
+    for name, shape in {"no-shape": "", "two-commas": "'shape': (4,,), ", "negative": "'shape': (-4,), "}.items():
+        header = f"{{'descr': '<u2', 'fortran_order': False, {shape}}}\n".encode()
+        with open(f"{folder}/{name}.npy", "wb") as file:
+            file.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(8))
     with open(f"{folder}/cut.npy", "wb") as file:
         file.write(open(f"{folder}/attn.npy", "rb").read()[:-4])
 else:
