@@ -7,6 +7,7 @@
 
 #include "boostr/dialect/BoostrOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -57,17 +58,6 @@ static AffineMap relativeTo(AffineMap resultMap, AffineMap map) {
         getAffineDimExpr(position, map.getContext());
   return map.replaceDimsAndSymbols(renumbered, {}, resultMap.getNumResults(),
                                    0);
-}
-
-/// `value` extended or rounded to the float type `type`.
-static Value convertFloat(OpBuilder &b, Location loc, Value value, Type type) {
-  unsigned from = value.getType().getIntOrFloatBitWidth();
-  unsigned to = type.getIntOrFloatBitWidth();
-  if (from < to)
-    return arith::ExtFOp::create(b, loc, type, value);
-  if (from > to)
-    return arith::TruncFOp::create(b, loc, type, value);
-  return value;
 }
 
 Value LinalgLowering::createZeros(ArrayRef<OpFoldResult> sizes,
@@ -131,9 +121,13 @@ Value LinalgLowering::finish(const ContractionResult &result,
         Value sum = rounds ? elements.front() : elements.back();
         for (Value addend : elements.drop_back().drop_front(rounds ? 1 : 0))
           sum = arith::AddFOp::create(
-              nested, loc, sum, convertFloat(nested, loc, addend, accumulator));
+              nested, loc, sum,
+              convertScalarToDtype(nested, loc, addend, accumulator,
+                                   /*isUnsignedCast=*/false));
         linalg::YieldOp::create(nested, loc,
-                                convertFloat(nested, loc, sum, elementType));
+                                convertScalarToDtype(nested, loc, sum,
+                                                     elementType,
+                                                     /*isUnsignedCast=*/false));
       });
   return insertView(b, loc, generic.getResult(0), destination, result.rows);
 }
@@ -176,8 +170,9 @@ Value LinalgLowering::lowerLhsSum(const SegmentedContraction &contraction,
               b, loc, sum.getType(), lhs, sum,
               SmallVector<AffineMap>{identity, outMap}, iterators,
               [&](OpBuilder &nested, Location loc, ValueRange elements) {
-                Value element = convertFloat(nested, loc, elements[0],
-                                             elements[1].getType());
+                Value element = convertScalarToDtype(nested, loc, elements[0],
+                                                     elements[1].getType(),
+                                                     /*isUnsignedCast=*/false);
                 linalg::YieldOp::create(
                     nested, loc,
                     arith::AddFOp::create(nested, loc, elements[1], element)

@@ -4,10 +4,10 @@
 //
 // `boostr-compile`: from an MLIR file to IR, machine code or a shared object.
 
+#include "../common/LoweringOptions.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "boostr/passes/driver/Header.h"
 #include "boostr/passes/driver/LinkSharedObject.h"
-#include "boostr/passes/driver/TargetOption.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/CommandLine.h"
@@ -31,11 +31,7 @@ struct CommandLine {
   cl::opt<std::string> output{
       "o", cl::desc("Where to write; - is standard output (default for text)"),
       cl::value_desc("path"), cl::cat(category)};
-  cl::opt<std::string> target{
-      "target",
-      cl::desc("cpu for this machine, or cpu:NAME,+FEATURE,-FEATURE,... with "
-               "LLVM's names, as in cpu:x86-64-v4 or cpu:x86-64,+avx2,+fma"),
-      cl::value_desc("target"), cl::init("cpu"), cl::cat(category)};
+  LoweringOptions lowering{category};
   cl::opt<Emit> emit{
       "emit", cl::desc("What to write"), cl::init(Emit::SharedObject),
       cl::values(
@@ -49,14 +45,6 @@ struct CommandLine {
                      "a shared object that needs libboostr_runtime alone"),
           clEnumValN(Emit::Header, "header",
                      "a C header that declares the exported functions")),
-      cl::cat(category)};
-  cl::opt<ContractionLowering> contractions{
-      "contractions", cl::desc("How boostr ops are lowered"),
-      cl::init(ContractionLowering::Generated),
-      cl::values(clEnumValN(ContractionLowering::Generated, "generated",
-                            "packed, tiled vector code"),
-                 clEnumValN(ContractionLowering::Linalg, "linalg",
-                            "plain loops by way of linalg, to compare with")),
       cl::cat(category)};
 };
 
@@ -106,9 +94,8 @@ static LogicalResult emitMachineCode(ModuleOp module, Emit emit,
 static LogicalResult compile(const CommandLine &args, ModuleOp module,
                              StringRef output, StringRef executable) {
   CpuPipelineOptions options;
-  if (failed(parseTarget(args.target, options, module.getContext())))
+  if (failed(args.lowering.apply(options, module.getContext())))
     return failure();
-  options.contractions = args.contractions;
   if (args.emit == Emit::Linalg) {
     options.contractions = ContractionLowering::Linalg;
     options.stopAfter = CpuStage::Tensors;

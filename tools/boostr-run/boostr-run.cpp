@@ -4,11 +4,11 @@
 //
 // `boostr-run`: compiles a function, runs it on .npy files, writes its results.
 
+#include "../common/LoweringOptions.h"
 #include "Arguments.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "boostr/passes/driver/CountFlops.h"
 #include "boostr/passes/driver/Jit.h"
-#include "boostr/passes/driver/TargetOption.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/StringSet.h"
@@ -31,9 +31,7 @@ struct CommandLine {
   cl::opt<std::string> entry{"entry", cl::desc("The public function to run"),
                              cl::value_desc("name"), cl::Required,
                              cl::cat(category)};
-  cl::opt<std::string> target{
-      "target", cl::desc("cpu, or cpu:NAME,+FEATURE,-FEATURE,..."),
-      cl::value_desc("target"), cl::init("cpu"), cl::cat(category)};
+  LoweringOptions lowering{category};
   cl::list<std::string> inputs{
       "in",
       cl::desc(
@@ -68,14 +66,6 @@ struct CommandLine {
           clEnumValN(CpuStage::Tasks, "tasks", "runtime calls"),
           clEnumValN(CpuStage::LLVM, "llvm", "the LLVM dialect")),
       cl::cat(category)};
-  cl::opt<ContractionLowering> contractions{
-      "contractions", cl::desc("How boostr ops are lowered"),
-      cl::init(ContractionLowering::Generated),
-      cl::values(clEnumValN(ContractionLowering::Generated, "generated",
-                            "packed, tiled vector code"),
-                 clEnumValN(ContractionLowering::Linalg, "linalg",
-                            "plain loops by way of linalg, to compare with")),
-      cl::cat(category)};
 };
 
 } // namespace
@@ -92,9 +82,8 @@ static FailureOr<SmallString<0>> compile(CommandLine &args,
   OwningOpRef<ModuleOp> module =
       mlir::boostr::parseSourceFile(args.file, sources, context);
   CpuPipelineOptions options;
-  if (!module || failed(parseTarget(args.target, options, &context)))
+  if (!module || failed(args.lowering.apply(options, &context)))
     return failure();
-  options.contractions = args.contractions;
   auto afterStage = [&](CpuStage stage, ModuleOp module) {
     if (stage == CpuStage::Gradients)
       flops = countFlops(module);
