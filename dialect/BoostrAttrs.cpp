@@ -70,3 +70,24 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return failure();
   return success();
 }
+
+LogicalResult
+GpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                      StringRef chip, StringRef features) {
+  if (!chip.starts_with("sm_"))
+    return emitError() << "'chip' expected a name like sm_90a, got '" << chip
+                       << "'";
+  return success();
+}
+
+LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  GpuKernel kernel, ArrayRef<int64_t> block,
+                                  int64_t stages, int64_t group) {
+  if (block.size() != 3)
+    return emitError() << "'block' expected 3 sizes [m, n, k], got "
+                       << block.size();
+  if (!llvm::all_of(block, [](int64_t size) { return size > 0; }) ||
+      stages <= 0 || group <= 0)
+    return emitError() << "tile sizes expected positive";
+  return success();
+}

@@ -98,4 +98,62 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
   let genVerifyDecl = 1;
 }
 
+//===----------------------------------------------------------------------===//
+// GPU code generation
+//===----------------------------------------------------------------------===//
+
+def Boostr_GpuTargetAttr : Boostr_Attr<"GpuTarget", "gpu_target"> {
+  let summary = "The GPU to generate code for";
+  let description = [{
+    `chip` and `features` are LLVM's names (as in `llc -mcpu= -mattr=`), for
+    example `sm_90a` and `+ptx83`.
+
+    Example:
+
+    ```mlir
+    module attributes {boostr.gpu_target = #boostr.gpu_target<
+      chip = "sm_90a", features = "+ptx83">} {}
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"LLVM's name of the chip">:$chip,
+      StringRefParameter<"LLVM's feature string">:$features);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Boostr_GpuKernel : I32EnumAttr<"GpuKernel", "a family of GPU kernels", [
+    I32EnumAttrCase<"Simt", 0, "simt">,
+    I32EnumAttrCase<"Wgmma", 1, "wgmma">]> {
+  let cppNamespace = "::mlir::boostr";
+  let genSpecializedAttr = 0;
+}
+
+def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
+  let summary = "Kernel and blocking of a contraction on a GPU";
+  let description = [{
+    A contraction `C[m,n] = sum_k A[m,k] * B[n,k]` is computed by a kernel of the
+    family `kernel`:
+
+    * `simt`: fused multiply-adds of single threads; any type, any shape, any GPU;
+    * `wgmma`: warpgroup products fed by the copy engine, for f16 and bf16 on
+      sm_90a.
+
+    A thread block computes `block[0] x block[1]` elements of C at a time, with
+    `block[2]` steps of k in shared memory, of which there are `stages` copies.
+    `group` rows of blocks are walked together, for the L2 cache.
+
+    Constraints: all are positive.
+
+    Example: `#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>`
+  }];
+  let parameters = (ins EnumParameter<Boostr_GpuKernel>:$kernel,
+      ArrayRefParameter<"int64_t">:$block, "int64_t":$stages,
+      "int64_t":$group);
+  let assemblyFormat = [{
+    `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
+        `stages` `=` $stages `,` `group` `=` $group `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
 #endif // BOOSTR_DIALECT_BOOSTRATTRS_TD

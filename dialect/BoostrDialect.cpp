@@ -186,6 +186,22 @@ BoostrDialect::verifyOperationAttribute(Operation *op,
            << "'" << name << "' expected #boostr.cpu_target<...>, got "
            << attribute.getValue();
   }
+  if (name == getGpuTilesAttrName()) {
+    auto tiles = dyn_cast<ArrayAttr>(attribute.getValue());
+    if (tiles && llvm::all_of(tiles, llvm::IsaPred<GpuTileAttr>))
+      return success();
+    return op->emitOpError()
+           << "'" << name
+           << "' expected an array of #boostr.gpu_tile<...>, got "
+           << attribute.getValue();
+  }
+  if (name == getGpuTargetAttrName()) {
+    if (isa<GpuTargetAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError()
+           << "'" << name << "' expected #boostr.gpu_target<...>, got "
+           << attribute.getValue();
+  }
   if (name == getGrainAttrName()) {
     auto grain = dyn_cast<IntegerAttr>(attribute.getValue());
     if (grain && grain.getInt() > 0)

@@ -77,6 +77,15 @@ def Boostr_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getCpuTargetAttrName() {
       return "boostr.cpu_target";
     }
+    /// Discardable attribute of an op in buffer form: the GPU tiles to use, one
+    /// for each contraction.
+    static constexpr ::llvm::StringLiteral getGpuTilesAttrName() {
+      return "boostr.gpu_tiles";
+    }
+    /// Discardable attribute of a module: the GPU to generate code for.
+    static constexpr ::llvm::StringLiteral getGpuTargetAttrName() {
+      return "boostr.gpu_target";
+    }
     /// Discardable attribute of a function's argument or result: its name, a
     /// string, for messages and for callers in other languages.
     static constexpr ::llvm::StringLiteral getNameAttrName() {

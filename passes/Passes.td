@@ -184,6 +184,33 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
 }
 
 //===----------------------------------------------------------------------===//
+// passes/gpu
+//===----------------------------------------------------------------------===//
+
+def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
+  let summary = "Turn boostr ops on memrefs into GPU kernels and their launches";
+  let description = [{
+    Input: boostr ops in buffer form with `boostr.gpu_tiles`, one tile for each
+    contraction. Their memrefs are memory of the device.
+
+    Output: for each contraction a `gpu.module` with its kernel, and in place of
+    the op `gpu.launch_func`, after the arithmetic that it takes: extents, tensor
+    maps (`boostr_cuda_encode_tensor_map`), the number of blocks.
+
+    Leaves: every other op.
+
+    Fails: on an op in value form, on an op without a tile for each contraction,
+    and on a tile or kernel that does not fit the contraction.
+
+    Example: `test/passes/gpu/generate-gpu.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+//===----------------------------------------------------------------------===//
 // passes/differentiate
 //===----------------------------------------------------------------------===//
 

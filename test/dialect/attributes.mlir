@@ -135,3 +135,44 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
       : tensor<2x3x4xf32>, tensor<2x3x8xf32>, tensor<4x8xf32>
   return
 }
+
+// -----
+
+// CHECK-LABEL: func private @gpu
+// CHECK-SAME: target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">
+// CHECK-SAME: tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>
+func.func private @gpu() attributes {
+  target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">,
+  tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>}
+
+// -----
+
+func.func private @negative_gpu_target_chip() attributes {
+  // expected-error @below {{'chip' expected a name like sm_90a, got 'hopper'}}
+  target = #boostr.gpu_target<chip = "hopper", features = "">}
+
+// -----
+
+func.func private @negative_gpu_tile_rank() attributes {
+  // expected-error @below {{'block' expected 3 sizes [m, n, k], got 2}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [64, 64], stages = 1, group = 1>}
+
+// -----
+
+func.func private @negative_gpu_tile_stages() attributes {
+  // expected-error @below {{tile sizes expected positive}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 0, group = 1>}
+
+// -----
+
+// expected-error @below {{'boostr.gpu_target' expected #boostr.gpu_target<...>, got "sm_90a"}}
+module attributes {boostr.gpu_target = "sm_90a"} {}
+
+// -----
+
+func.func @negative_gpu_tiles(%a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %r: memref<2x3x4xf32>) {
+  // expected-error @below {{'boostr.gpu_tiles' expected an array of #boostr.gpu_tile<...>, got 7 : i64}}
+  boostr.out_proj_residual %a, %w residual(%r) outs(%r) {boostr.gpu_tiles = 7}
+      : memref<2x3x8xf32>, memref<4x8xf32>, memref<2x3x4xf32>, memref<2x3x4xf32>
+  return
+}

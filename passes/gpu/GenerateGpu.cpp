@@ -1,0 +1,69 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// `boostr-generate-gpu`: kernels for boostr ops in buffer form.
+
+#include "boostr/dialect/BoostrOps.h"
+#include "boostr/passes/Passes.h"
+#include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace mlir::boostr {
+#define GEN_PASS_DEF_GENERATEGPU
+#include "boostr/passes/Passes.h.inc"
+} // namespace mlir::boostr
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+namespace {
+
+struct GenerateGpu : boostr::impl::GenerateGpuBase<GenerateGpu> {
+  void runOnOperation() override;
+};
+
+} // namespace
+
+static LogicalResult generate(SegmentedContractionOpInterface op) {
+  if (!op.isBufferForm())
+    return op->emitOpError(
+        "expected the buffer form, on memrefs, got the value "
+        "form; bufferize before generating code");
+  SmallVector<SegmentedContraction, 0> contractions = op.getContractions();
+  StringRef name = BoostrDialect::getGpuTilesAttrName();
+  auto tiles = op->getAttrOfType<ArrayAttr>(name);
+  if (!tiles || tiles.size() != contractions.size())
+    return op->emitOpError() << "expected an attribute '" << name << "' with "
+                             << contractions.size()
+                             << " tiles; run boostr-select-gpu-tile before";
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  for (auto [contraction, tile] :
+       llvm::zip_equal(contractions, tiles.getAsRange<GpuTileAttr>())) {
+    StringRef reason;
+    std::optional<wgmma::WgmmaShape> shape =
+        wgmma::WgmmaShape::match(op, contraction, reason);
+    if (!shape)
+      return op->emitOpError() << "is nothing for the wgmma kernel: " << reason;
+    std::optional<wgmma::WgmmaTile> wgmmaTile =
+        wgmma::WgmmaTile::get(*shape, tile, reason);
+    if (!wgmmaTile)
+      return op->emitOpError() << "has a tile that does not fit: " << reason;
+    wgmma::WgmmaKernel(b, op, contraction, *shape, *wgmmaTile).emit();
+  }
+  op->erase();
+  return success();
+}
+
+void GenerateGpu::runOnOperation() {
+  SmallVector<SegmentedContractionOpInterface> ops;
+  getOperation()->walk(
+      [&](SegmentedContractionOpInterface op) { ops.push_back(op); });
+  for (SegmentedContractionOpInterface op : ops)
+    if (failed(generate(op)))
+      return signalPassFailure();
+}

@@ -1,0 +1,191 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The warpgroups that multiply.
+
+#include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::wgmma;
+
+void WgmmaKernel::emitConsumer() {
+  NVVM::SetMaxRegisterOp::create(b, 232, NVVM::SetMaxRegisterAction::increase);
+  forEachTile(
+      {b.number(0), b.number(0)}, [&](const Tile &tile, ValueRange carried) {
+        Position position = multiplyTile(tile, {carried[0], carried[1]});
+        return SmallVector<Value>{position.slot, position.parity};
+      });
+  // The staging boxes must outlive the stores that read them.
+  b.when(getLeader(), [&] { b.waitForStoreReads(0); });
+}
+
+/// The thread of the warpgroup that speaks for it.
+Value WgmmaKernel::getLeader() { return b.isEqual(thread, 0); }
+
+void WgmmaKernel::release(Value slot) {
+  b.when(getLeader(), [&] { b.arrive(emptyBarrier(slot)); });
+}
+
+WgmmaKernel::Position WgmmaKernel::multiplyTile(const Tile &tile,
+                                                Position position) {
+  // Requested here, needed after the products.
+  Value biasBits = hasBias() ? loadBias(tile) : Value();
+
+  Sums sums;
+  if (lhsSums.empty()) {
+    std::tie(sums, position) = multiplySteps(position, /*sumsLhs=*/false);
+  } else {
+    // The sum of lhs rides along with the first tile of columns.
+    auto emitCase = [&](bool sumsLhs) {
+      auto [results, end] = multiplySteps(position, sumsLhs);
+      if (!sumsLhs)
+        results.lhs = createZeros(4);
+      scf::YieldOp::create(
+          b, ValueRange{results.product, results.lhs, end.slot, end.parity});
+    };
+    Value isFirst = b.isEqual(tile.n, 0);
+    auto branch = scf::IfOp::create(
+        b,
+        TypeRange{createZeros(this->tile.columns / 2).getType(),
+                  createZeros(4).getType(), b.getI32Type(), b.getI32Type()},
+        isFirst, /*withElseRegion=*/true);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      emitCase(true);
+      b.setInsertionPointToStart(branch.elseBlock());
+      emitCase(false);
+    }
+    sums = {branch.getResult(0), branch.getResult(1)};
+    position = {branch.getResult(2), branch.getResult(3)};
+    b.when(isFirst, [&] { storeLhsSum(tile, sums.lhs); });
+  }
+  if (hasBias())
+    stageBias(biasBits);
+  return storeTile(tile, sums.product, position);
+}
+
+/// Multiplies along all of k. A slot is released one step late, when its
+/// products are known to be done.
+std::pair<WgmmaKernel::Sums, WgmmaKernel::Position>
+WgmmaKernel::multiplySteps(Position position, bool sumsLhs) {
+  SmallVector<Value> carried = {position.slot, position.parity,
+                                createZeros(tile.columns / 2)};
+  if (sumsLhs)
+    carried.push_back(createZeros(4));
+  SmallVector<Value> last =
+      b.loop(b.number(0), numSteps, b.number(1), carried,
+             [&](Value step, ValueRange values) {
+               Position current = {values[0], values[1]};
+               Sums sums = {values[2], sumsLhs ? values[3] : Value()};
+               b.wait(fullBarrier(current.slot), current.parity);
+               sums = multiplyStep(current.slot, sums);
+               NVVM::WgmmaWaitGroupSyncOp::create(b, 1);
+               Value isFirst = b.isEqual(step, 0);
+               Value isLater = b.bitXor(
+                   isFirst, arith::ConstantIntOp::create(b, b.getI1Type(), 1));
+               Value previous = b.select(b.isEqual(current.slot, 0),
+                                         b.number(tile.stages - 1),
+                                         b.sub(current.slot, b.number(1)));
+               b.when(arith::AndIOp::create(b, isLater, getLeader()),
+                      [&] { b.arrive(emptyBarrier(previous)); });
+               current = next(current);
+               SmallVector<Value> results = {current.slot, current.parity,
+                                             sums.product};
+               if (sumsLhs)
+                 results.push_back(sums.lhs);
+               return results;
+             });
+  NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
+  Position end = {last[0], last[1]};
+  release(b.select(b.isEqual(end.slot, 0), b.number(tile.stages - 1),
+                   b.sub(end.slot, b.number(1))));
+  return {{last[2], sumsLhs ? last[3] : Value()}, end};
+}
+
+Value WgmmaKernel::createZeros(int64_t count) {
+  auto type = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(count, b.getF32Type()));
+  Value zero =
+      LLVM::ConstantOp::create(b, b.getF32Type(), b.getF32FloatAttr(0.0f));
+  Value zeros = LLVM::UndefOp::create(b, type);
+  for (int64_t i = 0; i < count; ++i)
+    zeros = LLVM::InsertValueOp::create(b, zeros, zero, i);
+  return zeros;
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+/// Columns of the product with a matrix of ones: the fewest there are.
+static constexpr int64_t kOnesColumns = 8;
+/// Indices of k in one instruction.
+static constexpr int64_t kStep = 16;
+
+/// A matrix in shared memory, its rows of 128 bytes swizzled. Runs along k:
+/// rows are m (or n), and 8 of them are 1024 bytes. Runs along m (or n): rows
+/// are k, 8 of them are 1024 bytes, and blocks of 64 indices lie a box apart.
+Value WgmmaKernel::getDescriptor(Value address, bool alongK) {
+  constexpr int64_t swizzle128 = int64_t(1) << 62;
+  constexpr int64_t rowGroup = int64_t(1024 >> 4) << 32;
+  int64_t block = (alongK ? 1 : kBoxBytes >> 4) << 16;
+  Value sixteenths =
+      b.bitAnd(arith::ShRUIOp::create(b, address, b.number(4)), 0x3fff);
+  Value wide = arith::ExtUIOp::create(b, b.getI64Type(), sixteenths);
+  return arith::OrIOp::create(b, wide,
+                              b.number64(swizzle128 | rowGroup | block));
+}
+
+/// What 16 indices of k add to a descriptor, in units of 16 bytes.
+static int64_t getStepOffset(bool alongK) {
+  return (alongK ? kStep * 2 : kStep * 128) / 16;
+}
+
+Value WgmmaKernel::multiply(Value lhs, Value rhs, Value sums, int64_t columns,
+                            bool rhsAlongK) {
+  MLIRContext *context = b.getContext();
+  auto type = NVVM::WGMMATypesAttr::get(context, shape.elementType.isBF16()
+                                                     ? NVVM::WGMMATypes::bf16
+                                                     : NVVM::WGMMATypes::f16);
+  auto one = NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one);
+  auto layout = [&](bool isRow) {
+    return NVVM::MMALayoutAttr::get(context, isRow ? NVVM::MMALayout::row
+                                                   : NVVM::MMALayout::col);
+  };
+  return NVVM::WgmmaMmaAsyncOp::create(
+      b, sums.getType(), sums, lhs, rhs,
+      NVVM::MMAShapeAttr::get(context, kUnit, columns, kStep), type, type,
+      NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
+      NVVM::WGMMAScaleOutAttr::get(context, NVVM::WGMMAScaleOut::one), one, one,
+      layout(shape.lhsAlongK), layout(!rhsAlongK),
+      /*satfinite=*/NVVM::MMAIntOverflowAttr());
+}
+
+WgmmaKernel::Sums WgmmaKernel::multiplyStep(Value slot, Sums sums) {
+  Value stage = stageAddress(slot);
+  Value lhs =
+      getDescriptor(b.add(stage, b.mul(consumer, kBoxBytes)), shape.lhsAlongK);
+  Value rhs = getDescriptor(b.add(stage, tile.lhsBytes()), shape.rhsAlongK);
+  Value ones;
+  if (sums.lhs)
+    ones = getDescriptor(b.add(shared, tile.extraOffset()), /*alongK=*/true);
+  auto advance = [&](Value descriptor, bool alongK, int64_t step) {
+    int64_t offset = step * getStepOffset(alongK);
+    return offset ? b.add(descriptor, b.number64(offset)) : descriptor;
+  };
+  NVVM::WgmmaFenceAlignedOp::create(b);
+  for (int64_t step = 0; step < kUnit / kStep; ++step) {
+    Value lhsStep = advance(lhs, shape.lhsAlongK, step);
+    sums.product = multiply(lhsStep, advance(rhs, shape.rhsAlongK, step),
+                            sums.product, tile.columns, shape.rhsAlongK);
+    if (sums.lhs)
+      sums.lhs = multiply(lhsStep, ones, sums.lhs, kOnesColumns,
+                          /*rhsAlongK=*/true);
+  }
+  NVVM::WgmmaGroupSyncAlignedOp::create(b);
+  return sums;
+}

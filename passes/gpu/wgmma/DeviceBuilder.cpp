@@ -1,0 +1,155 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/gpu/wgmma/DeviceBuilder.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::boostr::wgmma;
+
+static constexpr unsigned kShared = 3, kSharedCluster = 7;
+/// How long the hardware may suspend a waiting thread before it looks again,
+/// in nanoseconds.
+static constexpr int64_t kSuspendTime = 10'000'000;
+
+LLVM::LLVMPointerType DeviceBuilder::pointer(unsigned space) {
+  return LLVM::LLVMPointerType::get(getContext(), space);
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers and control flow
+//===----------------------------------------------------------------------===//
+
+Value DeviceBuilder::number(int64_t value) {
+  return arith::ConstantIntOp::create(*this, getI32Type(), value);
+}
+
+Value DeviceBuilder::number64(int64_t value) {
+  return arith::ConstantIntOp::create(*this, getI64Type(), value);
+}
+
+Value DeviceBuilder::select(Value condition, Value ifTrue, Value ifFalse) {
+  if (ifTrue == ifFalse)
+    return ifTrue;
+  return createOrFold<arith::SelectOp>(condition, ifTrue, ifFalse);
+}
+
+Value DeviceBuilder::threadId() {
+  return NVVM::ThreadIdXOp::create(*this, getI32Type());
+}
+Value DeviceBuilder::blockId() {
+  return NVVM::BlockIdXOp::create(*this, getI32Type());
+}
+Value DeviceBuilder::numBlocks() {
+  return NVVM::GridDimXOp::create(*this, getI32Type());
+}
+
+SmallVector<Value> DeviceBuilder::loop(
+    Value begin, Value end, Value step, ValueRange carried,
+    llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(*this, begin, end, step, carried);
+  OpBuilder::InsertionGuard guard(*this);
+  // A loop that carries nothing has been given its terminator.
+  if (carried.empty())
+    setInsertionPoint(loop.getBody()->getTerminator());
+  else
+    setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> next =
+      body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!carried.empty())
+    scf::YieldOp::create(*this, next);
+  return llvm::to_vector_of<Value>(loop.getResults());
+}
+
+void DeviceBuilder::when(Value condition, llvm::function_ref<void()> body) {
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPoint(branch.thenBlock()->getTerminator());
+  body();
+}
+
+Value DeviceBuilder::sharedPointer(Value address) {
+  return LLVM::IntToPtrOp::create(*this, pointer(kShared), address);
+}
+
+//===----------------------------------------------------------------------===//
+// Barriers and fences
+//===----------------------------------------------------------------------===//
+
+void DeviceBuilder::initBarrier(Value barrier, int64_t numArrivals) {
+  NVVM::MBarrierInitOp::create(*this, sharedPointer(barrier),
+                               number(numArrivals), /*predicate=*/Value());
+}
+
+void DeviceBuilder::arrive(Value barrier) {
+  NVVM::MBarrierArriveOp::create(
+      *this, getI64Type(), sharedPointer(barrier), /*count=*/Value(),
+      NVVM::MemScopeKindAttr::get(getContext(), NVVM::MemScopeKind::CTA));
+}
+
+void DeviceBuilder::arriveAndExpect(Value barrier, int64_t numBytes) {
+  NVVM::MBarrierArriveExpectTxOp::create(
+      *this, /*res=*/Type(), sharedPointer(barrier), number(numBytes),
+      NVVM::MemScopeKindAttr::get(getContext(), NVVM::MemScopeKind::CTA),
+      /*relaxed=*/getBoolAttr(false), /*predicate=*/Value());
+}
+
+void DeviceBuilder::wait(Value barrier, Value parity) {
+  NVVM::MBarrierTryWaitParityOp::create(*this, sharedPointer(barrier), parity,
+                                        number(kSuspendTime));
+}
+
+void DeviceBuilder::syncWarpgroup(Value id) {
+  NVVM::BarrierOp::create(*this, TypeRange(), id, number(128), {}, Value());
+}
+
+void DeviceBuilder::syncBlock() { NVVM::Barrier0Op::create(*this); }
+
+void DeviceBuilder::fenceForAsync() {
+  NVVM::FenceProxyOp::create(
+      *this,
+      NVVM::ProxyKindAttr::get(getContext(), NVVM::ProxyKind::async_shared),
+      NVVM::SharedSpaceAttr::get(getContext(), NVVM::SharedSpace::shared_cta));
+}
+
+//===----------------------------------------------------------------------===//
+// The copy engine
+//===----------------------------------------------------------------------===//
+
+void DeviceBuilder::loadBox(Value map, ValueRange coordinates,
+                            Value destination, Value barrier) {
+  Value cluster = LLVM::AddrSpaceCastOp::create(*this, pointer(kSharedCluster),
+                                                sharedPointer(destination));
+  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
+      *this, cluster, map, coordinates, sharedPointer(barrier),
+      /*im2colOffsets=*/ValueRange(), /*multicastMask=*/Value(),
+      /*l2CacheHint=*/Value(),
+      NVVM::TMALoadModeAttr::get(getContext(), NVVM::TMALoadMode::TILE),
+      /*isCTAOnly=*/getBoolAttr(false), /*group=*/{}, /*predicate=*/Value());
+}
+
+void DeviceBuilder::storeBox(Value map, ValueRange coordinates, Value source) {
+  NVVM::CpAsyncBulkTensorSharedCTAToGlobalOp::create(
+      *this, map, sharedPointer(source), coordinates, /*l2CacheHint=*/Value(),
+      NVVM::TMAStoreModeAttr::get(getContext(), NVVM::TMAStoreMode::TILE),
+      /*predicate=*/Value());
+}
+
+void DeviceBuilder::addBox(Value map, ValueRange coordinates, Value source) {
+  NVVM::CpAsyncBulkTensorReduceOp::create(
+      *this, map, sharedPointer(source),
+      NVVM::TMAReduxKindAttr::get(getContext(), NVVM::TMAReduxKind::ADD),
+      NVVM::TMAStoreModeAttr::get(getContext(), NVVM::TMAStoreMode::TILE),
+      coordinates, /*l2CacheHint=*/Value());
+}
+
+void DeviceBuilder::commitStores() {
+  NVVM::CpAsyncBulkCommitGroupOp::create(*this);
+}
+
+void DeviceBuilder::waitForStoreReads(int64_t count) {
+  NVVM::CpAsyncBulkWaitGroupOp::create(*this, getI32IntegerAttr(count),
+                                       getUnitAttr());
+}

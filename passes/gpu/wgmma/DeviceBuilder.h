@@ -1,0 +1,91 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A builder for the body of a kernel: 32-bit arithmetic that folds, shared
+// memory by number, and the barriers and copies of sm_90.
+
+#ifndef BOOSTR_PASSES_GPU_WGMMA_DEVICEBUILDER_H
+#define BOOSTR_PASSES_GPU_WGMMA_DEVICEBUILDER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::boostr::wgmma {
+
+class DeviceBuilder : public ImplicitLocOpBuilder {
+public:
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  // Numbers are i32 and not negative.
+  Value number(int64_t value);
+  Value number64(int64_t value);
+  Value add(Value x, Value y) { return createOrFold<arith::AddIOp>(x, y); }
+  Value add(Value x, int64_t y) { return add(x, number(y)); }
+  Value sub(Value x, Value y) { return createOrFold<arith::SubIOp>(x, y); }
+  Value mul(Value x, Value y) { return createOrFold<arith::MulIOp>(x, y); }
+  Value mul(Value x, int64_t y) { return mul(x, number(y)); }
+  Value div(Value x, Value y) { return createOrFold<arith::DivUIOp>(x, y); }
+  Value div(Value x, int64_t y) { return div(x, number(y)); }
+  Value rem(Value x, Value y) { return createOrFold<arith::RemUIOp>(x, y); }
+  Value rem(Value x, int64_t y) { return rem(x, number(y)); }
+  Value min(Value x, Value y) { return createOrFold<arith::MinUIOp>(x, y); }
+  Value bitXor(Value x, Value y) { return createOrFold<arith::XOrIOp>(x, y); }
+  Value bitAnd(Value x, int64_t y) {
+    return createOrFold<arith::AndIOp>(x, number(y));
+  }
+  Value isEqual(Value x, Value y) {
+    return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, x, y);
+  }
+  Value isEqual(Value x, int64_t y) { return isEqual(x, number(y)); }
+  Value isLess(Value x, Value y) {
+    return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, x, y);
+  }
+  Value select(Value condition, Value ifTrue, Value ifFalse);
+
+  Value threadId();
+  Value blockId();
+  Value numBlocks();
+
+  /// `for i in [begin, end) by step`; `body` maps the carried values on.
+  SmallVector<Value>
+  loop(Value begin, Value end, Value step, ValueRange carried,
+       llvm::function_ref<SmallVector<Value>(Value i, ValueRange)> body);
+  /// `if condition { body }`.
+  void when(Value condition, llvm::function_ref<void()> body);
+
+  /// The shared memory at `address`, a number.
+  Value sharedPointer(Value address);
+
+  // Barriers in shared memory (mbarrier). A wait returns when the phase of
+  // parity `parity` is complete.
+  void initBarrier(Value barrier, int64_t numArrivals);
+  void arrive(Value barrier);
+  void arriveAndExpect(Value barrier, int64_t numBytes);
+  void wait(Value barrier, Value parity);
+
+  /// A barrier of one warpgroup.
+  void syncWarpgroup(Value id);
+  void syncBlock();
+  /// Makes this thread's writes to shared memory visible to the copy engine and
+  /// to the tensor cores.
+  void fenceForAsync();
+
+  /// Copies a box of a tensor to shared memory; its bytes count for `barrier`.
+  void loadBox(Value map, ValueRange coordinates, Value destination,
+               Value barrier);
+  void storeBox(Value map, ValueRange coordinates, Value source);
+  /// Adds a box in shared memory to one in global memory.
+  void addBox(Value map, ValueRange coordinates, Value source);
+  void commitStores();
+  /// Until all stores but the last `count` have read their sources.
+  void waitForStoreReads(int64_t count);
+
+private:
+  LLVM::LLVMPointerType pointer(unsigned space);
+};
+
+} // namespace mlir::boostr::wgmma
+
+#endif // BOOSTR_PASSES_GPU_WGMMA_DEVICEBUILDER_H

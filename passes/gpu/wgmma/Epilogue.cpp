@@ -1,0 +1,313 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From accumulators to the result. Of a product of 64 rows, thread t of the
+// warpgroup holds, for each group of 8 columns, 4 sums: columns 2q and 2q + 1,
+// q = t % 4, of rows r and r + 8, r = t / 32 * 16 + t % 32 / 4.
+
+#include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::wgmma;
+
+static constexpr int64_t kGroup = 8;
+static constexpr unsigned kGlobal = 1;
+
+//===----------------------------------------------------------------------===//
+// Vectors of two
+//===----------------------------------------------------------------------===//
+
+static Value createPair(DeviceBuilder &b, Value first, Value second) {
+  Value pair = LLVM::UndefOp::create(b, VectorType::get(2, first.getType()));
+  pair = LLVM::InsertElementOp::create(b, pair, first, b.number(0));
+  return LLVM::InsertElementOp::create(b, pair, second, b.number(1));
+}
+
+static std::pair<Value, Value> splitPair(DeviceBuilder &b, Value pair) {
+  return {LLVM::ExtractElementOp::create(b, pair, b.number(0)),
+          LLVM::ExtractElementOp::create(b, pair, b.number(1))};
+}
+
+/// Two sums, rounded, as the bits of a register.
+static Value roundPair(DeviceBuilder &b, Value first, Value second,
+                       Type elementType) {
+  Value rounded = LLVM::FPTruncOp::create(b, VectorType::get(2, elementType),
+                                          createPair(b, first, second));
+  return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
+}
+
+static std::pair<Value, Value> extendPair(DeviceBuilder &b, Value bits,
+                                          Type elementType) {
+  Value pair =
+      LLVM::BitcastOp::create(b, VectorType::get(2, elementType), bits);
+  return splitPair(
+      b, LLVM::FPExtOp::create(b, VectorType::get(2, b.getF32Type()), pair));
+}
+
+static Value extend(DeviceBuilder &b, Value value) {
+  if (value.getType().isF32())
+    return value;
+  return LLVM::FPExtOp::create(b, b.getF32Type(), value);
+}
+
+static Value add(DeviceBuilder &b, Value x, Value y) {
+  return arith::AddFOp::create(b, x, y);
+}
+
+//===----------------------------------------------------------------------===//
+// Bias
+//===----------------------------------------------------------------------===//
+
+/// Two columns of the tile per thread, as the bits of a register; zero where
+/// the result ends.
+Value WgmmaKernel::loadBias(const Tile &tile) {
+  Value end = select(tile, numColumns);
+  Value base = LLVM::IntToPtrOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal),
+      select(tile, bias));
+  Value first = b.add(b.mul(tile.n, this->tile.columns), b.mul(thread, 2));
+  auto load = [&](Value column) -> Value {
+    auto branch = scf::IfOp::create(b, TypeRange{shape.elementType},
+                                    b.isLess(column, end), true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    Value element = LLVM::GEPOp::create(b, base.getType(), shape.elementType,
+                                        base, ArrayRef<LLVM::GEPArg>{column});
+    scf::YieldOp::create(
+        b, ValueRange{LLVM::LoadOp::create(b, shape.elementType, element)});
+    b.setInsertionPointToStart(branch.elseBlock());
+    Value zero = LLVM::ConstantOp::create(
+        b, shape.elementType, b.getFloatAttr(shape.elementType, 0.0));
+    scf::YieldOp::create(b, zero);
+    return branch.getResult(0);
+  };
+  Value one = load(first);
+  Value pair = createPair(b, one, load(b.add(first, 1)));
+  return LLVM::BitcastOp::create(b, b.getI32Type(), pair);
+}
+
+Value WgmmaKernel::getBiasAddress() {
+  return b.add(b.add(shared, b.mul(consumer, 512)), tile.extraOffset());
+}
+
+void WgmmaKernel::stageBias(Value bits) {
+  LLVM::StoreOp::create(
+      b, bits, b.sharedPointer(b.add(getBiasAddress(), b.mul(thread, 4))));
+}
+
+void WgmmaKernel::addBias(const ColumnBox &box, MutableArrayRef<Value> sums) {
+  Value base = b.add(getBiasAddress(), b.mul(b.bitAnd(thread, 3), 4));
+  for (int64_t column = 0; column < box.width; column += kGroup) {
+    int64_t group = (box.column + column) / kGroup;
+    Value pointer = b.sharedPointer(b.add(base, group * kGroup * 2));
+    auto [first, second] = extendPair(
+        b, LLVM::LoadOp::create(b, b.getI32Type(), pointer), shape.elementType);
+    for (int64_t half : {0, 2}) {
+      Value &even = sums[group * 4 + half], &odd = sums[group * 4 + half + 1];
+      even = add(b, even, first);
+      odd = add(b, odd, second);
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Boxes in shared memory
+//===----------------------------------------------------------------------===//
+
+/// Where this thread's row of a 16 x 16 block lies (stmatrix, ldmatrix): of
+/// groups `group` and `group + 1` of a box whose rows are swizzled.
+Value WgmmaKernel::getFragmentAddress(Value box, int64_t group) {
+  Value lane = b.bitAnd(thread, 31);
+  Value warp = b.div(thread, 32);
+  Value row = b.add(b.mul(warp, 16), b.bitAnd(lane, 15));
+  Value chunk = b.bitXor(b.add(b.div(lane, 16), group), b.bitAnd(lane, 7));
+  return b.add(b.add(box, b.mul(row, 128)), b.mul(chunk, 16));
+}
+
+/// Groups come in pairs but for the last one of an odd number.
+static int64_t getNumMatrices(const ColumnBox &box, int64_t group) {
+  return group + 1 < box.width / kGroup ? 4 : 2;
+}
+
+static NVVM::LdStMatrixShapeAttr getMatrixShape(MLIRContext *context) {
+  return NVVM::LdStMatrixShapeAttr::get(context, 8, 8);
+}
+
+/// The sum of matrix `matrix` of the pair of groups that begins at `group`.
+static int64_t getFirstSum(const ColumnBox &box, int64_t group,
+                           int64_t matrix) {
+  return (box.column / kGroup + group + matrix / 2) * 4 + matrix % 2 * 2;
+}
+
+void WgmmaKernel::addFromStage(const ColumnBox &box, Value address,
+                               MutableArrayRef<Value> sums) {
+  MLIRContext *context = b.getContext();
+  for (int64_t group = 0; group < box.width / kGroup; group += 2) {
+    int64_t count = getNumMatrices(box, group);
+    auto type = LLVM::LLVMStructType::getLiteral(
+        context, SmallVector<Type>(count, b.getI32Type()));
+    Value bits = NVVM::LdMatrixOp::create(
+        b, type, b.sharedPointer(getFragmentAddress(address, group)),
+        b.getI32IntegerAttr(count),
+        NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
+        getMatrixShape(context),
+        NVVM::LdStMatrixEltTypeAttr::get(context,
+                                         NVVM::LdStMatrixEltType::B16));
+    for (int64_t matrix = 0; matrix < count; ++matrix) {
+      Value part = LLVM::ExtractValueOp::create(b, bits, matrix);
+      auto [even, odd] = extendPair(b, part, shape.elementType);
+      int64_t first = getFirstSum(box, group, matrix);
+      sums[first] = add(b, sums[first], even);
+      sums[first + 1] = add(b, sums[first + 1], odd);
+    }
+  }
+}
+
+/// Rounds and writes a box of 16-bit elements.
+void WgmmaKernel::stageNarrow(const ColumnBox &box, Value address,
+                              MutableArrayRef<Value> sums) {
+  MLIRContext *context = b.getContext();
+  for (int64_t group = 0; group < box.width / kGroup; group += 2) {
+    SmallVector<Value, 4> bits;
+    for (int64_t i = 0, e = getNumMatrices(box, group); i < e; ++i) {
+      int64_t first = getFirstSum(box, group, i);
+      bits.push_back(
+          roundPair(b, sums[first], sums[first + 1], shape.elementType));
+    }
+    NVVM::StMatrixOp::create(
+        b, b.sharedPointer(getFragmentAddress(address, group)), bits,
+        NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
+        getMatrixShape(context),
+        NVVM::LdStMatrixEltTypeAttr::get(context,
+                                         NVVM::LdStMatrixEltType::B16));
+  }
+}
+
+/// Writes a box of f32 elements.
+void WgmmaKernel::stageWide(const ColumnBox &box, Value address,
+                            MutableArrayRef<Value> sums) {
+  Value lane = b.bitAnd(thread, 31);
+  Value quarter = b.bitAnd(thread, 3);
+  Value row = b.add(b.mul(b.div(thread, 32), 16), b.div(lane, 4));
+  Value swizzle = b.bitAnd(row, 7); // Also that of row + 8.
+  Value base =
+      b.add(b.add(address, b.mul(row, 128)), b.mul(b.bitAnd(quarter, 1), 8));
+  for (int64_t group = 0; group < box.width / kGroup; ++group) {
+    Value chunk = b.bitXor(b.add(b.div(quarter, 2), group * 2), swizzle);
+    Value place = b.add(base, b.mul(chunk, 16));
+    int64_t first = (box.column / kGroup + group) * 4;
+    for (int64_t half : {0, 1})
+      LLVM::StoreOp::create(
+          b, createPair(b, sums[first + half * 2], sums[first + half * 2 + 1]),
+          b.sharedPointer(b.add(place, half * 8 * 128)), /*alignment=*/8);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+void WgmmaKernel::storeBox(const Tile &tile, const ColumnBox &box,
+                           unsigned number, MutableArrayRef<Value> sums) {
+  Value id = b.add(consumer, 1);
+  Value address =
+      b.add(b.add(shared, b.mul(consumer, kStagingBoxes * kBoxBytes)),
+            this->tile.stagingOffset() + number % kStagingBoxes * kBoxBytes);
+  bool isWide = resultType != shape.elementType;
+  size_t count = this->tile.getColumnBoxes(shape, isWide ? 4 : 2).size();
+  // The box before has the other place, unless an odd number came before.
+  bool mustWaitForAll = number == 0 && count % kStagingBoxes != 0;
+  b.when(getLeader(),
+         [&] { b.waitForStoreReads(mustWaitForAll ? 0 : kStagingBoxes - 1); });
+  b.syncWarpgroup(id);
+  if (hasBias())
+    addBias(box, sums);
+  if (isWide)
+    stageWide(box, address, sums);
+  else
+    stageNarrow(box, address, sums);
+  b.fenceForAsync();
+  b.syncWarpgroup(id);
+  b.when(getLeader(), [&] {
+    Coordinates coordinates = noCoordinates();
+    setUnit(coordinates, shape.m, m,
+            b.add(b.mul(tile.m, kConsumers), consumer));
+    setColumns(coordinates, tile, box);
+    SmallVector<Value> place = getMapCoordinates(resultDims, coordinates);
+    // A wide result accumulates: it is a sum of what was there and one tile.
+    if (isWide)
+      b.addBox(select(tile, results), place, address);
+    else
+      b.storeBox(select(tile, results), place, address);
+    b.commitStores();
+  });
+}
+
+WgmmaKernel::Position WgmmaKernel::storeTile(const Tile &tile, Value product,
+                                             Position position) {
+  bool isWide = resultType != shape.elementType;
+  SmallVector<ColumnBox> boxes =
+      this->tile.getColumnBoxes(shape, isWide ? 4 : 2);
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < this->tile.columns / 2; ++i)
+    sums.push_back(LLVM::ExtractValueOp::create(b, product, i));
+
+  size_t perStage =
+      shape.readsAddend ? this->tile.boxesPerStage() : boxes.size();
+  for (size_t first = 0; first < boxes.size(); first += perStage) {
+    ArrayRef<ColumnBox> part =
+        ArrayRef(boxes).slice(first, std::min(perStage, boxes.size() - first));
+    if (shape.readsAddend) {
+      b.wait(fullBarrier(position.slot), position.parity);
+      Value stage = b.add(stageAddress(position.slot),
+                          b.mul(consumer, perStage * kBoxBytes));
+      for (auto [number, box] : llvm::enumerate(part))
+        addFromStage(box, b.add(stage, number * kBoxBytes), sums);
+      b.syncWarpgroup(b.add(consumer, 1));
+      release(position.slot);
+      position = next(position);
+    }
+    for (auto [number, box] : llvm::enumerate(part))
+      storeBox(tile, box, first + number, sums);
+  }
+  return position;
+}
+
+/// The sum of lhs over k: every column of a product with ones has it.
+void WgmmaKernel::storeLhsSum(const Tile &tile, Value sums) {
+  Coordinates coordinates = noCoordinates();
+  setUnit(coordinates, shape.m, m, b.add(b.mul(tile.m, kConsumers), consumer));
+  Value inner = coordinates[shape.m.inner];
+  Value lane = b.bitAnd(thread, 31);
+  Value firstRow =
+      b.add(inner, b.add(b.mul(b.div(thread, 32), 16), b.div(lane, 4)));
+  Value isInside = b.isEqual(b.bitAnd(thread, 3), 0);
+  Value base = LLVM::IntToPtrOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal),
+      select(tile, lhsSums));
+  Value start = b.number(0);
+  if (shape.m.outer) {
+    Value outer = coordinates[*shape.m.outer];
+    isInside = arith::AndIOp::create(b, isInside,
+                                     b.isLess(outer, select(tile, outerRows)));
+    start = b.mul(outer, innerRows);
+  }
+  for (int64_t half : {0, 1}) {
+    Value row = b.add(firstRow, half * 8);
+    b.when(arith::AndIOp::create(b, isInside, b.isLess(row, innerRows)), [&] {
+      Value place =
+          LLVM::GEPOp::create(b, base.getType(), lhsSumType, base,
+                              ArrayRef<LLVM::GEPArg>{b.add(start, row)});
+      Value sum = LLVM::ExtractValueOp::create(b, sums, half * 2);
+      if (lhsSumAccumulates)
+        sum =
+            add(b, sum, extend(b, LLVM::LoadOp::create(b, lhsSumType, place)));
+      if (lhsSumType != b.getF32Type())
+        sum = LLVM::FPTruncOp::create(b, lhsSumType, sum);
+      LLVM::StoreOp::create(b, sum, place);
+    });
+  }
+}

@@ -1,0 +1,97 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The warpgroup that feeds the ring: one of its threads does all the work.
+
+#include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::wgmma;
+
+void WgmmaKernel::emitProducer() {
+  NVVM::SetMaxRegisterOp::create(b, 40, NVVM::SetMaxRegisterAction::decrease);
+  b.when(b.isEqual(thread, 0), [&] {
+    // The first turn of each slot has nothing to wait for.
+    forEachTile({b.number(0), b.number(1)},
+                [&](const Tile &tile, ValueRange carried) {
+                  Position position = {carried[0], carried[1]};
+                  for (const Term &term : terms)
+                    position = loadTerm(tile, term, position);
+                  if (shape.readsAddend)
+                    position = loadAddends(tile, position);
+                  return SmallVector<Value>{position.slot, position.parity};
+                });
+  });
+}
+
+WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
+                                            Position position) {
+  SmallVector<Value> last = b.loop(
+      b.number(0), term.numSteps, b.number(1), {position.slot, position.parity},
+      [&](Value step, ValueRange carried) {
+        Position current = {carried[0], carried[1]};
+        b.wait(emptyBarrier(current.slot), current.parity);
+        loadStep(tile, term, step, current.slot);
+        current = next(current);
+        return SmallVector<Value>{current.slot, current.parity};
+      });
+  return {last[0], last[1]};
+}
+
+/// Loads 64 indices of k of both operands.
+void WgmmaKernel::loadStep(const Tile &tile, const Term &term, Value step,
+                           Value slot) {
+  Value barrier = fullBarrier(slot);
+  b.arriveAndExpect(barrier, this->tile.stageBytes());
+  Value address = stageAddress(slot);
+  Coordinates coordinates = noCoordinates();
+  setUnit(coordinates, shape.k, term.k, step);
+
+  Value lhs = select(tile, term.lhs);
+  Value firstUnit = b.mul(tile.m, kConsumers);
+  for (int64_t unit = 0; unit < kConsumers; ++unit) {
+    setUnit(coordinates, shape.m, m, b.add(firstUnit, unit));
+    b.loadBox(lhs, getMapCoordinates(lhsDims, coordinates),
+              b.add(address, unit * kBoxBytes), barrier);
+  }
+
+  Value rhs = select(tile, term.rhs);
+  int64_t width = shape.rhsAlongK ? this->tile.columns : kUnit;
+  for (int64_t column = 0; column < this->tile.columns; column += width) {
+    setColumns(coordinates, tile, {column, width, 0, column});
+    b.loadBox(rhs, getMapCoordinates(rhsDims, coordinates),
+              b.add(address, this->tile.lhsBytes() + column * 128), barrier);
+  }
+}
+
+/// Loads the boxes that are added to the result, in the order in which the
+/// consumers come to them: of each consumer as many as fit in a stage.
+WgmmaKernel::Position WgmmaKernel::loadAddends(const Tile &tile,
+                                               Position position) {
+  SmallVector<ColumnBox> boxes = this->tile.getColumnBoxes(shape, 2);
+  size_t perStage = this->tile.boxesPerStage();
+  Value addend = select(tile, addends);
+  Value firstUnit = b.mul(tile.m, kConsumers);
+  for (size_t first = 0; first < boxes.size(); first += perStage) {
+    ArrayRef<ColumnBox> part =
+        ArrayRef(boxes).slice(first, std::min(perStage, boxes.size() - first));
+    b.wait(emptyBarrier(position.slot), position.parity);
+    Value barrier = fullBarrier(position.slot);
+    b.arriveAndExpect(barrier, kConsumers * part.size() * kBoxBytes);
+    Value address = stageAddress(position.slot);
+    Coordinates coordinates = noCoordinates();
+    for (int64_t unit = 0; unit < kConsumers; ++unit) {
+      setUnit(coordinates, shape.m, m, b.add(firstUnit, unit));
+      for (auto [number, box] : llvm::enumerate(part)) {
+        setColumns(coordinates, tile, box);
+        int64_t offset = (unit * perStage + number) * kBoxBytes;
+        b.loadBox(addend, getMapCoordinates(resultDims, coordinates),
+                  b.add(address, offset), barrier);
+      }
+    }
+    position = next(position);
+  }
+  return position;
+}

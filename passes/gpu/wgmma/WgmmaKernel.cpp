@@ -1,0 +1,443 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
+#include "boostr/passes/cpu/IndexMath.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/SymbolTable.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::wgmma;
+
+static constexpr StringLiteral kSharedName = "shared_memory";
+static constexpr unsigned kShared = 3;
+
+//===----------------------------------------------------------------------===//
+// The frame
+//===----------------------------------------------------------------------===//
+
+/// A module with a kernel that has no parameters and no body yet.
+static LLVM::LLVMFuncOp createKernel(ImplicitLocOpBuilder &host,
+                                     SegmentedContractionOpInterface op) {
+  MLIRContext *context = host.getContext();
+  auto module = op->getParentOfType<ModuleOp>();
+  SymbolTable symbols(module);
+  std::string name = op->getName().stripDialect().str();
+  OpBuilder detached(context);
+  auto gpuModule =
+      ::mlir::gpu::GPUModuleOp::create(detached, op.getLoc(), name);
+  // Renamed if there is one already.
+  symbols.insert(gpuModule);
+  module->setAttr(::mlir::gpu::GPUDialect::getContainerModuleAttrName(),
+                  host.getUnitAttr());
+
+  OpBuilder inside = OpBuilder::atBlockBegin(gpuModule.getBody());
+  auto memory = LLVM::LLVMArrayType::get(inside.getI8Type(), 0);
+  LLVM::GlobalOp::create(inside, op.getLoc(), memory, /*isConstant=*/false,
+                         LLVM::Linkage::External, kSharedName, Attribute(),
+                         /*alignment=*/1024, kShared);
+  auto kernel = LLVM::LLVMFuncOp::create(
+      inside, op.getLoc(), name,
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), {}));
+  kernel->setAttr(::mlir::gpu::GPUDialect::getKernelFuncAttrName(),
+                  inside.getUnitAttr());
+  kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                  inside.getUnitAttr());
+  kernel->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
+                  inside.getDenseI32ArrayAttr({int32_t(kThreads)}));
+  // One block owns the registers of the multiprocessor: without this the
+  // warpgroups could not trade them.
+  kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                  inside.getI32IntegerAttr(1));
+  kernel.addEntryBlock(inside);
+  return kernel;
+}
+
+WgmmaKernel::WgmmaKernel(ImplicitLocOpBuilder &host,
+                         SegmentedContractionOpInterface op,
+                         const SegmentedContraction &contraction,
+                         const WgmmaShape &shape, const WgmmaTile &tile)
+    : host(host), b(host.getLoc(), host.getContext()), op(op),
+      contraction(contraction), shape(shape), tile(tile),
+      kernel(createKernel(host, op)), parameters(host, b, kernel) {
+  b.setInsertionPointToStart(&kernel.getBody().front());
+}
+
+void WgmmaKernel::emit() {
+  collectParameters();
+  initShared();
+  Value warpgroup =
+      b.div(NVVM::ThreadIdXOp::create(b, b.getI32Type()), kWarpgroup);
+  auto role = scf::IfOp::create(b, b.isEqual(warpgroup, 0),
+                                /*withElseRegion=*/true);
+  LLVM::ReturnOp::create(b, ValueRange());
+  b.setInsertionPoint(role.thenBlock()->getTerminator());
+  emitProducer();
+  b.setInsertionPoint(role.elseBlock()->getTerminator());
+  consumer = b.sub(warpgroup, b.number(1));
+  emitConsumer();
+  parameters.finalize();
+}
+
+/// Addresses, barriers and the matrix of ones.
+void WgmmaKernel::initShared() {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext(), kShared);
+  Value start = LLVM::AddressOfOp::create(b, pointer, kSharedName);
+  Value number = LLVM::PtrToIntOp::create(b, b.getI32Type(), start);
+  shared = b.bitAnd(b.add(number, 1023), -1024);
+  Value id = b.threadId();
+  thread = b.rem(id, kWarpgroup);
+  b.when(b.isEqual(id, 0), [&] {
+    for (int64_t slot = 0; slot < tile.stages; ++slot) {
+      b.initBarrier(fullBarrier(b.number(slot)), 1);
+      b.initBarrier(emptyBarrier(b.number(slot)), kConsumers);
+    }
+    NVVM::FenceMbarrierInitOp::create(b);
+  });
+  if (!lhsSums.empty()) {
+    // 512 ones, two by each of 256 threads.
+    int64_t one = shape.elementType.isBF16() ? 0x3f80 : 0x3c00;
+    Value address = b.add(b.add(shared, tile.extraOffset()), b.mul(id, 4));
+    b.when(b.isLess(id, b.number(256)), [&] {
+      LLVM::StoreOp::create(b, b.number(one << 16 | one),
+                            b.sharedPointer(address));
+      b.fenceForAsync();
+    });
+  }
+  b.syncBlock();
+}
+
+void WgmmaKernel::launch(Value numTilesOnHost) {
+  Type i32 = host.getI32Type();
+  auto module = op->getParentOfType<ModuleOp>();
+  FailureOr<LLVM::LLVMFuncOp> count = LLVM::lookupOrCreateFn(
+      host, module, "boostr_cuda_multiprocessors", {}, i32);
+  Value processors = arith::IndexCastOp::create(
+      host, host.getIndexType(),
+      LLVM::CallOp::create(host, *count, ValueRange()).getResult());
+  Value grid = arith::MinUIOp::create(host, processors, numTilesOnHost);
+  Value one = cpu::constant(host, 1);
+  ::mlir::gpu::KernelDim3 blocks{grid, one, one},
+      threads{cpu::constant(host, kThreads), one, one};
+  ::mlir::gpu::LaunchFuncOp::create(
+      host,
+      SymbolRefAttr::get(
+          kernel->getParentOfType<::mlir::gpu::GPUModuleOp>().getNameAttr(),
+          {FlatSymbolRefAttr::get(kernel.getNameAttr())}),
+      blocks, threads,
+      Value(arith::ConstantIntOp::create(host, i32, tile.sharedBytes())),
+      parameters.operands);
+}
+
+//===----------------------------------------------------------------------===//
+// Parameters
+//===----------------------------------------------------------------------===//
+
+/// The extent of the axis' inner dimension with what is folded in.
+static OpFoldResult getInnerExtent(ImplicitLocOpBuilder &host, const Axis &axis,
+                                   ArrayRef<OpFoldResult> extents) {
+  OpFoldResult extent = extents[axis.inner];
+  return axis.folded ? cpu::mul(host, extents[*axis.folded], extent) : extent;
+}
+
+/// The least power of two, up to 64, that is not less than `extent`.
+static OpFoldResult roundUpToPowerOf2(ImplicitLocOpBuilder &host,
+                                      OpFoldResult extent) {
+  if (std::optional<int64_t> known = getConstantIntValue(extent)) {
+    int64_t power = llvm::PowerOf2Ceil(std::max<int64_t>(*known, 1));
+    return host.getIndexAttr(std::min(power, kUnit));
+  }
+  Value power = cpu::constant(host, kUnit);
+  for (int64_t smaller = kUnit / 2; smaller > 0; smaller /= 2) {
+    Value bound = cpu::constant(host, smaller);
+    Value fits = arith::CmpIOp::create(host, arith::CmpIPredicate::ule,
+                                       cpu::toValue(host, extent), bound);
+    power = arith::SelectOp::create(host, fits, bound, power);
+  }
+  return power;
+}
+
+static OpFoldResult ceilDivBy(ImplicitLocOpBuilder &host, OpFoldResult x,
+                              OpFoldResult y) {
+  if (std::optional<int64_t> known = getConstantIntValue(y))
+    return cpu::ceilDiv(host, x, *known);
+  return arith::CeilDivUIOp::create(host, cpu::toValue(host, x),
+                                    cpu::toValue(host, y))
+      .getResult();
+}
+
+/// A unit is 64 indices of the inner dimension or, where these are fewer and
+/// memory does not run along them, some of each of several outer ones.
+WgmmaKernel::Walk WgmmaKernel::getWalk(const Axis &axis,
+                                       ArrayRef<OpFoldResult> extents) {
+  Walk walk;
+  OpFoldResult inner = getInnerExtent(host, axis, extents);
+  OpFoldResult outer =
+      axis.outer ? extents[*axis.outer] : OpFoldResult(host.getIndexAttr(1));
+  bool canSpan = axis.outer && !axis.isContiguous;
+  OpFoldResult unit = host.getIndexAttr(kUnit);
+  walk.innerBox = canSpan ? roundUpToPowerOf2(host, inner) : unit;
+  walk.outerBox = canSpan ? ceilDivBy(host, unit, walk.innerBox)
+                          : OpFoldResult(host.getIndexAttr(1));
+  walk.perOuter = ceilDivBy(host, inner, walk.innerBox);
+  walk.count =
+      cpu::mul(host, walk.perOuter, ceilDivBy(host, outer, walk.outerBox));
+  return walk;
+}
+
+WgmmaKernel::DeviceWalk WgmmaKernel::addWalk(const Walk &walk) {
+  return {parameters.addNumber(walk.innerBox),
+          parameters.addNumber(walk.outerBox),
+          parameters.addNumber(walk.perOuter)};
+}
+
+WgmmaKernel::Extents WgmmaKernel::getBox(
+    std::initializer_list<std::pair<const Axis *, Walk>> walks) {
+  Extents box(contraction.dims.size());
+  for (const auto &[axis, walk] : walks) {
+    box[axis->inner] = walk.innerBox;
+    if (axis->outer)
+      box[*axis->outer] = walk.outerBox;
+  }
+  return box;
+}
+
+TensorView WgmmaKernel::getView(Value array,
+                                const std::optional<HeadRows> &rows,
+                                AffineMap map, ArrayRef<OpFoldResult> extents) {
+  TensorView view;
+  view.array = cpu::StridedArray::get(host, array, rows, map);
+  llvm::append_range(view.extents, extents);
+  for (const Axis *axis : {&shape.m, &shape.n, &shape.k})
+    view.extents[axis->inner] = getInnerExtent(host, *axis, extents);
+  view.dims = getViewDims(shape, map);
+  return view;
+}
+
+/// Operands of term `number` of each segment.
+void WgmmaKernel::collectTerm(unsigned number) {
+  Term term;
+  for (auto [segment, description] : llvm::enumerate(contraction.segments)) {
+    const ContractionTerm &source = description.terms[number];
+    Extents termExtents(getExtents(host, host.getLoc(), contraction, source));
+    Walk k = getWalk(shape.k, termExtents);
+    if (segment == 0) {
+      term.numSteps = parameters.addNumber(k.count);
+      term.k = addWalk(k);
+    }
+    if (segment == 0 || shape.segmented == SegmentedAxis::M)
+      term.lhs.push_back(
+          parameters.addTensorMap(getView(source.lhs.array, source.lhs.rows,
+                                          source.lhs.map, termExtents),
+                                  getBox({{&shape.m, mWalk}, {&shape.k, k}})));
+    else
+      term.lhs.push_back(term.lhs.front());
+    if (segment == 0 || shape.segmented == SegmentedAxis::N) {
+      Walk n;
+      n.innerBox = host.getIndexAttr(
+          shape.n.outer ? shape.headDim
+                        : (shape.rhsAlongK ? tile.columns : kUnit));
+      n.outerBox = host.getIndexAttr(std::max<int64_t>(tile.heads, 1));
+      term.rhs.push_back(
+          parameters.addTensorMap(getView(source.rhs.array, source.rhs.rows,
+                                          source.rhs.map, termExtents),
+                                  getBox({{&shape.n, n}, {&shape.k, k}})));
+    } else {
+      term.rhs.push_back(term.rhs.front());
+    }
+    lhsDims = getViewDims(shape, source.lhs.map);
+    rhsDims = getViewDims(shape, source.rhs.map);
+  }
+  terms.push_back(std::move(term));
+}
+
+void WgmmaKernel::collectResults() {
+  SmallVector<Value> destinations = op.getDestinations();
+  for (auto [number, segment] : llvm::enumerate(contraction.segments)) {
+    ArrayRef<OpFoldResult> segmentExtents = extents[number];
+    const ContractionResult &product = *segment.product;
+    Value destination = destinations[product.number];
+    resultType = getElementTypeOrSelf(destination);
+    resultDims = getViewDims(shape, product.map);
+    Walk columns;
+    columns.innerBox =
+        host.getIndexAttr(128 / (resultType.getIntOrFloatBitWidth() / 8));
+    columns.outerBox = host.getIndexAttr(1);
+    Extents box = getBox({{&shape.m, mWalk}, {&shape.n, columns}});
+    results.push_back(parameters.addTensorMap(
+        getView(destination, product.rows, product.map, segmentExtents), box));
+    for (const ContractionOperand &addend : product.addends) {
+      if (!isTileAddend(addend, product)) {
+        bias.push_back(parameters.addAddress(cpu::StridedArray::get(
+            host, addend.array, addend.rows, addend.map)));
+        OpFoldResult count = getInnerExtent(host, shape.n, segmentExtents);
+        if (shape.n.outer)
+          count = cpu::mul(host, count, segmentExtents[*shape.n.outer]);
+        numColumns.push_back(parameters.addNumber(count));
+      } else if (shape.readsAddend) {
+        addends.push_back(parameters.addTensorMap(
+            getView(addend.array, addend.rows, addend.map, segmentExtents),
+            box));
+      }
+    }
+    if (!segment.lhsSum)
+      continue;
+    const ContractionResult &lhsSum = *segment.lhsSum;
+    Value sumDestination = destinations[lhsSum.number];
+    lhsSumType = getElementTypeOrSelf(sumDestination);
+    lhsSumAccumulates = lhsSum.accumulatesInPlace;
+    lhsSums.push_back(parameters.addAddress(
+        cpu::StridedArray::get(host, sumDestination, lhsSum.rows, lhsSum.map)));
+    innerRows =
+        parameters.addNumber(getInnerExtent(host, shape.m, segmentExtents));
+    if (shape.m.outer)
+      outerRows.push_back(parameters.addNumber(segmentExtents[*shape.m.outer]));
+  }
+}
+
+void WgmmaKernel::collectParameters() {
+  for (const ContractionSegment &segment : contraction.segments)
+    extents.push_back(Extents(
+        getExtents(host, host.getLoc(), contraction, segment.terms.front())));
+  mWalk = getWalk(shape.m, extents.front());
+  m = addWalk(mWalk);
+  for (unsigned term = 0; term < contraction.segments.front().terms.size();
+       ++term)
+    collectTerm(term);
+  collectResults();
+
+  // Tiles along both axes, of all segments.
+  OpFoldResult rowTiles = host.getIndexAttr(0),
+               columnTiles = host.getIndexAttr(0);
+  for (auto [number, segmentExtents] : llvm::enumerate(extents)) {
+    Walk walk = getWalk(shape.m, segmentExtents);
+    OpFoldResult rows = cpu::ceilDiv(host, walk.count, kConsumers);
+    OpFoldResult columns =
+        shape.n.outer
+            ? cpu::ceilDiv(host, segmentExtents[*shape.n.outer], tile.heads)
+            : cpu::ceilDiv(host, getInnerExtent(host, shape.n, segmentExtents),
+                           tile.columns);
+    bool isFirst = number == 0;
+    if (isFirst || shape.segmented == SegmentedAxis::M)
+      rowTiles = cpu::add(host, rowTiles, rows);
+    if (isFirst || shape.segmented == SegmentedAxis::N)
+      columnTiles = cpu::add(host, columnTiles, columns);
+    if (number + 1 < extents.size())
+      segmentEnds.push_back(parameters.addNumber(
+          shape.segmented == SegmentedAxis::M ? rowTiles : columnTiles));
+  }
+  numRowTiles = parameters.addNumber(rowTiles);
+  numColumnTiles = parameters.addNumber(columnTiles);
+  OpFoldResult tiles = cpu::mul(host, rowTiles, columnTiles);
+  numTiles = parameters.addNumber(tiles);
+  numSteps = b.number(0);
+  for (const Term &term : terms)
+    numSteps = b.add(numSteps, term.numSteps);
+  launch(cpu::toValue(host, tiles));
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> WgmmaKernel::forEachTile(
+    ValueRange carried,
+    llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body) {
+  return b.loop(b.blockId(), numTiles, b.numBlocks(), carried,
+                [&](Value number, ValueRange values) {
+                  return body(decodeTile(number), values);
+                });
+}
+
+/// Tiles are numbered through groups of rows: all of the rows of a group in one
+/// column, then the next column. Blocks that run at a time then share operands
+/// in the L2 cache.
+WgmmaKernel::Tile WgmmaKernel::decodeTile(Value number) {
+  Value perGroup = b.mul(numColumnTiles, tile.group);
+  Value firstRow = b.mul(b.div(number, perGroup), tile.group);
+  Value inGroup = b.rem(number, perGroup);
+  Value rows = b.min(b.sub(numRowTiles, firstRow), b.number(tile.group));
+  Tile decoded;
+  decoded.m = b.add(firstRow, b.rem(inGroup, rows));
+  decoded.n = b.div(inGroup, rows);
+  if (shape.segmented == SegmentedAxis::None)
+    return decoded;
+  Value &index = shape.segmented == SegmentedAxis::M ? decoded.m : decoded.n;
+  Value start = b.number(0);
+  for (Value end : segmentEnds) {
+    Value isBefore = b.isLess(index, end);
+    decoded.isInFirst.push_back(isBefore);
+    start = b.select(isBefore, start, end);
+  }
+  index = b.sub(index, start);
+  return decoded;
+}
+
+Value WgmmaKernel::select(const Tile &tile, const PerSegment &values) {
+  Value chosen = values.back();
+  for (auto [isInFirst, value] : llvm::reverse(
+           llvm::zip_equal(tile.isInFirst, ArrayRef(values).drop_back())))
+    chosen = b.select(isInFirst, value, chosen);
+  return chosen;
+}
+
+//===----------------------------------------------------------------------===//
+// The ring and coordinates
+//===----------------------------------------------------------------------===//
+
+Value WgmmaKernel::fullBarrier(Value slot) {
+  return b.add(b.add(shared, b.mul(slot, 8)), tile.barrierOffset());
+}
+
+Value WgmmaKernel::emptyBarrier(Value slot) {
+  return b.add(fullBarrier(slot), tile.stages * 8);
+}
+
+Value WgmmaKernel::stageAddress(Value slot) {
+  return b.add(shared, b.mul(slot, tile.stageBytes()));
+}
+
+WgmmaKernel::Position WgmmaKernel::next(const Position &position) {
+  Value isLast = b.isEqual(position.slot, tile.stages - 1);
+  return {b.select(isLast, b.number(0), b.add(position.slot, 1)),
+          b.select(isLast, b.bitXor(position.parity, b.number(1)),
+                   position.parity)};
+}
+
+WgmmaKernel::Coordinates WgmmaKernel::noCoordinates() {
+  return Coordinates(contraction.dims.size());
+}
+
+void WgmmaKernel::setUnit(Coordinates &coordinates, const Axis &axis,
+                          const DeviceWalk &walk, Value unit) {
+  if (!axis.outer) {
+    coordinates[axis.inner] = b.mul(unit, kUnit);
+    return;
+  }
+  coordinates[*axis.outer] = b.mul(b.div(unit, walk.perOuter), walk.outerBox);
+  coordinates[axis.inner] = b.mul(b.rem(unit, walk.perOuter), walk.innerBox);
+}
+
+void WgmmaKernel::setColumns(Coordinates &coordinates, const Tile &tile,
+                             const ColumnBox &box) {
+  if (!shape.n.outer) {
+    coordinates[shape.n.inner] =
+        b.add(b.mul(tile.n, this->tile.columns), box.inner);
+    return;
+  }
+  coordinates[*shape.n.outer] =
+      b.add(b.mul(tile.n, this->tile.heads), box.outer);
+  coordinates[shape.n.inner] = b.number(box.inner);
+}
+
+SmallVector<Value>
+WgmmaKernel::getMapCoordinates(ArrayRef<unsigned> dims,
+                               const Coordinates &coordinates) {
+  return llvm::map_to_vector(dims,
+                             [&](unsigned dim) { return coordinates[dim]; });
+}

@@ -1,0 +1,182 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The sm_90a kernel of a segmented contraction, and its launch.
+//
+// Blocks are persistent: each walks over tiles of the result. Warpgroup 0 feeds
+// a ring of stages in shared memory by the copy engine (TMA); the other two
+// multiply 64 rows each by all columns of the tile, with accumulators in
+// registers. Results leave through staging boxes in shared memory, again by the
+// copy engine, straight to where the contraction wants them. An addend of the
+// result's shape arrives through the ring too, behind the last step of k.
+//
+//   producer   for each tile: for each step of k: wait empty, load, -> full
+//   consumer   for each tile: for each step of k: wait full, multiply, -> empty
+//                             add, round, stage, store
+//
+// Arrays are cut in boxes of 64 rows of 128 bytes. What lies outside of an
+// array is read as zero and not written, so edges need no code.
+
+#ifndef BOOSTR_PASSES_GPU_WGMMA_WGMMAKERNEL_H
+#define BOOSTR_PASSES_GPU_WGMMA_WGMMAKERNEL_H
+
+#include "boostr/passes/gpu/wgmma/TensorMap.h"
+#include "boostr/passes/gpu/wgmma/WgmmaTile.h"
+
+namespace mlir::boostr::wgmma {
+
+class WgmmaKernel {
+public:
+  /// Adds an empty kernel to the module of `op`.
+  WgmmaKernel(ImplicitLocOpBuilder &host, SegmentedContractionOpInterface op,
+              const SegmentedContraction &contraction, const WgmmaShape &shape,
+              const WgmmaTile &tile);
+
+  /// Emits the kernel and, with the builder given, its launch.
+  void emit();
+
+private:
+  using Extents = SmallVector<OpFoldResult, 5>;
+  /// By dimension of the contraction; null where it does not matter.
+  using Coordinates = SmallVector<Value, 5>;
+
+  /// How an axis is cut in units of 64 indices, each a part of a box.
+  struct Walk {
+    OpFoldResult innerBox, outerBox;
+    /// Units before the next `outerBox` of the outer dimension.
+    OpFoldResult perOuter;
+    OpFoldResult count;
+  };
+  /// The same in the kernel.
+  struct DeviceWalk {
+    Value innerBox, outerBox, perOuter;
+  };
+  /// Something of which each segment has one, in the kernel.
+  using PerSegment = SmallVector<Value, 3>;
+
+  struct Term {
+    PerSegment lhs, rhs;
+    Value numSteps;
+    DeviceWalk k;
+  };
+  /// A tile of the result. The number along the segmented axis counts from the
+  /// segment's first tile.
+  struct Tile {
+    Value m, n;
+    /// `isFirst[i]`: whether the segment is one of the first i + 1.
+    SmallVector<Value, 2> isInFirst;
+  };
+  /// A place in the ring and the parity of its turn.
+  struct Position {
+    Value slot, parity;
+  };
+  /// Accumulators, and those of the sum of lhs; null if there is none.
+  struct Sums {
+    Value product, lhs;
+  };
+
+  // WgmmaKernel.cpp: the frame.
+  void collectParameters();
+  Walk getWalk(const Axis &axis, ArrayRef<OpFoldResult> extents);
+  DeviceWalk addWalk(const Walk &walk);
+  OpFoldResult countTiles(const Walk &m, ArrayRef<OpFoldResult> extents,
+                          bool rows);
+  TensorView getView(Value array, const std::optional<HeadRows> &rows,
+                     AffineMap map, ArrayRef<OpFoldResult> extents);
+  Extents getBox(std::initializer_list<std::pair<const Axis *, Walk>> walks);
+  void collectTerm(unsigned number);
+  void collectResults();
+  void initShared();
+  void launch(Value numTiles);
+  SmallVector<Value> forEachTile(
+      ValueRange carried,
+      llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body);
+  Tile decodeTile(Value number);
+  Value select(const Tile &tile, const PerSegment &values);
+
+  // The ring and the coordinates of units.
+  Value fullBarrier(Value slot);
+  Value emptyBarrier(Value slot);
+  Value stageAddress(Value slot);
+  Position next(const Position &position);
+  Coordinates noCoordinates();
+  void setUnit(Coordinates &coordinates, const Axis &axis,
+               const DeviceWalk &walk, Value unit);
+  void setColumns(Coordinates &coordinates, const Tile &tile,
+                  const ColumnBox &box);
+  SmallVector<Value> getMapCoordinates(ArrayRef<unsigned> dims,
+                                       const Coordinates &coordinates);
+
+  // Producer.cpp
+  void emitProducer();
+  Position loadTerm(const Tile &tile, const Term &term, Position position);
+  void loadStep(const Tile &tile, const Term &term, Value step, Value slot);
+  Position loadAddends(const Tile &tile, Position position);
+
+  // Consumer.cpp
+  void emitConsumer();
+  Position multiplyTile(const Tile &tile, Position position);
+  std::pair<Sums, Position> multiplySteps(Position position, bool sumsLhs);
+  Sums multiplyStep(Value slot, Sums sums);
+  Value multiply(Value lhs, Value rhs, Value sums, int64_t columns,
+                 bool rhsAlongK);
+  Value getDescriptor(Value address, bool alongK);
+  Value createZeros(int64_t count);
+  Value getLeader();
+  void release(Value slot);
+
+  // Epilogue.cpp
+  Value loadBias(const Tile &tile);
+  void stageBias(Value bits);
+  Value getBiasAddress();
+  Position storeTile(const Tile &tile, Value sums, Position position);
+  void storeBox(const Tile &tile, const ColumnBox &box, unsigned number,
+                MutableArrayRef<Value> sums);
+  void stageNarrow(const ColumnBox &box, Value address,
+                   MutableArrayRef<Value> sums);
+  void stageWide(const ColumnBox &box, Value address,
+                 MutableArrayRef<Value> sums);
+  void addBias(const ColumnBox &box, MutableArrayRef<Value> sums);
+  void addFromStage(const ColumnBox &box, Value address,
+                    MutableArrayRef<Value> sums);
+  Value getFragmentAddress(Value box, int64_t group);
+  void storeLhsSum(const Tile &tile, Value sums);
+  bool hasBias() const { return !bias.empty(); }
+
+  ImplicitLocOpBuilder &host;
+  DeviceBuilder b;
+  SegmentedContractionOpInterface op;
+  const SegmentedContraction &contraction;
+  const WgmmaShape &shape;
+  const WgmmaTile tile;
+  LLVM::LLVMFuncOp kernel;
+  KernelParameters parameters;
+
+  // Host.
+  SmallVector<Extents, 3> extents;
+  Walk mWalk;
+
+  // Kernel: parameters.
+  SmallVector<Term, 3> terms;
+  DeviceWalk m;
+  Value numTiles, numRowTiles, numColumnTiles, numSteps;
+  /// Tiles along the segmented axis before the end of each segment but the
+  /// last.
+  SmallVector<Value, 2> segmentEnds;
+  PerSegment results, addends, bias, numColumns;
+  /// Where sums of lhs go; along m, how many outer indices there are in each
+  /// segment (if m has two dimensions), and how many inner ones.
+  PerSegment lhsSums, outerRows;
+  Value innerRows;
+  SmallVector<unsigned> lhsDims, rhsDims, resultDims;
+  Type resultType, lhsSumType;
+  bool lhsSumAccumulates = false;
+
+  // Kernel: values that everyone uses.
+  Value shared, thread, consumer;
+};
+
+} // namespace mlir::boostr::wgmma
+
+#endif // BOOSTR_PASSES_GPU_WGMMA_WGMMAKERNEL_H

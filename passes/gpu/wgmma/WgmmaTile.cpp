@@ -1,0 +1,55 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/gpu/wgmma/WgmmaTile.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::wgmma;
+
+int64_t WgmmaTile::rhsBytes() const {
+  return rhsAlongK ? columns * 128
+                   : llvm::divideCeil(columns, kUnit) * kBoxBytes;
+}
+
+std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
+                                        GpuTileAttr attr, StringRef &reason) {
+  auto fail = [&](StringRef why) {
+    reason = why;
+    return std::nullopt;
+  };
+  ArrayRef<int64_t> block = attr.getBlock();
+  WgmmaTile tile;
+  tile.columns = block[1];
+  tile.stages = attr.getStages();
+  tile.group = attr.getGroup();
+  tile.rhsAlongK = shape.rhsAlongK;
+  if (block[0] != kConsumers * kUnit || block[2] != kUnit)
+    return fail("a tile of wgmma has 128 rows and 64 steps of k");
+  if (tile.columns % 8 != 0 || tile.columns > 256)
+    return fail("a tile of wgmma has a multiple of 8 columns up to 256");
+  if (!shape.rhsAlongK && tile.columns % kUnit != 0)
+    return fail("columns that memory runs along come in multiples of 64");
+  if (shape.n.outer) {
+    if (tile.columns % shape.headDim != 0)
+      return fail("columns of a tile must be whole heads");
+    tile.heads = tile.columns / shape.headDim;
+  }
+  if (tile.stages < 2 || tile.sharedBytes() > kMaxSharedBytes)
+    return fail("two to as many stages as shared memory holds are possible");
+  return tile;
+}
+
+SmallVector<ColumnBox> WgmmaTile::getColumnBoxes(const WgmmaShape &shape,
+                                                 int64_t bytes) const {
+  int64_t width = 128 / bytes;
+  int64_t span = heads ? shape.headDim : columns;
+  SmallVector<ColumnBox> boxes;
+  for (int64_t head = 0; head < columns / span; ++head)
+    for (int64_t inner = 0; inner < span; inner += width)
+      boxes.push_back(
+          {head * span + inner, std::min(width, span - inner), head, inner});
+  return boxes;
+}

@@ -1,0 +1,79 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How the shared memory and the warpgroups of a block are used.
+
+#ifndef BOOSTR_PASSES_GPU_WGMMA_WGMMATILE_H
+#define BOOSTR_PASSES_GPU_WGMMA_WGMMATILE_H
+
+#include "boostr/passes/gpu/wgmma/WgmmaShape.h"
+
+namespace mlir::boostr::wgmma {
+
+/// Rows of a warpgroup's product, and rows and columns of a box of 16-bit
+/// elements: 64 elements are the 128 bytes of one swizzled row.
+inline constexpr int64_t kUnit = 64;
+/// Warpgroups that multiply; a third one feeds them.
+inline constexpr int64_t kConsumers = 2;
+inline constexpr int64_t kWarpgroup = 128;
+inline constexpr int64_t kThreads = (kConsumers + 1) * kWarpgroup;
+/// Bytes of a box of 64 rows of 128 bytes.
+inline constexpr int64_t kBoxBytes = 64 * 128;
+/// Boxes through which a consumer's results leave, in turn.
+inline constexpr int64_t kStagingBoxes = 2;
+/// What a block of sm_90 may have.
+inline constexpr int64_t kMaxSharedBytes = 227 * 1024;
+
+/// A box of the result's columns, in one warpgroup's accumulators.
+struct ColumnBox {
+  /// The first column within the tile, and how many there are.
+  int64_t column, width;
+  /// Position along n's outer dimension (0 if flat) and along the inner one,
+  /// both within the tile.
+  int64_t outer, inner;
+};
+
+struct WgmmaTile {
+  /// Columns of a tile; multiple of 8 up to 256.
+  int64_t columns = 0;
+  /// Heads in these columns; 0 if n is flat.
+  int64_t heads = 0;
+  int64_t stages = 0;
+  /// Rows of tiles that are walked together.
+  int64_t group = 0;
+  bool rhsAlongK = false;
+
+  /// Fails, telling `reason`, if the tile does not fit the kernel.
+  static std::optional<WgmmaTile> get(const WgmmaShape &shape, GpuTileAttr tile,
+                                      StringRef &reason);
+
+  int64_t lhsBytes() const { return kConsumers * kBoxBytes; }
+  int64_t rhsBytes() const;
+  int64_t stageBytes() const { return lhsBytes() + rhsBytes(); }
+
+  // Offsets in shared memory, from a multiple of 1024.
+  int64_t stagingOffset() const { return stages * stageBytes(); }
+  /// A row of 512 bytes of bias for each consumer, or the matrix of ones: no
+  /// contraction has both.
+  int64_t extraOffset() const {
+    return stagingOffset() + kConsumers * kStagingBoxes * kBoxBytes;
+  }
+  int64_t barrierOffset() const { return extraOffset() + 1024; }
+  /// With room to align the start.
+  int64_t sharedBytes() const {
+    return barrierOffset() + 2 * stages * 8 + 1024;
+  }
+
+  /// Boxes of the result whose elements have `bytes` bytes.
+  SmallVector<ColumnBox> getColumnBoxes(const WgmmaShape &shape,
+                                        int64_t bytes) const;
+  /// How many boxes of each consumer fit in a stage of the ring.
+  int64_t boxesPerStage() const {
+    return stageBytes() / (kConsumers * kBoxBytes);
+  }
+};
+
+} // namespace mlir::boostr::wgmma
+
+#endif // BOOSTR_PASSES_GPU_WGMMA_WGMMATILE_H

@@ -1,0 +1,48 @@
+// RUN: boostr-opt %s --split-input-file --verify-diagnostics --boostr-generate-gpu
+
+func.func @negative_value_form(%a: tensor<2x3x8xbf16>, %w: tensor<4x8xbf16>, %r: tensor<2x3x4xbf16>)
+    -> tensor<2x3x4xbf16> {
+  // expected-error @below {{expected the buffer form, on memrefs, got the value form; bufferize before generating code}}
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<2x3x8xbf16>, tensor<4x8xbf16>, tensor<2x3x4xbf16>
+  return %y : tensor<2x3x4xbf16>
+}
+
+// -----
+
+func.func @negative_no_tile(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{expected an attribute 'boostr.gpu_tiles' with 1 tiles; run boostr-select-gpu-tile before}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_wgmma_type(%a: memref<2x3x8xf64>, %w: memref<8x8xf64>, %y: memref<2x3x8xf64>) {
+  // expected-error @below {{is nothing for the wgmma kernel: the element type is neither bf16 nor f16}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>]}
+      : memref<2x3x8xf64>, memref<8x8xf64>, memref<2x3x8xf64>, memref<2x3x8xf64>
+  return
+}
+
+// -----
+
+func.func @negative_wgmma_strides(%a: memref<2x3x9xbf16>, %w: memref<8x9xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{is nothing for the wgmma kernel: an array is no run of memory along its last dimension with strides of multiples of 16 bytes}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>]}
+      : memref<2x3x9xbf16>, memref<8x9xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_wgmma_tile(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: two to as many stages as shared memory holds are possible}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 5, group = 16>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}

@@ -1,0 +1,71 @@
+// RUN: boostr-opt %s --boostr-generate-gpu --canonicalize --cse | FileCheck %s
+//
+// What the host computes and what kernels consist of. test/gpu runs them.
+
+// Three segments in one launch: X is walked by one tensor map, weight and result
+// by one each. Tokens of any number: a unit of 64 of them is as many batches of a
+// power of two of tokens as fit.
+
+// CHECK-LABEL: func @fused_qkv_bias_bf16(
+// CHECK-COUNT-7: llvm.call @boostr_cuda_encode_tensor_map
+// CHECK:         llvm.call @boostr_cuda_multiprocessors
+// CHECK:         gpu.launch_func @fused_qkv::@fused_qkv blocks in (%{{.+}}, %c1, %c1) threads in (%c384, %c1, %c1) dynamic_shared_memory_size %{{.+}} args(
+// CHECK-NOT:     boostr.fused_qkv
+func.func @fused_qkv_bias_bf16(%x: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>,
+    %b: memref<1024xbf16>, %q: memref<?x4x?x128xbf16>, %k: memref<?x2x?x128xbf16>,
+    %v: memref<?x2x?x128xbf16>) {
+  boostr.fused_qkv %x, %w bias(%b) outs(%q, %k, %v) num_heads = 4 num_kv_heads = 2 head_dim = 128
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>]}
+      : memref<?x?x512xbf16>, memref<1024x512xbf16>, memref<1024xbf16>,
+        memref<?x4x?x128xbf16>, memref<?x2x?x128xbf16>, memref<?x2x?x128xbf16>
+  return
+}
+
+// One launch for the gradient of the input, one for those of weight and bias. The
+// f32 gradient of the weight is added to by the copy engine; that of the bias by
+// the threads that hold its sums.
+
+// CHECK-LABEL: func @fused_qkv_grad_f16(
+// CHECK:         gpu.launch_func @fused_qkv_grad::@fused_qkv_grad
+// CHECK:         gpu.launch_func @[[WEIGHT:fused_qkv_grad_.+]]::@fused_qkv_grad
+func.func @fused_qkv_grad_f16(%dq: memref<2x4x?x64xf16>, %dk: memref<2x1x?x64xf16>,
+    %dv: memref<2x1x?x64xf16>, %x: memref<2x?x512xf16>, %w: memref<384x512xf16>,
+    %dx: memref<2x?x512xf16>, %dw: memref<384x512xf32>, %db: memref<384xf16>) {
+  boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w accumulate_weight(%dw) outs(%dx, %db)
+      wrt(input, weight, bias) num_heads = 4 num_kv_heads = 1 head_dim = 64
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16>,
+                           #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 8>]}
+      : memref<2x4x?x64xf16>, memref<2x1x?x64xf16>, memref<2x1x?x64xf16>, memref<2x?x512xf16>,
+        memref<384x512xf16>, memref<384x512xf32>, memref<2x?x512xf16>, memref<384xf16>
+  return
+}
+
+// CHECK-LABEL: func @elsewhere
+// CHECK-NEXT:    return
+func.func @elsewhere() {
+  return
+}
+
+// The kernels, in the order of their insertion.
+
+// CHECK:       gpu.module @fused_qkv
+// CHECK:         llvm.func @fused_qkv(%{{.+}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant}
+// CHECK-SAME:      attributes {gpu.kernel, nvvm.kernel, nvvm.maxntid = array<i32: 384>, nvvm.minctasm = 1 : i32}
+// CHECK:         nvvm.setmaxregister decrease 40
+// CHECK:           nvvm.mbarrier.arrive.expect_tx %{{.+}}, %c49152_i32
+// CHECK:           nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK:         nvvm.setmaxregister increase 232
+// CHECK-COUNT-4:   nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>]
+// CHECK:           nvvm.wgmma.wait.group.sync.aligned 1
+// CHECK:           nvvm.stmatrix
+// CHECK:           nvvm.cp.async.bulk.tensor.global.shared.cta
+
+// Memory of the weight runs along the columns of the result here.
+// CHECK:       gpu.module @fused_qkv_grad
+// CHECK-COUNT-4:   nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 128, k = 16>, D[<f32>, <one>], A[<f16>, <one>, <row>], B[<f16>, <one>, <row>]
+
+// Neither operand runs along k, and the sums of tokens ride along as a product with ones.
+// CHECK:       gpu.module @[[WEIGHT]]
+// CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>, D[<f32>, <one>], A[<f16>, <one>, <col>], B[<f16>, <one>, <row>]
+// CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 8, k = 16>
+// CHECK:           nvvm.cp.async.bulk.tensor.reduce
