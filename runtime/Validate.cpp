@@ -52,7 +52,15 @@ boostr_status boostr::runtime::checkFunction(const boostr_function *function) {
   if (!function->packed)
     return fail(BOOSTR_INTERNAL,
                 "function: its description has no code ('packed' is null)");
+  DLDeviceType device = deviceType(*function);
+  if (device != kDLCPU)
+    return fail(BOOSTR_UNSUPPORTED, "function: expected one for the CPU");
   return BOOSTR_OK;
+}
+
+DLDeviceType boostr::runtime::deviceType(const boostr_function &function) {
+  bool hasField = function.abi_version % 1000 >= 1;
+  return hasField ? static_cast<DLDeviceType>(function.device_type) : kDLCPU;
 }
 
 static bool isValid(const boostr_tensor_spec &spec) {

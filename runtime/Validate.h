@@ -36,6 +36,9 @@ struct ArgumentList {
 /// code.
 boostr_status checkFunction(const boostr_function *function);
 
+/// Where a function that passed checkFunction runs.
+DLDeviceType deviceType(const boostr_function &function);
+
 /// That the description of a function that passed checkFunction makes sense.
 boostr_status checkDescription(const boostr_function &function);
 

@@ -23,6 +23,10 @@
 // Results are always written into memory that the caller allocated. Scalars
 // are tensors of rank 0.
 //
+// A function is compiled for the CPU or for CUDA devices, as `device_type` in
+// its description says. Both kinds are called alike; what is different about
+// the second is said under "CUDA" below.
+//
 // Rules that hold for every function below unless it says otherwise:
 //  - Threads. It may be called from any thread at any time, also from several
 //    threads with the same context, and from inside a running invocation.
@@ -34,7 +38,8 @@
 //    no environment variable.
 //  - Fork. The child of a fork may use a context that its parent made: it gets
 //    new threads when it first needs them. It may not go on with an invocation
-//    that was running at the time of the fork.
+//    that was running at the time of the fork, nor, as NVIDIA's driver does not
+//    allow it, use CUDA if its parent did.
 
 #ifndef BOOSTR_RUNTIME_BOOSTR_RUNTIME_H
 #define BOOSTR_RUNTIME_BOOSTR_RUNTIME_H
@@ -53,9 +58,12 @@
 // A change of the minor version means that something was added (a function, a
 // status, a field at the end of boostr_function) and nothing else changed: a
 // runtime accepts functions compiled for its own minor version or an earlier
-// one.
+// one, and does not read the fields that came later.
+//
+// Minor version 1 added boostr_function.device_type and all that is named
+// boostr_cuda_* or *_on_stream.
 #define BOOSTR_ABI_MAJOR 1
-#define BOOSTR_ABI_MINOR 0
+#define BOOSTR_ABI_MINOR 1
 #define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
 
 // The largest rank of a tensor that crosses this interface.
@@ -255,6 +263,10 @@ typedef struct boostr_function {
   // as in "dimension 1 of argument 1 'weight' equals dimension 2 of argument 0
   // 'input'".
   const char *const *constraints;
+  // Where the function runs and its tensors lie: kDLCPU or kDLCUDA of DLPack's
+  // DLDeviceType. Since minor version 1; a function compiled for version 0 has
+  // no such field, and runs on the CPU.
+  int32_t device_type;
 } boostr_function;
 
 // The memref descriptors of compiled code, by rank. Element (i0, i1, ...) is
@@ -305,7 +317,7 @@ BOOSTR_API boostr_status boostr_output_shapes(
 // writes the outputs, all of it memory of the caller. Before anything is
 // written this has been checked:
 //  - The counts are those of `function`; no pointer to a tensor is null.
-//  - Device: kDLCPU.
+//  - Device: kDLCPU or, for a CUDA function, as said under "CUDA" below.
 //  - Element type and rank: those of the spec.
 //  - Extents: not negative, those of the spec where that is static, and as the
 //    function's constraints demand. The outputs have exactly the shapes of
@@ -313,14 +325,16 @@ BOOSTR_API boostr_status boostr_output_shapes(
 //  - Strides: NULL, or those of the compact row-major layout, where the stride
 //    of a dimension of extent 1 and all strides of a tensor without elements
 //    may be anything.
-//  - data + byte_offset: not null, and a multiple of the element's size; may be
-//    anything for a tensor without elements.
+//  - data + byte_offset: not null, and a multiple of the element's size, for a
+//    CUDA function also of 16; may be anything for a tensor without elements.
 //  - No output shares a byte with an input or with another output.
 // Inputs may overlap each other. Of two calls that run at once, neither may
 // write memory that the other reads or writes.
-// Errors: INVALID_ARGUMENT (a rule above is broken; the message names the
-// tensor, what was expected and what was found), UNSUPPORTED (the function was
-// compiled for another version of this interface), and those of boostr_invoke.
+// A CUDA function is run by boostr_call_on_stream, on the legacy default
+// stream. Errors: INVALID_ARGUMENT (a rule above is broken; the message names
+// the tensor, what was expected and what was found), UNSUPPORTED (the function
+// was compiled for another version of this interface), and those of
+// boostr_invoke.
 BOOSTR_API boostr_status boostr_call(boostr_context *context,
                                      const boostr_function *function,
                                      const DLTensor *const *inputs,
@@ -332,6 +346,8 @@ BOOSTR_API boostr_status boostr_call(boostr_context *context,
 // answers for all that boostr_call checks. `descriptors` holds a pointer per
 // input, then per output; it may be NULL if there are none. What the function
 // allocated and did not free is freed when it ends.
+// A CUDA function is run by boostr_invoke_on_stream, on the legacy default
+// stream.
 // Errors: INVALID_ARGUMENT (a null pointer; the environment, if the default
 // context is to be created), UNSUPPORTED (as boostr_call), OUT_OF_MEMORY,
 // UNAVAILABLE (threads cannot be started), CANCELLED, INTERNAL. After one of
@@ -339,6 +355,94 @@ BOOSTR_API boostr_status boostr_call(boostr_context *context,
 BOOSTR_API boostr_status boostr_invoke(boostr_context *context,
                                        const boostr_function *function,
                                        void **descriptors) BOOSTR_NOEXCEPT;
+
+//===----------------------------------------------------------------------===//
+// CUDA
+//===----------------------------------------------------------------------===//
+//
+// NVIDIA's driver, libcuda.so.1, is opened when it is first needed: by a call
+// of a CUDA function or of a function below. Where it is missing, is older than
+// CUDA 12.0 or has no device, such calls fail with UNAVAILABLE and everything
+// else works. Nothing else of CUDA is needed.
+//
+// A call of a CUDA function queues work on a stream and does not wait for it.
+// Its arguments must therefore stay as they are until that work is done, and
+// what the work does wrong is an error of a later call or of the host's waiting
+// for it. Work of one call follows that of the next one only on the same
+// stream. The call may be part of the capture of a CUDA graph, also the first
+// one; the graph may be launched while its arguments, the context and what was
+// current at the call exist.
+//
+// Tensors must be kDLCUDA or kDLCUDAManaged, all on one device, 16-byte
+// aligned. (kDLCUDAHost is memory of the host, and refused.) The CUcontext of a
+// call is the calling thread's current one if that is of this device, else the
+// primary context of this device, which is made current while the call runs.
+// The stream must be one of that CUcontext.
+//
+// A boostr_context keeps the modules that were loaded for functions called on
+// it, one for each CUcontext, and, for each device, the memory that they
+// allocated for themselves and freed, for the next call. boostr_context_destroy
+// gives both back; the work of all calls on it must be done. Primary contexts
+// that were needed stay until the process ends. The context's allocator and
+// threads are of no concern to CUDA functions.
+//
+// boostr_context_cancel stops a running call before the next kernel that it
+// would have queued. What is in the queue is not stopped.
+//
+// A message about an error that the driver reported names the call of the
+// driver, as in
+//   cuLaunchKernelEx: CUDA_ERROR_INVALID_VALUE (invalid argument)
+// The status is what the caller can do about it: OUT_OF_MEMORY; UNAVAILABLE (no
+// device, or one that does not work); UNSUPPORTED (no code for this device);
+// INVALID_ARGUMENT (the stream or the current CUcontext is not valid or not
+// meant for this, which includes what a graph cannot capture); INTERNAL.
+
+// boostr_call on a stream. `stream` is a CUstream (cudaStream_t, which is the
+// same), and NULL the legacy default stream.
+// Errors: those of boostr_call, INVALID_ARGUMENT if it is no CUDA function, and
+// those above.
+BOOSTR_API boostr_status boostr_call_on_stream(
+    boostr_context *context, void *stream, const boostr_function *function,
+    const DLTensor *const *inputs, int32_t num_inputs,
+    const DLTensor *const *outputs, int32_t num_outputs) BOOSTR_NOEXCEPT;
+
+// boostr_invoke on a stream. The CUcontext is the current one and, if there is
+// none, the stream's, or for NULL the primary context of the device on which
+// the first argument lies.
+// Errors: those of boostr_invoke, INVALID_ARGUMENT if it is no CUDA function,
+// and those above.
+BOOSTR_API boostr_status boostr_invoke_on_stream(
+    boostr_context *context, void *stream, const boostr_function *function,
+    void **descriptors) BOOSTR_NOEXCEPT;
+
+// What a host needs to provide for tensors if it does not know CUDA otherwise.
+// `device` counts from 0, as DLPack's device_id does. The CUcontext is chosen
+// as for a call. Errors are those above, and INVALID_ARGUMENT for a null place
+// of a result and for a device that is not there.
+
+// Writes how many CUDA devices there are: more than 0.
+BOOSTR_API boostr_status boostr_cuda_device_count(int32_t *count)
+    BOOSTR_NOEXCEPT;
+
+// Writes the address of `bytes` bytes on a device, at a multiple of 256.
+BOOSTR_API boostr_status boostr_cuda_allocate(int32_t device, size_t bytes,
+                                              void **block) BOOSTR_NOEXCEPT;
+
+// Frees a block of boostr_cuda_allocate on this device. All work that uses it
+// must be done. Does nothing for NULL.
+BOOSTR_API boostr_status boostr_cuda_release(int32_t device,
+                                             void *block) BOOSTR_NOEXCEPT;
+
+// Copies between memory of the device and of the host, or within one of them,
+// behind the work that is on `stream`, and returns when that is done.
+BOOSTR_API boostr_status boostr_cuda_copy(int32_t device, void *stream,
+                                          void *to, const void *from,
+                                          size_t bytes) BOOSTR_NOEXCEPT;
+
+// Returns when the work on `stream` is done, or with the error that it ended
+// in.
+BOOSTR_API boostr_status boostr_cuda_synchronize(int32_t device,
+                                                 void *stream) BOOSTR_NOEXCEPT;
 
 //===----------------------------------------------------------------------===//
 // For compiled code
@@ -369,7 +473,10 @@ BOOSTR_API void boostr_parallel_for(void (*task)(void *task_context, int64_t i),
 // invocation or task that allocated it ends. Outside of invocations the block
 // comes from the C library and lives until boostr_release; NULL is returned if
 // there is none.
-// Failures: OUT_OF_MEMORY, INTERNAL (the alignment).
+// In an invocation of a CUDA function it is memory of the device, allocated and
+// released in the order of the stream, at a multiple of 256, and `alignment`
+// may not be more. Blocks of zero bytes are then not told apart from others.
+// Failures: OUT_OF_MEMORY, INTERNAL (the alignment), those of CUDA.
 BOOSTR_API void *boostr_allocate(size_t bytes,
                                  size_t alignment) BOOSTR_NOEXCEPT;
 
@@ -383,6 +490,76 @@ BOOSTR_API void *
 _mlir_memref_to_llvm_aligned_alloc(size_t alignment,
                                    size_t bytes) BOOSTR_NOEXCEPT;
 BOOSTR_API void _mlir_memref_to_llvm_free(void *block) BOOSTR_NOEXCEPT;
+
+//===----------------------------------------------------------------------===//
+// For compiled code: CUDA
+//===----------------------------------------------------------------------===//
+//
+// The rules are those above; these functions are called in invocations of CUDA
+// functions, outside of tasks of parallel loops. Failures are those of CUDA,
+// INTERNAL (an argument that compiled code must not give) and, where said,
+// others. The structs are constant, part of the artifact.
+
+// One compiled form of a module's kernels.
+typedef struct boostr_cuda_image {
+  // What it is compiled for, as in "sm_90a", if it is a cubin: "sm_80" runs on
+  // devices of compute capability 8.0 and later ones of 8, "sm_90a" on 9.0
+  // only, "sm_100f" as "sm_100". "" if it is PTX, which the driver compiles.
+  const char *chip;
+  // The cubin, or the text, with or without a final zero byte.
+  const void *data;
+  uint64_t size;
+} boostr_cuda_image;
+
+// Kernels that are loaded together.
+typedef struct boostr_cuda_module {
+  // A hash of everything below: modules of equal keys are taken for one.
+  uint8_t key[16];
+  // In any order. Of the cubins that run on a device the most specific one is
+  // loaded, and the first PTX if there is none.
+  int32_t num_images;
+  const boostr_cuda_image *images;
+  // Their names in the code.
+  int32_t num_kernels;
+  const char *const *kernels;
+} boostr_cuda_module;
+
+// The extents of a launch: x, y, z.
+typedef struct boostr_cuda_grid {
+  // In blocks. A zero means that there is nothing to do.
+  uint32_t grid[3];
+  // In threads.
+  uint32_t block[3];
+  // The cluster, in blocks; three times 0 or 1 for none.
+  uint32_t cluster[3];
+  // Dynamic shared memory of a block, in bytes.
+  uint32_t shared_bytes;
+} boostr_cuda_grid;
+
+// Queues a kernel of the module on the invocation's stream. params[i] points at
+// parameter i of the kernel, which is copied. Loads the module if this is the
+// first time for the invocation's contexts.
+// Failures also: CANCELLED, UNSUPPORTED (no image for this device).
+BOOSTR_API void boostr_cuda_launch(const boostr_cuda_module *module,
+                                   int32_t kernel, const boostr_cuda_grid *grid,
+                                   void **params) BOOSTR_NOEXCEPT;
+
+// Writes the tensor map (CUtensorMap) of a tiled tensor without interleaving,
+// where what is read out of bounds is zero: `map` has 128 bytes at a multiple
+// of 64. `element` is a CUtensorMapDataType, `swizzle` a CUtensorMapSwizzle,
+// `rank` 1 to 5. Innermost first: `extents` and `box` have `rank` numbers of
+// elements, `strides` has rank - 1 numbers of bytes, for the dimensions from
+// the second on. The map of a tensor without elements is all zeros, and a
+// kernel must not use it.
+BOOSTR_API void boostr_cuda_encode_tensor_map(void *map, int32_t element,
+                                              int32_t rank, void *address,
+                                              const int64_t *extents,
+                                              const int64_t *strides,
+                                              const int32_t *box,
+                                              int32_t swizzle) BOOSTR_NOEXCEPT;
+
+// The number of multiprocessors of the invocation's device.
+BOOSTR_API int32_t boostr_cuda_multiprocessors(void) BOOSTR_NOEXCEPT;
 
 #ifdef __cplusplus
 } // extern "C"

@@ -141,7 +141,7 @@ FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
   auto i32 = IntegerType::get(context, 32);
   auto type = LLVM::LLVMStructType::getLiteral(
       context, {i32, pointer, i32, i32, pointer, pointer, pointer, pointer, i32,
-                pointer});
+                pointer, i32});
   return add(
       loc, name, type, LLVM::Linkage::External, [&](ImplicitLocOpBuilder &b) {
         return createStruct(b, type,
@@ -154,6 +154,7 @@ FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
                              createPointer(b, function.packed),
                              createPointer(b, function.shapes),
                              createInteger(b, 32, function.numConstraints),
-                             createPointer(b, function.constraints)});
+                             createPointer(b, function.constraints),
+                             createInteger(b, 32, function.deviceType)});
       });
 }

@@ -42,6 +42,7 @@ public:
   struct Function {
     FlatSymbolRefAttr name, inputs, outputs, packed, shapes, constraints;
     int32_t numInputs = 0, numOutputs = 0, numConstraints = 0;
+    int32_t deviceType = 1; // kDLCPU of DLPack.
   };
   /// `const boostr_function name`, exported.
   FlatSymbolRefAttr addFunction(Location loc, StringRef name,

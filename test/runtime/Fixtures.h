@@ -81,6 +81,7 @@ public:
     raw.inputs = in.data();
     raw.outputs = out.data();
     raw.packed = packed;
+    raw.device_type = kDLCPU;
   }
   Function(const Function &) = delete;
   Function &operator=(const Function &) = delete;
@@ -120,6 +121,7 @@ inline boostr_status invoke(boostr_context *context,
     result.abi_version = BOOSTR_ABI_VERSION;
     result.name = "invoke";
     result.num_inputs = 1;
+    result.device_type = kDLCPU;
     result.packed = [](void **descriptors) {
       (*static_cast<const std::function<void()> *>(descriptors[0]))();
     };

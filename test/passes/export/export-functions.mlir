@@ -48,12 +48,13 @@
 // CHECK:         llvm.return %[[STATUS]]
 
 // CHECK:       llvm.mlir.global internal constant @add__constraints()
-// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr)> {
-// CHECK:         llvm.mlir.constant(1000 : i32)
+// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32)> {
+// CHECK:         llvm.mlir.constant(1001 : i32)
 // CHECK:         llvm.mlir.addressof @add__name
 // CHECK:         llvm.mlir.addressof @add__packed
 // CHECK:         llvm.mlir.addressof @add__extents
 // CHECK:         llvm.mlir.addressof @add__constraints
+// CHECK:         llvm.mlir.constant(1 : i32)
 
 // CHECK:       llvm.func @boostr_invoke(!llvm.ptr, !llvm.ptr, !llvm.ptr) -> i32
 // CHECK:       llvm.func @add(%[[X:.*]]: !llvm.ptr, %[[Y:.*]]: !llvm.ptr, %[[Z:.*]]: !llvm.ptr) -> i32 {
