@@ -14,6 +14,16 @@
 
 namespace mlir::boostr {
 
+/// In which forms compiled kernels are kept.
+enum class GpuImages {
+  /// Machine code of the chip, and PTX where it runs on later chips.
+  All,
+  /// Machine code only.
+  Cubin,
+  /// PTX only, which the driver compiles.
+  Ptx,
+};
+
 #define GEN_PASS_DECL
 #include "boostr/passes/Passes.h.inc"
 

@@ -210,6 +210,81 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect"];
 }
 
+def GpuToBinary : Pass<"boostr-gpu-to-binary", "::mlir::ModuleOp"> {
+  let summary = "Compile kernels to machine code";
+  let description = [{
+    Input: `gpu.module`s of the LLVM and NVVM dialects, in a module with
+    `boostr.gpu_target`.
+
+    Output: for each of them a `gpu.binary` of the same name, with the machine code
+    that NVIDIA's assembler `ptxas` makes for the chip, and with PTX, which the
+    driver of a later chip compiles. PTX for chips whose name ends in a letter, as
+    `sm_90a`, runs on no other chip and is left out. Its table of kernels has types
+    and attributes of the parameters, and what each kernel uses:
+
+    ```mlir
+    #gpu.kernel_metadata<"f", !llvm.func<void (ptr)>, metadata = {
+      registers = 24, shared_bytes = 0, spill_load_bytes = 0,
+      spill_store_bytes = 0, stack_bytes = 0}>
+    ```
+
+    What `ptxas` warns about, warpgroup products that it had to serialize and spilled
+    registers are warnings at the kernels. It is sought by the option `ptxas`, in
+    PATH, CUDA_HOME, CUDA_PATH, CUDA_ROOT and /usr/local/cuda; without it kernels
+    are kept as PTX, which a remark says.
+
+    Leaves: every other op.
+
+    Fails: without `boostr.gpu_target`; if a kernel cannot be translated or
+    assembled; and if it calls a function of CUDA's libdevice and there is no CUDA
+    toolkit.
+
+    Example: `test/passes/gpu/gpu-to-binary.mlir`.
+  }];
+  let options = [
+    Option<"images", "images", "::mlir::boostr::GpuImages",
+      "::mlir::boostr::GpuImages::All", "Forms of machine code to make",
+      [{::llvm::cl::values(
+          clEnumValN(::mlir::boostr::GpuImages::All, "all",
+                     "cubin, and PTX where it runs on later chips"),
+          clEnumValN(::mlir::boostr::GpuImages::Cubin, "cubin",
+                     "cubin only, of one chip"),
+          clEnumValN(::mlir::boostr::GpuImages::Ptx, "ptx",
+                     "PTX only, without ptxas"))}]>,
+    Option<"ptxas", "ptxas", "std::string", "\"\"", "Path of ptxas">,
+    Option<"ptxasOptions", "ptxas-options", "std::string", "\"\"",
+           "Options for ptxas, as in `-O3 -lineinfo`">,
+    Option<"printReport", "report", "bool", "false",
+           "Remark at each kernel what it uses">];
+  let dependentDialects = ["::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+}
+
+def GpuToRuntime : Pass<"boostr-gpu-to-runtime", "::mlir::ModuleOp"> {
+  let summary = "Turn launches into calls of the runtime, and binaries into constants";
+  let description = [{
+    Input: `gpu.binary` as `boostr-gpu-to-binary` makes it, and `gpu.launch_func` of
+    its kernels, whose operands may be of the LLVM dialect or not lowered yet.
+
+    Output: for each binary a constant `boostr_cuda_module`, for each launch a call
+    of `boostr_cuda_launch` (boostr_runtime.h). A memref is passed as the LLVM
+    lowering of functions does, field by field. The grid and the parameters are on
+    the stack. A parameter with `llvm.byval`, as a tensor map, is passed by the
+    pointer that the launch has for it.
+
+    Leaves: every other op; casts that vanish with `reconcile-unrealized-casts`.
+
+    Fails: on a launch of a kernel that is in no binary, one whose operands do not
+    fit the kernel's parameters, one that is async or outside a function; and on a
+    binary for something else than NVIDIA GPUs.
+
+    Example: `test/passes/gpu/gpu-to-runtime.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::NVVM::NVVMDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // passes/differentiate
 //===----------------------------------------------------------------------===//

@@ -5,10 +5,11 @@
 #   %cc                             the C compiler, with the build's sanitizers
 #   %mlir_lib_dir                   where MLIR's runner libraries are
 #
-# Features (REQUIRES:): avx2, avx512, amx, as this CPU has; sanitizer; cuda, which
-# no machine has yet.
+# Features (REQUIRES:): avx2, avx512, amx, as this CPU has; sanitizer; ptxas, if the
+# CUDA toolkit is there; cuda, which no machine has yet.
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -37,13 +38,21 @@ def cpu_features():
     return {name for name, all_of in needed.items() if all_of <= set(flags)}
 
 
+def find_ptxas():
+    roots = [os.environ.get(name) for name in ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT")]
+    paths = [os.path.join(root, "bin") for root in roots if root] + ["/usr/local/cuda/bin"]
+    return shutil.which("ptxas", path=os.pathsep.join([os.environ["PATH"], *paths]))
+
+
 config.available_features |= cpu_features()
+if find_ptxas():
+    config.available_features.add("ptxas")
 if config.sanitize:
     config.available_features.add("sanitizer")
 
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.boostr_build, "bin"), config.llvm_tools, config.environment["PATH"]])
-for name in ("HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "BOOSTR_NUM_THREADS"):
+for name in ("HOME", "TMPDIR", "CUDA_HOME", "CUDA_PATH", "CUDA_ROOT", "ASAN_OPTIONS", "UBSAN_OPTIONS", "BOOSTR_NUM_THREADS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 config.environment["PYTHONPATH"] = os.path.join(config.boostr_source, "python")

@@ -4,6 +4,7 @@
 
 #include "boostr/passes/export/ConstantData.h"
 #include "boostr/runtime/boostr_runtime.h"
+#include "llvm/Support/SHA256.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -48,17 +49,26 @@ Value ConstantData::createStruct(ImplicitLocOpBuilder &b, Type type,
   return value;
 }
 
-FlatSymbolRefAttr ConstantData::addString(Location loc, StringRef name,
-                                          StringRef text) {
-  std::string terminated = text.str() + '\0';
+FlatSymbolRefAttr ConstantData::addText(Location loc, StringRef name,
+                                        StringRef text, unsigned alignment) {
   auto type =
-      LLVM::LLVMArrayType::get(IntegerType::get(context, 8), terminated.size());
+      LLVM::LLVMArrayType::get(IntegerType::get(context, 8), text.size());
   OpBuilder builder(context);
-  auto global = LLVM::GlobalOp::create(
-      builder, loc, type, /*isConstant=*/true, LLVM::Linkage::Internal, name,
-      builder.getStringAttr(terminated), /*alignment=*/1);
+  auto global = LLVM::GlobalOp::create(builder, loc, type, /*isConstant=*/true,
+                                       LLVM::Linkage::Internal, name,
+                                       builder.getStringAttr(text), alignment);
   symbols.insert(global);
   return FlatSymbolRefAttr::get(global.getSymNameAttr());
+}
+
+FlatSymbolRefAttr ConstantData::addString(Location loc, StringRef name,
+                                          StringRef text) {
+  return addText(loc, name, text.str() + '\0', /*alignment=*/1);
+}
+
+FlatSymbolRefAttr ConstantData::addBytes(Location loc, StringRef name,
+                                         StringRef bytes) {
+  return addText(loc, name, bytes, /*alignment=*/64);
 }
 
 FlatSymbolRefAttr ConstantData::addIntegers(Location loc, StringRef name,
@@ -156,5 +166,84 @@ FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
                              createInteger(b, 32, function.numConstraints),
                              createPointer(b, function.constraints),
                              createInteger(b, 32, function.deviceType)});
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+/// Of everything that the runtime loads; equal for equal modules.
+static std::array<uint8_t, 32>
+hashModule(ArrayRef<ConstantData::CudaImage> images,
+           ArrayRef<StringRef> kernels) {
+  llvm::SHA256 hash;
+  // Sizes first, so that different modules are different sequences of bytes.
+  auto add = [&](StringRef text) {
+    hash.update(std::to_string(text.size()) + ":");
+    hash.update(text);
+  };
+  for (const ConstantData::CudaImage &image : images) {
+    add(image.chip);
+    add(image.data);
+  }
+  for (StringRef kernel : kernels)
+    add(kernel);
+  return hash.final();
+}
+
+FlatSymbolRefAttr ConstantData::addCudaImages(Location loc, StringRef name,
+                                              ArrayRef<CudaImage> images) {
+  auto imageType = LLVM::LLVMStructType::getLiteral(
+      context, {pointer, pointer, IntegerType::get(context, 64)});
+  SmallVector<std::array<FlatSymbolRefAttr, 2>> symbols;
+  for (auto [number, image] : llvm::enumerate(images)) {
+    std::string prefix = (name + "_" + Twine(number)).str();
+    // PTX is a string to the driver, which wants its terminating zero.
+    std::string terminated = image.data.str() + '\0';
+    symbols.push_back(
+        {addString(loc, prefix + "_chip", image.chip),
+         addBytes(loc, prefix,
+                  image.chip.empty() ? StringRef(terminated) : image.data)});
+  }
+  auto type = LLVM::LLVMArrayType::get(imageType, images.size());
+  return add(loc, name, type, LLVM::Linkage::Internal,
+             [&](ImplicitLocOpBuilder &b) {
+               SmallVector<Value> fields;
+               for (auto [image, symbol] : llvm::zip_equal(images, symbols))
+                 fields.push_back(createStruct(
+                     b, imageType,
+                     {createPointer(b, symbol[0]), createPointer(b, symbol[1]),
+                      createInteger(b, 64, image.data.size())}));
+               return createStruct(b, type, fields);
+             });
+}
+
+FlatSymbolRefAttr ConstantData::addCudaModule(Location loc, StringRef name,
+                                              ArrayRef<CudaImage> images,
+                                              ArrayRef<StringRef> kernels) {
+  FlatSymbolRefAttr imageList =
+      addCudaImages(loc, (name + "_image").str(), images);
+  SmallVector<FlatSymbolRefAttr> names;
+  for (StringRef kernel : kernels)
+    names.push_back(addString(loc, (name + "_kernel_name").str(), kernel));
+  FlatSymbolRefAttr kernelList = addPointers(loc, (name + "_kernels").str(),
+                                             names, LLVM::Linkage::Internal);
+  constexpr size_t keyBytes = 16;
+  std::array<uint8_t, 32> hash = hashModule(images, kernels);
+  StringRef key(reinterpret_cast<const char *>(hash.data()), keyBytes);
+  auto i8 = IntegerType::get(context, 8);
+  auto i32 = IntegerType::get(context, 32);
+  auto keyType = LLVM::LLVMArrayType::get(i8, keyBytes);
+  auto type = LLVM::LLVMStructType::getLiteral(
+      context, {keyType, i32, pointer, i32, pointer});
+  return add(
+      loc, name, type, LLVM::Linkage::Internal, [&](ImplicitLocOpBuilder &b) {
+        return createStruct(
+            b, type,
+            {LLVM::ConstantOp::create(b, keyType, b.getStringAttr(key)),
+             createInteger(b, 32, images.size()), createPointer(b, imageList),
+             createInteger(b, 32, kernels.size()),
+             createPointer(b, kernelList)});
       });
 }

@@ -26,6 +26,8 @@ public:
 
   /// `const char name[]`, with a terminating zero.
   FlatSymbolRefAttr addString(Location loc, StringRef name, StringRef text);
+  /// `const uint8_t name[]`, aligned for whoever loads code from it.
+  FlatSymbolRefAttr addBytes(Location loc, StringRef name, StringRef bytes);
   /// `const int64_t name[]`.
   FlatSymbolRefAttr addIntegers(Location loc, StringRef name,
                                 ArrayRef<int64_t> values);
@@ -37,6 +39,15 @@ public:
   FlatSymbolRefAttr addSpecs(Location loc, StringRef name,
                              ArrayRef<RankedTensorType> types,
                              ArrayRef<StringRef> names);
+
+  /// One compiled form of a module's kernels.
+  struct CudaImage {
+    StringRef chip, data;
+  };
+  /// `const boostr_cuda_module name`.
+  FlatSymbolRefAttr addCudaModule(Location loc, StringRef name,
+                                  ArrayRef<CudaImage> images,
+                                  ArrayRef<StringRef> kernels);
 
   /// A `boostr_function`, field by field.
   struct Function {
@@ -55,6 +66,10 @@ private:
   Value createPointer(ImplicitLocOpBuilder &b, FlatSymbolRefAttr symbol);
   Value createInteger(ImplicitLocOpBuilder &b, unsigned width, int64_t value);
   Value createStruct(ImplicitLocOpBuilder &b, Type type, ValueRange fields);
+  FlatSymbolRefAttr addText(Location loc, StringRef name, StringRef text,
+                            unsigned alignment);
+  FlatSymbolRefAttr addCudaImages(Location loc, StringRef name,
+                                  ArrayRef<CudaImage> images);
   LLVM::LLVMStructType getSpecType();
 
   SymbolTable &symbols;
