@@ -54,6 +54,25 @@ def DecomposeLinalg : Pass<"boostr-decompose-linalg"> {
     "::mlir::tensor::TensorDialect"];
 }
 
+def FuseElementwise : Pass<"boostr-fuse-elementwise"> {
+  let summary = "Fuse linalg ops with the elementwise ops before them";
+  let description = [{
+    Input: `linalg.generic` on tensors.
+
+    Output: what `linalg-fuse-elementwise-ops` makes of it.
+
+    Leaves: an op whose result is used more than once, and one that reads its
+    destination, as an addition in place does. Upstream's pass fuses the latter
+    into ops with more loops, where it would be done once for each iteration.
+
+    Fails: never.
+
+    Example: `test/passes/linalg/fuse-elementwise.mlir`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def OrderLoops : Pass<"boostr-order-loops"> {
   let summary = "Let linalg ops run along memory";
   let description = [{

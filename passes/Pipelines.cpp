@@ -58,7 +58,7 @@ static void addTensors(OpPassManager &pm, const CpuPipelineOptions &options) {
     pm.addPass(createConvertBoostrToLinalg());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
-  pm.addPass(createLinalgElementwiseOpFusionPass());
+  pm.addPass(createFuseElementwise());
   // No common subexpressions from here on: ops that share one filled tensor as
   // their start would need copies of it.
   pm.addPass(createCanonicalizerPass());
