@@ -229,6 +229,110 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect"];
 }
 
+def SetGpuTarget : Pass<"boostr-set-gpu-target", "::mlir::ModuleOp"> {
+  let summary = "Write down which GPU code is generated for";
+  let description = [{
+    Input: any module.
+
+    Output: the module with an attribute `boostr.gpu_target`: the chip and the
+    features that LLVM is to use of it. Without `features` the version of PTX is the
+    one that our kernels for the chip need.
+
+    Leaves: a `boostr.gpu_target` that is there already: what the user wrote wins.
+
+    Fails: on a chip or feature that LLVM does not know of NVIDIA's GPUs.
+
+    Example: `test/passes/gpu/set-gpu-target.mlir`.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_90a\"",
+           "LLVM's name of the chip, as in `sm_90a`">,
+    Option<"features", "features", "std::string", "\"\"",
+           "LLVM features to add or remove, as in `+ptx83`">];
+  let dependentDialects = ["::mlir::boostr::BoostrDialect"];
+}
+
+def LinalgToThreads : Pass<"boostr-linalg-to-threads"> {
+  let summary = "Turn linalg ops into parallel loops for threads of a GPU";
+  let description = [{
+    Input: linalg ops on memrefs.
+
+    Output: for each an `scf.parallel` over the elements of its results, whose last
+    loop runs along the memory of the first one: neighbouring iterations write
+    neighbouring elements. An iteration sums in registers, with a loop inside for
+    each one that reduces, and stores once.
+
+    Leaves: linalg ops on tensors, and every other op.
+
+    Fails: on an op with a result that does not depend on all loops that do not
+    reduce.
+
+    Example: `test/passes/gpu/linalg-to-threads.mlir`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+def MapLoopsToGpu : Pass<"boostr-map-loops-to-gpu"> {
+  let summary = "Spread parallel loops over the threads of a GPU";
+  let description = [{
+    Input: `scf.parallel` without reductions.
+
+    Output: in place of each outermost one a loop over blocks and in it a loop over
+    `block-size` threads, marked with the `mapping` that
+    `convert-parallel-loops-to-gpu` reads. Iterations are numbered through all
+    dimensions, the last one fastest; threads whose number is too large do
+    nothing. So a launch has one dimension, of any number of blocks, also none.
+
+    Leaves: parallel loops inside parallel loops, which a thread runs one after the
+    other, those that have a `mapping`, those in kernels, and every other op.
+
+    Fails: on a loop with reductions, and on a `block-size` that no GPU has.
+
+    Example: `test/passes/gpu/map-loops-to-gpu.mlir`.
+  }];
+  let options = [
+    Option<"blockSize", "block-size", "int64_t", "256", "Threads of a block">];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+def UnifyKernels : Pass<"boostr-unify-kernels", "::mlir::ModuleOp"> {
+  let summary = "Keep one of kernels that are alike";
+  let description = [{
+    Input: `gpu.module`s and launches of their kernels.
+
+    Output: of modules that differ in nothing but their names and those of their
+    kernels, as the layers of a model make them, the first is kept, and launches
+    name its kernels.
+
+    Leaves: every other op.
+
+    Fails: never.
+
+    Example: `test/passes/gpu/unify-kernels.mlir`.
+  }];
+}
+
+def CheckDeviceMemory : Pass<"boostr-check-device-memory"> {
+  let summary = "Refuse host code that reads or writes arrays";
+  let description = [{
+    Input: functions whose arrays are in memory of a device, and their kernels.
+
+    Output: the same.
+
+    Leaves: everything. Kernels may do what they like; the host may allocate and
+    free arrays, make views of them, and compute with indices.
+
+    Fails: at each op outside of kernels that reads or writes elements of a memref,
+    or is memory of the host.
+
+    Example: `test/passes/gpu/check-device-memory.mlir`.
+  }];
+}
+
 def GpuToBinary : Pass<"boostr-gpu-to-binary", "::mlir::ModuleOp"> {
   let summary = "Compile kernels to machine code";
   let description = [{

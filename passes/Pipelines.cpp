@@ -9,6 +9,8 @@
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -45,7 +47,7 @@ static void addGradients(OpPassManager &pm) {
 }
 
 // In flight: boostr, linalg, tensor, arith, math, func.
-static void addTensors(OpPassManager &pm, const CpuPipelineOptions &options) {
+static void addTensors(OpPassManager &pm, ContractionLowering contractions) {
   // A result of dynamic shape can become an argument of entry points only,
   // whose callers know the shape.
   pm.addPass(createInlinerPass());
@@ -54,7 +56,7 @@ static void addTensors(OpPassManager &pm, const CpuPipelineOptions &options) {
   // Before anything is fused, while every extent is that of an op.
   pm.addPass(createCreateShapeFunctions());
   pm.addPass(createDecomposeLinalg());
-  if (options.contractions == ContractionLowering::Linalg)
+  if (contractions == ContractionLowering::Linalg)
     pm.addPass(createConvertBoostrToLinalg());
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addPass(createLinalgGeneralizeNamedOpsPass());
@@ -152,7 +154,7 @@ void mlir::boostr::addCpuStage(OpPassManager &pm, CpuStage stage,
   case CpuStage::Gradients:
     return addGradients(pm);
   case CpuStage::Tensors:
-    return addTensors(pm, options);
+    return addTensors(pm, options.contractions);
   case CpuStage::Buffers:
     return addBuffers(pm);
   case CpuStage::Kernels:
@@ -177,7 +179,146 @@ void mlir::boostr::buildCpuPipeline(OpPassManager &pm,
   }
 }
 
+//===----------------------------------------------------------------------===//
+// CUDA
+//===----------------------------------------------------------------------===//
+
+ArrayRef<CudaStage> mlir::boostr::getCudaStages() {
+  static constexpr CudaStage stages[] = {
+      CudaStage::Gradients, CudaStage::Tensors, CudaStage::Buffers,
+      CudaStage::Kernels,   CudaStage::Loops,   CudaStage::Device,
+      CudaStage::LLVM};
+  return stages;
+}
+
+StringRef mlir::boostr::stringifyCudaStage(CudaStage stage) {
+  switch (stage) {
+  case CudaStage::Gradients:
+    return "gradients";
+  case CudaStage::Tensors:
+    return "tensors";
+  case CudaStage::Buffers:
+    return "buffers";
+  case CudaStage::Kernels:
+    return "kernels";
+  case CudaStage::Loops:
+    return "loops";
+  case CudaStage::Device:
+    return "device";
+  case CudaStage::LLVM:
+    return "llvm";
+  }
+  return "";
+}
+
+// In flight: linalg on memrefs, memref, arith, math, func; gpu, llvm and nvvm.
+static void addCudaKernels(OpPassManager &pm,
+                           const CudaPipelineOptions &options) {
+  // What launches kernels runs on any CPU.
+  SetCpuTargetOptions host;
+  host.cpu = "x86-64";
+  pm.addPass(createSetCpuTarget(host));
+  SetGpuTargetOptions target;
+  target.chip = options.chip;
+  target.features = options.features;
+  pm.addPass(createSetGpuTarget(target));
+  pm.addPass(createGenerateGpu());
+}
+
+// In flight: memref, arith and func on the host; scf, memref, arith, math, gpu,
+// llvm and nvvm in gpu.modules.
+static void addCudaLoops(OpPassManager &pm,
+                         const CudaPipelineOptions &options) {
+  pm.addPass(createLowerCopies());
+  pm.addPass(createLinalgToThreads());
+  MapLoopsToGpuOptions map;
+  map.blockSize = options.blockSize;
+  pm.addPass(createMapLoopsToGpu(map));
+  pm.addPass(createConvertParallelLoopToGpuPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createGpuLaunchSinkIndexComputationsPass());
+  pm.addPass(createGpuKernelOutliningPass());
+  pm.addPass(createUnifyKernels());
+  pm.addPass(createCheckDeviceMemory());
+}
+
+void mlir::boostr::addKernelLowering(OpPassManager &pm) {
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createConvertVectorToSCFPass());
+  kernels.addPass(createLoopInvariantCodeMotionPass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createLowerExpandShapes());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(math::createMathExtendToSupportedTypes());
+  kernels.addPass(arith::createArithExpandOpsPass());
+  kernels.addPass(createConvertGpuOpsToNVVMOps());
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+}
+
+// In flight: memref, arith and func on the host; gpu.binary.
+static void addCudaDevice(OpPassManager &pm,
+                          const CudaPipelineOptions &options) {
+  addKernelLowering(pm);
+  GpuToBinaryOptions binary;
+  binary.images = options.images;
+  binary.ptxas = options.ptxas;
+  binary.ptxasOptions = options.ptxasOptions;
+  binary.printReport = options.report;
+  pm.addPass(createGpuToBinary(binary));
+}
+
+// In flight: llvm.
+static void addCudaLLVM(OpPassManager &pm) {
+  pm.addPass(createGpuToRuntime());
+  addLLVM(pm);
+}
+
+void mlir::boostr::addCudaStage(OpPassManager &pm, CudaStage stage,
+                                const CudaPipelineOptions &options) {
+  switch (stage) {
+  case CudaStage::Gradients:
+    return addGradients(pm);
+  case CudaStage::Tensors:
+    return addTensors(pm, options.contractions);
+  case CudaStage::Buffers:
+    return addBuffers(pm);
+  case CudaStage::Kernels:
+    return addCudaKernels(pm, options);
+  case CudaStage::Loops:
+    return addCudaLoops(pm, options);
+  case CudaStage::Device:
+    return addCudaDevice(pm, options);
+  case CudaStage::LLVM:
+    return addCudaLLVM(pm);
+  }
+}
+
+void mlir::boostr::buildCudaPipeline(OpPassManager &pm,
+                                     const CudaPipelineOptions &options) {
+  for (CudaStage stage : getCudaStages()) {
+    addCudaStage(pm, stage, options);
+    if (stage == options.stopAfter)
+      return;
+  }
+}
+
 void mlir::boostr::registerPipelines() {
+  PassPipelineRegistration<CudaPipelineOptions>(
+      "boostr-cuda-pipeline",
+      "From boostr, linalg and tensor ops to the LLVM dialect for a CUDA "
+      "device, with checked entries for every public function",
+      buildCudaPipeline);
+  PassPipelineRegistration<>(
+      "boostr-lower-kernels",
+      "From scf, memref, vector, arith, math and gpu ops in gpu.modules to the "
+      "LLVM and NVVM dialects",
+      addKernelLowering);
   PassPipelineRegistration<CpuPipelineOptions>(
       "boostr-cpu-pipeline",
       "From boostr, linalg and tensor ops to the LLVM dialect for a CPU, with "

@@ -8,6 +8,7 @@
 #ifndef BOOSTR_PASSES_PIPELINES_H
 #define BOOSTR_PASSES_PIPELINES_H
 
+#include "boostr/passes/Passes.h"
 #include "mlir/Pass/PassOptions.h"
 
 namespace mlir {
@@ -88,6 +89,92 @@ void addCpuStage(OpPassManager &pm, CpuStage stage,
 /// tensors to the LLVM dialect, with the entries that runtime/boostr_runtime.h
 /// describes.
 void buildCpuPipeline(OpPassManager &pm, const CpuPipelineOptions &options);
+
+/// The stages of `boostr-cuda-pipeline`, in order.
+enum class CudaStage {
+  Gradients,
+  Tensors,
+  Buffers,
+  Kernels,
+  Loops,
+  Device,
+  LLVM
+};
+
+/// All of them, in order.
+llvm::ArrayRef<CudaStage> getCudaStages();
+
+/// The name of a stage on command lines, as in `buffers`.
+llvm::StringRef stringifyCudaStage(CudaStage stage);
+
+struct CudaPipelineOptions : PassPipelineOptions<CudaPipelineOptions> {
+  Option<std::string> chip{*this, "chip",
+                           llvm::cl::desc("LLVM's name of the GPU to generate "
+                                          "code for, as in sm_90a"),
+                           llvm::cl::init("sm_90a")};
+  Option<std::string> features{
+      *this, "features",
+      llvm::cl::desc("LLVM features to add or remove, as in +ptx83"),
+      llvm::cl::init("")};
+  Option<ContractionLowering> contractions{
+      *this, "contractions", llvm::cl::desc("How boostr ops are lowered"),
+      llvm::cl::init(ContractionLowering::Generated),
+      llvm::cl::values(clEnumValN(ContractionLowering::Generated, "generated",
+                                  "kernels of our own"),
+                       clEnumValN(ContractionLowering::Linalg, "linalg",
+                                  "plain loops by way of linalg"))};
+  Option<int64_t> blockSize{
+      *this, "block-size",
+      llvm::cl::desc("Threads of a block for what is no contraction"),
+      llvm::cl::init(256)};
+  Option<GpuImages> images{
+      *this, "images", llvm::cl::desc("Forms of machine code to make"),
+      llvm::cl::init(GpuImages::All),
+      llvm::cl::values(
+          clEnumValN(GpuImages::All, "all",
+                     "cubin, and PTX where it runs on later chips"),
+          clEnumValN(GpuImages::Cubin, "cubin", "cubin only, of one chip"),
+          clEnumValN(GpuImages::Ptx, "ptx", "PTX only, without ptxas"))};
+  Option<std::string> ptxas{*this, "ptxas", llvm::cl::desc("Path of ptxas"),
+                            llvm::cl::init("")};
+  Option<std::string> ptxasOptions{*this, "ptxas-options",
+                                   llvm::cl::desc("Options for ptxas"),
+                                   llvm::cl::init("")};
+  Option<bool> report{
+      *this, "report",
+      llvm::cl::desc("Remark at each kernel which registers it uses"),
+      llvm::cl::init(false)};
+  Option<CudaStage> stopAfter{
+      *this, "stop-after", llvm::cl::desc("The last stage to run"),
+      llvm::cl::init(CudaStage::LLVM),
+      llvm::cl::values(
+          clEnumValN(CudaStage::Gradients, "gradients",
+                     "functions marked for it have their VJP functions"),
+          clEnumValN(CudaStage::Tensors, "tensors",
+                     "boostr, linalg and tensor ops, simplified"),
+          clEnumValN(CudaStage::Buffers, "buffers",
+                     "the same on memrefs, results as arguments"),
+          clEnumValN(CudaStage::Kernels, "kernels",
+                     "boostr ops replaced by kernels and their launches"),
+          clEnumValN(CudaStage::Loops, "loops",
+                     "linalg ops replaced by kernels and their launches"),
+          clEnumValN(CudaStage::Device, "device",
+                     "kernels replaced by machine code"),
+          clEnumValN(CudaStage::LLVM, "llvm",
+                     "the LLVM dialect, with the exported entries"))};
+};
+
+/// Adds the passes of one stage.
+void addCudaStage(OpPassManager &pm, CudaStage stage,
+                  const CudaPipelineOptions &options);
+
+/// `boostr-cuda-pipeline`: the same for CUDA devices. Tensors, those in between
+/// included, are in memory of the device.
+void buildCudaPipeline(OpPassManager &pm, const CudaPipelineOptions &options);
+
+/// Adds what lowers kernels in `gpu.module`s, of scf, memref, vector, arith,
+/// math, gpu, nvvm and llvm, to the LLVM and NVVM dialects.
+void addKernelLowering(OpPassManager &pm);
 
 /// Registers the pipelines by name.
 void registerPipelines();

@@ -3,13 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/cpu/CpuTarget.h"
+#include "boostr/passes/Subtarget.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/StringSet.h"
-#include "llvm/MC/MCSubtargetInfo.h"
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/MathExtras.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
 #include <unistd.h>
 
@@ -19,48 +16,6 @@ using namespace mlir::boostr;
 //===----------------------------------------------------------------------===//
 // Targets
 //===----------------------------------------------------------------------===//
-
-/// LLVM's table of the CPU, or null after an error.
-static std::unique_ptr<llvm::MCSubtargetInfo>
-createSubtarget(EmitError emitError, StringRef cpu, StringRef features) {
-  LLVMInitializeX86TargetInfo();
-  LLVMInitializeX86TargetMC();
-  llvm::Triple triple(cpu::kTriple);
-  std::string message;
-  const llvm::Target *target =
-      llvm::TargetRegistry::lookupTarget(triple, message);
-  if (!target) {
-    emitError() << "this build of LLVM has no x86-64 code generator: "
-                << message;
-    return nullptr;
-  }
-  // Names are checked first: LLVM itself only warns.
-  std::unique_ptr<llvm::MCSubtargetInfo> generic(
-      target->createMCSubtargetInfo(triple, "x86-64", ""));
-  if (!generic->isCPUStringValid(cpu)) {
-    emitError() << "'cpu' expected a name that LLVM knows (llc -march=x86-64 "
-                   "-mcpu=help lists them), got '"
-                << cpu << "'";
-    return nullptr;
-  }
-  llvm::StringSet<> known;
-  for (const llvm::SubtargetFeatureKV &feature :
-       generic->getAllProcessorFeatures())
-    known.insert(feature.Key);
-  SmallVector<StringRef> names;
-  features.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
-  for (StringRef name : names) {
-    if ((name.starts_with("+") || name.starts_with("-")) &&
-        known.contains(name.drop_front()))
-      continue;
-    emitError() << "'features' expected names that LLVM knows, each after + or "
-                   "-, got '"
-                << name << "'";
-    return nullptr;
-  }
-  return std::unique_ptr<llvm::MCSubtargetInfo>(
-      target->createMCSubtargetInfo(triple, cpu, features));
-}
 
 /// The features of this machine, as LLVM wants them on a command line.
 static std::string getHostFeatures() {
@@ -86,7 +41,7 @@ CpuTargetAttr mlir::boostr::cpu::getCpuTarget(MLIRContext *context,
   if (!features.empty())
     allFeatures += (allFeatures.empty() ? "" : ",") + features.str();
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget =
-      createSubtarget(emitError, name, allFeatures);
+      createX86Subtarget(emitError, name, allFeatures);
   if (!subtarget)
     return {};
 
