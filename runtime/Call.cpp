@@ -4,7 +4,7 @@
 
 // The checked entries: DLPack tensors in, memref descriptors on.
 
-#include "boostr/runtime/Status.h"
+#include "boostr/runtime/Invocation.h"
 #include "boostr/runtime/Validate.h"
 
 #include <cstdlib>
@@ -96,10 +96,11 @@ static boostr_status checkOutputTypes(const ArgumentList &outputs,
 
 /// Checks where the arguments are, knowing what they are.
 static boostr_status checkPlaces(const ArgumentList &inputs,
-                                 const ArgumentList &outputs) {
+                                 const ArgumentList &outputs,
+                                 DLDevice &device) {
   for (const ArgumentList *arguments : {&inputs, &outputs})
     for (int32_t i = 0; i < arguments->count; ++i)
-      if (boostr_status status = checkMemory((*arguments)[i]))
+      if (boostr_status status = checkMemory((*arguments)[i], device))
         return status;
   return checkOverlap(inputs, outputs);
 }
@@ -123,7 +124,7 @@ static void describe(const DLTensor &tensor, Descriptor &descriptor) {
 static boostr_status invoke(boostr_context *context,
                             const boostr_function &function,
                             const ArgumentList &inputs,
-                            const ArgumentList &outputs) {
+                            const ArgumentList &outputs, cuda::Place place) {
   size_t count = size_t(inputs.count) + size_t(outputs.count);
   Descriptors descriptors(count);
   Pointers pointers(count);
@@ -135,7 +136,7 @@ static boostr_status invoke(boostr_context *context,
       describe(*arguments->tensors[i], descriptors.get()[next]);
       pointers.get()[next] = &descriptors.get()[next];
     }
-  return boostr_invoke(context, &function, pointers.get());
+  return invoke(context, function, pointers.get(), place);
 }
 
 boostr_status boostr_output_shapes(const boostr_function *function,
@@ -164,6 +165,36 @@ boostr_status boostr_output_shapes(const boostr_function *function,
   return BOOSTR_OK;
 }
 
+/// boostr_call of a function that passed checkFunction. The stream matters to
+/// CUDA functions only.
+static boostr_status call(boostr_context *context, void *stream,
+                          const boostr_function &function,
+                          const DLTensor *const *inputs, int32_t numInputs,
+                          const DLTensor *const *outputs, int32_t numOutputs) {
+  if (boostr_status status = checkDescription(function))
+    return status;
+  ArgumentList in{inputs, function.inputs, function.num_inputs, false};
+  ArgumentList out{outputs, function.outputs, function.num_outputs, true};
+  if (boostr_status status = checkCount(in, numInputs))
+    return status;
+  if (boostr_status status = checkCount(out, numOutputs))
+    return status;
+  Extents extents(sumOfRanks(function.outputs, function.num_outputs));
+  if (!extents.get())
+    return failForMemory();
+  if (boostr_status status = checkInputTypes(function, in, extents.get()))
+    return status;
+  if (boostr_status status = checkOutputTypes(out, extents.get()))
+    return status;
+  DLDevice device{deviceType(function), 0};
+  if (device.device_type == kDLCUDA)
+    device.device_id = -1; // That of the first tensor.
+  if (boostr_status status = checkPlaces(in, out, device))
+    return status;
+  return invoke(context, function, in, out,
+                {static_cast<cuda::CUstream>(stream), device.device_id});
+}
+
 boostr_status boostr_call(boostr_context *context,
                           const boostr_function *function,
                           const DLTensor *const *inputs, int32_t num_inputs,
@@ -171,22 +202,20 @@ boostr_status boostr_call(boostr_context *context,
                           int32_t num_outputs) noexcept {
   if (boostr_status status = checkFunction(function))
     return status;
-  if (boostr_status status = checkDescription(*function))
+  return call(context, nullptr, *function, inputs, num_inputs, outputs,
+              num_outputs);
+}
+
+boostr_status boostr_call_on_stream(boostr_context *context, void *stream,
+                                    const boostr_function *function,
+                                    const DLTensor *const *inputs,
+                                    int32_t num_inputs,
+                                    const DLTensor *const *outputs,
+                                    int32_t num_outputs) noexcept {
+  if (boostr_status status = checkFunction(function))
     return status;
-  ArgumentList in{inputs, function->inputs, function->num_inputs, false};
-  ArgumentList out{outputs, function->outputs, function->num_outputs, true};
-  if (boostr_status status = checkCount(in, num_inputs))
+  if (boostr_status status = checkIsForCuda(*function))
     return status;
-  if (boostr_status status = checkCount(out, num_outputs))
-    return status;
-  Extents extents(sumOfRanks(function->outputs, function->num_outputs));
-  if (!extents.get())
-    return failForMemory();
-  if (boostr_status status = checkInputTypes(*function, in, extents.get()))
-    return status;
-  if (boostr_status status = checkOutputTypes(out, extents.get()))
-    return status;
-  if (boostr_status status = checkPlaces(in, out))
-    return status;
-  return invoke(context, *function, in, out);
+  return call(context, stream, *function, inputs, num_inputs, outputs,
+              num_outputs);
 }

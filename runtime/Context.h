@@ -9,6 +9,7 @@
 
 #include "boostr/runtime/ThreadPool.h"
 #include "boostr/runtime/boostr_runtime.h"
+#include "boostr/runtime/cuda/Resources.h"
 
 #include <atomic>
 
@@ -22,6 +23,7 @@ struct boostr_context {
   const boostr_allocator allocator;
   /// Used if there is no executor.
   boostr::runtime::ThreadPool threads;
+  boostr::runtime::cuda::Resources cuda;
   std::atomic<bool> cancelled{false};
 };
 

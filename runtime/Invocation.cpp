@@ -5,12 +5,17 @@
 #include "boostr/runtime/Invocation.h"
 
 #include "boostr/runtime/Validate.h"
+#include "boostr/runtime/cuda/Run.h"
 
 using namespace boostr::runtime;
 
 //===----------------------------------------------------------------------===//
 // Invocation
 //===----------------------------------------------------------------------===//
+
+Invocation::Invocation(boostr_context *context, cuda::Run *run)
+    : context(context), run(run),
+      allocator(run ? run->allocator : context->allocator) {}
 
 void Invocation::report(boostr_status failure, const Message &why) {
   std::lock_guard<std::mutex> lock(mutex);
@@ -46,7 +51,7 @@ void Frame::run(void (*body)(void *argument), void *argument) {
   if (setjmp(wayOut) == 0)
     body(argument);
   innermost = outer;
-  blocks.releaseAll(invocation.context->allocator);
+  blocks.releaseAll(invocation.allocator);
 }
 
 //===----------------------------------------------------------------------===//
@@ -65,24 +70,74 @@ static void runCode(void *argument) {
   code->packed(code->descriptors);
 }
 
+/// Runs the function on `run`, or on the CPU if that is null.
+static boostr_status invoke(boostr_context *context, cuda::Run *run,
+                            const boostr_function &function,
+                            void **descriptors) {
+  Invocation invocation(context, run);
+  if (!invocation.mustStop()) {
+    Frame *outer = currentFrame();
+    Frame frame(invocation, outer, outer && outer->insideTask);
+    Code code{function.packed, descriptors};
+    frame.run(runCode, &code);
+  }
+  return invocation.finish();
+}
+
+static boostr_status invokeOnDevice(boostr_context *context,
+                                    const boostr_function &function,
+                                    void **descriptors, cuda::Place place) {
+  const cuda::Driver *driver;
+  if (boostr_status status = cuda::getDriver(driver))
+    return status;
+  cuda::Run run(*driver, context->cuda, place.stream);
+  if (place.device < 0 && !cuda::hasCurrentContext(*driver))
+    place.device =
+        cuda::findDevice(*driver, descriptors,
+                         int64_t{function.num_inputs} + function.num_outputs);
+  if (boostr_status status = run.current.enter(place))
+    return status;
+  return ::invoke(context, &run, function, descriptors);
+}
+
+boostr_status boostr::runtime::invoke(boostr_context *context,
+                                      const boostr_function &function,
+                                      void **descriptors, cuda::Place place) {
+  boostr_context *resolved;
+  if (boostr_status status = resolveContext(context, resolved))
+    return status;
+  if (deviceType(function) == kDLCUDA)
+    return invokeOnDevice(resolved, function, descriptors, place);
+  return ::invoke(resolved, nullptr, function, descriptors);
+}
+
+static boostr_status checkDescriptors(const boostr_function &function,
+                                      void **descriptors) {
+  if (!descriptors && (function.num_inputs || function.num_outputs))
+    return fail(BOOSTR_INVALID_ARGUMENT,
+                "descriptors: expected an array, got a null pointer");
+  return BOOSTR_OK;
+}
+
 boostr_status boostr_invoke(boostr_context *context,
                             const boostr_function *function,
                             void **descriptors) noexcept {
   if (boostr_status status = checkFunction(function))
     return status;
-  if (!descriptors && (function->num_inputs || function->num_outputs))
-    return fail(BOOSTR_INVALID_ARGUMENT,
-                "descriptors: expected an array, got a null pointer");
-  boostr_context *resolved;
-  if (boostr_status status = resolveContext(context, resolved))
+  if (boostr_status status = checkDescriptors(*function, descriptors))
     return status;
+  return invoke(context, *function, descriptors, {nullptr, -1});
+}
 
-  Invocation invocation(resolved);
-  if (!invocation.mustStop()) {
-    Frame *outer = currentFrame();
-    Frame frame(invocation, outer, outer && outer->insideTask);
-    Code code{function->packed, descriptors};
-    frame.run(runCode, &code);
-  }
-  return invocation.finish();
+boostr_status boostr_invoke_on_stream(boostr_context *context, void *stream,
+                                      const boostr_function *function,
+                                      void **descriptors) noexcept {
+  if (boostr_status status = checkFunction(function))
+    return status;
+  if (boostr_status status = checkIsForCuda(*function))
+    return status;
+  if (boostr_status status = checkDescriptors(*function, descriptors))
+    return status;
+  return invoke(context, *function, descriptors,
+                {static_cast<cuda::CUstream>(stream), -1});
 }

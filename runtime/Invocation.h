@@ -19,16 +19,21 @@
 #include "boostr/runtime/BlockList.h"
 #include "boostr/runtime/Context.h"
 #include "boostr/runtime/Status.h"
+#include "boostr/runtime/cuda/CurrentContext.h"
 
 #include <csetjmp>
 #include <mutex>
 
 namespace boostr::runtime {
+namespace cuda {
+class Run;
+} // namespace cuda
 
 /// The state that all tasks of an invocation share.
 class Invocation {
 public:
-  explicit Invocation(boostr_context *context) : context(context) {}
+  /// `run` is null for a function that runs on the CPU.
+  Invocation(boostr_context *context, cuda::Run *run);
 
   /// Notes a failure. The first one counts.
   void report(boostr_status failure, const Message &why);
@@ -46,6 +51,9 @@ public:
   boostr_status finish() const;
 
   boostr_context *const context;
+  cuda::Run *const run;
+  /// Where blocks come from.
+  const boostr_allocator &allocator;
 
 private:
   std::atomic<boostr_status> status{BOOSTR_OK};
@@ -78,6 +86,11 @@ private:
 
 /// The innermost frame of the calling thread; null outside of invocations.
 Frame *currentFrame();
+
+/// What boostr_invoke and boostr_invoke_on_stream do for a function that passed
+/// checkFunction. The place matters to CUDA functions only.
+boostr_status invoke(boostr_context *context, const boostr_function &function,
+                     void **descriptors, cuda::Place place);
 
 } // namespace boostr::runtime
 

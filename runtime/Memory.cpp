@@ -32,7 +32,7 @@ void *boostr_allocate(size_t bytes, size_t alignment) noexcept {
           Message{} << "alignment of an allocation: expected a power of two, "
                        "got "
                     << static_cast<int64_t>(alignment));
-  const boostr_allocator &allocator = frame->invocation.context->allocator;
+  const boostr_allocator &allocator = frame->invocation.allocator;
   void *block = takeBlock(allocator, bytes, alignment);
   if (block && frame->blocks.add(block, bytes))
     return block;
@@ -54,7 +54,7 @@ void boostr_release(void *block) noexcept {
   size_t bytes;
   for (Frame *frame = currentFrame(); frame; frame = frame->parent)
     if (frame->blocks.remove(block, bytes))
-      return giveBlockBack(frame->invocation.context->allocator, block, bytes);
+      return giveBlockBack(frame->invocation.allocator, block, bytes);
   giveBlockBack(systemAllocator(), block, 0);
 }
 

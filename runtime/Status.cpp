@@ -131,6 +131,8 @@ boostr_status boostr::runtime::fail(boostr_status status, const char *message) {
   return fail(status, Message{} << message);
 }
 
+const Message &boostr::runtime::lastFailure() { return lastError; }
+
 const char *boostr_last_error(void) noexcept { return lastError.text(); }
 
 const char *boostr_status_name(boostr_status status) noexcept {

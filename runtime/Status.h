@@ -39,6 +39,9 @@ private:
 boostr_status fail(boostr_status status, const Message &message);
 boostr_status fail(boostr_status status, const char *message);
 
+/// The calling thread's last error.
+const Message &lastFailure();
+
 } // namespace boostr::runtime
 
 #endif // BOOSTR_RUNTIME_STATUS_H

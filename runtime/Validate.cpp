@@ -6,6 +6,8 @@
 
 #include "boostr/runtime/Status.h"
 
+#include <algorithm>
+
 using namespace boostr::runtime;
 
 //===----------------------------------------------------------------------===//
@@ -53,14 +55,25 @@ boostr_status boostr::runtime::checkFunction(const boostr_function *function) {
     return fail(BOOSTR_INTERNAL,
                 "function: its description has no code ('packed' is null)");
   DLDeviceType device = deviceType(*function);
-  if (device != kDLCPU)
-    return fail(BOOSTR_UNSUPPORTED, "function: expected one for the CPU");
+  if (device != kDLCPU && device != kDLCUDA)
+    return fail(BOOSTR_UNSUPPORTED,
+                Message{} << "function: expected one for cpu or cuda, got one "
+                             "for device type "
+                          << int64_t{device});
   return BOOSTR_OK;
 }
 
 DLDeviceType boostr::runtime::deviceType(const boostr_function &function) {
   bool hasField = function.abi_version % 1000 >= 1;
   return hasField ? static_cast<DLDeviceType>(function.device_type) : kDLCPU;
+}
+
+boostr_status boostr::runtime::checkIsForCuda(const boostr_function &function) {
+  if (deviceType(function) == kDLCUDA)
+    return BOOSTR_OK;
+  return fail(BOOSTR_INVALID_ARGUMENT,
+              Message{} << "function '" << (function.name ? function.name : "")
+                        << "': expected one for cuda, got one for cpu");
 }
 
 static bool isValid(const boostr_tensor_spec &spec) {
@@ -280,12 +293,30 @@ boostr_status boostr::runtime::computeOutputExtents(
 //===----------------------------------------------------------------------===//
 
 /// The one place that knows on which devices a function can run.
-static boostr_status checkDevice(const Argument &argument) {
-  DLDevice expected{kDLCPU, 0};
+/// Whether code for one type of device can use memory of another.
+static bool canUse(DLDeviceType code, DLDevice memory) {
+  if (code != kDLCUDA)
+    return memory.device_type == code;
+  return memory.device_id >= 0 && (memory.device_type == kDLCUDA ||
+                                   memory.device_type == kDLCUDAManaged);
+}
+
+static boostr_status checkDevice(const Argument &argument, DLDevice &expected) {
   DLDevice found = argument.tensor->device;
-  if (found.device_type == expected.device_type)
-    return BOOSTR_OK;
-  return refuse(about(argument) << "device " << expected << ", got " << found);
+  if (canUse(expected.device_type, found)) {
+    if (expected.device_id < 0)
+      expected.device_id = found.device_id;
+    // There is one CPU, whatever its number.
+    if (expected.device_type == kDLCPU || found.device_id == expected.device_id)
+      return BOOSTR_OK;
+  }
+  Message message = about(argument);
+  message << "device ";
+  if (expected.device_id < 0)
+    message << "cuda";
+  else
+    message << expected;
+  return refuse(message << ", got " << found);
 }
 
 static boostr_status checkStrides(const Argument &argument) {
@@ -313,7 +344,8 @@ static uint64_t address(const DLTensor &tensor) {
   return reinterpret_cast<uintptr_t>(tensor.data) + tensor.byte_offset;
 }
 
-static boostr_status checkAddress(const Argument &argument) {
+static boostr_status checkAddress(const Argument &argument,
+                                  DLDeviceType device) {
   const DLTensor &tensor = *argument.tensor;
   if (hasNoElements(tensor))
     return BOOSTR_OK;
@@ -326,20 +358,25 @@ static boostr_status checkAddress(const Argument &argument) {
     return refuse((about(argument) << "data inside the address space, got "
                                       "byte_offset ")
                       .address(tensor.byte_offset));
-  int64_t size = elementBytes(tensor.dtype);
-  if (address(tensor) % size != 0)
+  // Kernels read vectors, and tensor maps need this.
+  constexpr int64_t alignmentOnDevices = 16;
+  int64_t alignment = elementBytes(tensor.dtype);
+  if (device == kDLCUDA)
+    alignment = std::max(alignment, alignmentOnDevices);
+  if (address(tensor) % alignment != 0)
     return refuse((about(argument)
-                   << "data aligned to " << size << " bytes, got address ")
+                   << "data aligned to " << alignment << " bytes, got address ")
                       .address(address(tensor)));
   return BOOSTR_OK;
 }
 
-boostr_status boostr::runtime::checkMemory(const Argument &argument) {
-  if (boostr_status status = checkDevice(argument))
+boostr_status boostr::runtime::checkMemory(const Argument &argument,
+                                           DLDevice &device) {
+  if (boostr_status status = checkDevice(argument, device))
     return status;
   if (boostr_status status = checkStrides(argument))
     return status;
-  return checkAddress(argument);
+  return checkAddress(argument, device.device_type);
 }
 
 static bool overlap(const DLTensor &a, const DLTensor &b) {

@@ -39,6 +39,9 @@ boostr_status checkFunction(const boostr_function *function);
 /// Where a function that passed checkFunction runs.
 DLDeviceType deviceType(const boostr_function &function);
 
+/// That such a function can be called on a stream.
+boostr_status checkIsForCuda(const boostr_function &function);
+
 /// That the description of a function that passed checkFunction makes sense.
 boostr_status checkDescription(const boostr_function &function);
 
@@ -62,9 +65,10 @@ boostr_status computeOutputExtents(const boostr_function &function,
 /// That the extents are these.
 boostr_status checkExtents(const Argument &argument, const int64_t *expected);
 
-/// That compiled code can use the memory where it is: device, strides, address.
-/// The tensor has passed checkType.
-boostr_status checkMemory(const Argument &argument);
+/// That compiled code for `device` can use the memory where it is: device,
+/// strides, address. A device_id of -1 stands for any, and becomes that of the
+/// tensor. The tensor has passed checkType.
+boostr_status checkMemory(const Argument &argument, DLDevice &device);
 
 /// That no output shares memory with another argument. All arguments have
 /// passed checkMemory.

@@ -1,0 +1,124 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/runtime/cuda/DeviceMemory.h"
+
+#include "boostr/runtime/Invocation.h"
+#include "boostr/runtime/cuda/Run.h"
+
+#include <new>
+
+using namespace boostr::runtime;
+using namespace boostr::runtime::cuda;
+
+/// What the driver promises for every block.
+static constexpr size_t alignmentOfBlocks = 256;
+
+//===----------------------------------------------------------------------===//
+// MemoryPools
+//===----------------------------------------------------------------------===//
+
+MemoryPools::~MemoryPools() {
+  for (Pool *it = first.load(), *next; it; it = next) {
+    next = it->next;
+    (void)it->driver.cuMemPoolDestroy(it->pool);
+    delete it;
+  }
+}
+
+MemoryPools::Pool *MemoryPools::find(CUdevice device) {
+  Pool *it = first.load(std::memory_order_acquire);
+  while (it && it->device != device)
+    it = it->next;
+  return it;
+}
+
+/// A pool that keeps all that is freed.
+static boostr_status createPool(const CurrentContext &current,
+                                CUmemoryPool &pool) {
+  const Driver &driver = current.driver;
+  RelaxedCapture relaxed(driver);
+  CUmemPoolProps properties{};
+  properties.allocType = CU_MEM_ALLOCATION_TYPE_PINNED;
+  properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, current.device};
+  if (CUresult result = driver.cuMemPoolCreate(&pool, &properties))
+    return failCall(driver, "cuMemPoolCreate", result);
+  uint64_t threshold = UINT64_MAX;
+  if (CUresult result = driver.cuMemPoolSetAttribute(
+          pool, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &threshold)) {
+    (void)driver.cuMemPoolDestroy(pool);
+    return failCall(driver, "cuMemPoolSetAttribute", result);
+  }
+  return BOOSTR_OK;
+}
+
+boostr_status MemoryPools::get(const CurrentContext &current,
+                               CUmemoryPool &pool) {
+  Pool *found = find(current.device);
+  if (!found) {
+    std::lock_guard<std::mutex> lock(mutex);
+    // Another thread may have been faster.
+    found = find(current.device);
+    if (!found) {
+      CUmemoryPool created;
+      if (boostr_status status = createPool(current, created))
+        return status;
+      found = new (std::nothrow) Pool{current.driver, current.device, created,
+                                      first.load(std::memory_order_relaxed)};
+      if (!found) {
+        (void)current.driver.cuMemPoolDestroy(created);
+        return fail(BOOSTR_OUT_OF_MEMORY, "cannot allocate a memory pool");
+      }
+      first.store(found, std::memory_order_release);
+    }
+  }
+  pool = found->pool;
+  return BOOSTR_OK;
+}
+
+//===----------------------------------------------------------------------===//
+// Blocks
+//===----------------------------------------------------------------------===//
+
+/// What has no status to return is told to the invocation. The first failure
+/// counts, so that of whoever sees the null pointer does not.
+static void *report(boostr_status status) {
+  currentFrame()->invocation.report(status, lastFailure());
+  return nullptr;
+}
+
+static void *allocate(void *state, size_t bytes, size_t alignment) {
+  auto &run = *static_cast<Run *>(state);
+  if (alignment > alignmentOfBlocks)
+    return report(fail(BOOSTR_INTERNAL,
+                       Message{} << "alignment of an allocation on a device: "
+                                    "expected at most "
+                                 << int64_t{alignmentOfBlocks} << ", got "
+                                 << static_cast<int64_t>(alignment)));
+  const Driver &driver = run.current.driver;
+  CUmemoryPool pool;
+  if (boostr_status status = run.resources.pools.get(run.current, pool))
+    return report(status);
+  CUdeviceptr block = 0;
+  CUresult result =
+      driver.cuMemAllocFromPoolAsync(&block, bytes, pool, run.stream);
+  if (result == CUDA_SUCCESS)
+    return reinterpret_cast<void *>(static_cast<uintptr_t>(block));
+  Message message{};
+  message << "cannot allocate " << static_cast<int64_t>(bytes) << " bytes: ";
+  describe(message, driver, "cuMemAllocFromPoolAsync", result);
+  return report(fail(statusOf(result), message));
+}
+
+/// An error of the driver here is that of earlier work, which the next call
+/// meets too.
+static void release(void *state, void *block, size_t) {
+  auto &run = *static_cast<Run *>(state);
+  (void)run.current.driver.cuMemFreeAsync(reinterpret_cast<uintptr_t>(block),
+                                          run.stream);
+}
+
+boostr_allocator boostr::runtime::cuda::makeAllocator(Run &run) {
+  return {&run, allocate, release};
+}

@@ -1,0 +1,100 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Kernels: what compiled code calls to start them.
+
+#include "boostr/runtime/Invocation.h"
+#include "boostr/runtime/cuda/Run.h"
+
+using namespace boostr::runtime;
+using namespace boostr::runtime::cuda;
+
+static bool isEmpty(const boostr_cuda_grid &grid) {
+  return grid.grid[0] == 0 || grid.grid[1] == 0 || grid.grid[2] == 0;
+}
+
+static bool hasClusters(const boostr_cuda_grid &grid) {
+  return grid.cluster[0] > 1 || grid.cluster[1] > 1 || grid.cluster[2] > 1;
+}
+
+static CUresult launch(const Run &run, CUfunction function,
+                       const boostr_cuda_grid &grid, void **params) {
+  CUlaunchConfig config;
+  config.gridDimX = grid.grid[0];
+  config.gridDimY = grid.grid[1];
+  config.gridDimZ = grid.grid[2];
+  config.blockDimX = grid.block[0];
+  config.blockDimY = grid.block[1];
+  config.blockDimZ = grid.block[2];
+  config.sharedMemBytes = grid.shared_bytes;
+  config.hStream = run.stream;
+  config.attrs = nullptr;
+  config.numAttrs = 0;
+  CUlaunchAttribute attribute{};
+  if (hasClusters(grid)) {
+    auto atLeastOne = [](uint32_t extent) { return extent ? extent : 1; };
+    attribute.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    attribute.value.clusterDim = {atLeastOne(grid.cluster[0]),
+                                  atLeastOne(grid.cluster[1]),
+                                  atLeastOne(grid.cluster[2])};
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+  }
+  return run.current.driver.cuLaunchKernelEx(&config, function, params,
+                                             nullptr);
+}
+
+static void describeExtents(Message &message, const char *name,
+                            const uint32_t *extents) {
+  int64_t numbers[] = {extents[0], extents[1], extents[2]};
+  (message << name).list(numbers, 3, /*markDynamic=*/false);
+}
+
+/// What the driver says is often too little: a wrong grid, a block that asks
+/// for too many registers and parameters of a wrong size are all invalid
+/// values.
+static boostr_status failToLaunch(const Driver &driver, CUresult result,
+                                  const char *kernel,
+                                  const boostr_cuda_grid &grid) {
+  Message message{};
+  describe(message, driver, "cuLaunchKernelEx", result)
+      << ", for kernel '" << kernel << "'";
+  describeExtents(message, " with grid ", grid.grid);
+  describeExtents(message, ", block ", grid.block);
+  if (hasClusters(grid))
+    describeExtents(message, ", cluster ", grid.cluster);
+  message << ", " << int64_t{grid.shared_bytes} << " bytes of shared memory";
+  return fail(statusOf(result), message);
+}
+
+void boostr_cuda_launch(const boostr_cuda_module *module, int32_t kernel,
+                        const boostr_cuda_grid *grid, void **params) noexcept {
+  Frame *frame = enterFromCode("boostr_cuda_launch");
+  if (!frame)
+    return;
+  if (frame->invocation.mustStop())
+    frame->leave();
+  if (isEmpty(*grid))
+    return;
+  Run &run = *frame->invocation.run;
+  CUfunction function;
+  if (boostr_status status = run.resources.modules.getKernel(
+          run.current, *module, kernel, *grid, function))
+    leave(*frame, status);
+  if (CUresult result = launch(run, function, *grid, params))
+    leave(*frame, failToLaunch(run.current.driver, result,
+                               module->kernels[kernel], *grid));
+}
+
+int32_t boostr_cuda_multiprocessors(void) noexcept {
+  Frame *frame = enterFromCode("boostr_cuda_multiprocessors");
+  if (!frame)
+    return 0;
+  const CurrentContext &current = frame->invocation.run->current;
+  int count = 0;
+  if (CUresult result = current.driver.cuDeviceGetAttribute(
+          &count, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, current.device))
+    leave(*frame, failCall(current.driver, "cuDeviceGetAttribute", result));
+  return count;
+}

@@ -1,0 +1,23 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// What a boostr_context holds for CUDA functions.
+
+#ifndef BOOSTR_RUNTIME_CUDA_RESOURCES_H
+#define BOOSTR_RUNTIME_CUDA_RESOURCES_H
+
+#include "boostr/runtime/cuda/DeviceMemory.h"
+#include "boostr/runtime/cuda/Modules.h"
+
+namespace boostr::runtime::cuda {
+
+/// Empty until a CUDA function is called.
+struct Resources {
+  ModuleCache modules;
+  MemoryPools pools;
+};
+
+} // namespace boostr::runtime::cuda
+
+#endif // BOOSTR_RUNTIME_CUDA_RESOURCES_H

@@ -1,0 +1,220 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// CUDA functions on a real device and, where there is no driver, without one.
+// The kernels are PTX written by hand.
+
+#include "Fixtures.h"
+
+#include <chrono>
+#include <cstdio>
+#include <dlfcn.h>
+
+using namespace boostr::runtime::test;
+
+//===----------------------------------------------------------------------===//
+// Without a driver
+//===----------------------------------------------------------------------===//
+
+static int32_t numDevices() {
+  int32_t count = 0;
+  return boostr_cuda_device_count(&count) == BOOSTR_OK ? count : 0;
+}
+
+TEST(CudaDriver, not_there) {
+  if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL))
+    GTEST_SKIP() << "there is a driver";
+  int32_t count = -1;
+  std::string result = outcome(boostr_cuda_device_count(&count));
+  EXPECT_EQ(result.find("BOOSTR_UNAVAILABLE: cannot open the CUDA driver: "
+                        "libcuda.so.1: "),
+            0u)
+      << result;
+  EXPECT_EQ(count, -1);
+  void *block = nullptr;
+  EXPECT_EQ(outcome(boostr_cuda_allocate(0, 1, &block)), result);
+  Function function({}, {}, [](void **) { FAIL(); });
+  function.raw.device_type = kDLCUDA;
+  EXPECT_EQ(outcome(function.call({}, {})), result);
+  EXPECT_EQ(outcome(invoke(nullptr, [] {})), "ok");
+}
+
+//===----------------------------------------------------------------------===//
+// On a device
+//===----------------------------------------------------------------------===//
+
+// y[i] = a * x[i], and y[i] = x[i] + z[i], for i < n.
+static const char ptx[] = R"(.version 6.5
+.target sm_52
+.address_size 64
+.visible .entry scale(.param .u64 x, .param .u64 y, .param .f32 a,
+                      .param .u64 n)
+{
+  .reg .pred %p;
+  .reg .f32 %f<3>;
+  .reg .b32 %r<4>;
+  .reg .b64 %d<8>;
+  ld.param.u64 %d0, [x];
+  ld.param.u64 %d1, [y];
+  ld.param.f32 %f0, [a];
+  ld.param.u64 %d2, [n];
+  mov.u32 %r0, %ctaid.x;
+  mov.u32 %r1, %ntid.x;
+  mov.u32 %r2, %tid.x;
+  mad.lo.s32 %r3, %r0, %r1, %r2;
+  cvt.u64.u32 %d3, %r3;
+  setp.ge.u64 %p, %d3, %d2;
+  @%p bra done;
+  shl.b64 %d4, %d3, 2;
+  add.s64 %d5, %d0, %d4;
+  add.s64 %d6, %d1, %d4;
+  ld.global.f32 %f1, [%d5];
+  mul.f32 %f2, %f0, %f1;
+  st.global.f32 [%d6], %f2;
+done:
+  ret;
+}
+.visible .entry add(.param .u64 x, .param .u64 z, .param .u64 y, .param .u64 n)
+{
+  .reg .pred %p;
+  .reg .f32 %f<3>;
+  .reg .b32 %r<4>;
+  .reg .b64 %d<9>;
+  ld.param.u64 %d0, [x];
+  ld.param.u64 %d7, [z];
+  ld.param.u64 %d1, [y];
+  ld.param.u64 %d2, [n];
+  mov.u32 %r0, %ctaid.x;
+  mov.u32 %r1, %ntid.x;
+  mov.u32 %r2, %tid.x;
+  mad.lo.s32 %r3, %r0, %r1, %r2;
+  cvt.u64.u32 %d3, %r3;
+  setp.ge.u64 %p, %d3, %d2;
+  @%p bra done;
+  shl.b64 %d4, %d3, 2;
+  add.s64 %d5, %d0, %d4;
+  add.s64 %d6, %d1, %d4;
+  add.s64 %d8, %d7, %d4;
+  ld.global.f32 %f0, [%d5];
+  ld.global.f32 %f1, [%d8];
+  add.f32 %f2, %f0, %f1;
+  st.global.f32 [%d6], %f2;
+done:
+  ret;
+}
+)";
+
+namespace {
+/// y = 2 * x + 3 * x, by way of two blocks of its own; skipped without a
+/// device.
+class CudaDevice : public testing::Test {
+protected:
+  void SetUp() override {
+    if (numDevices() == 0)
+      GTEST_SKIP() << boostr_last_error();
+    for (Tensor *tensor : {&x, &y}) {
+      ASSERT_EQ(outcome(boostr_cuda_allocate(0, bytes, &tensor->dl.data)),
+                "ok");
+      tensor->dl.device = {kDLCUDA, 0};
+    }
+    std::vector<float> values(extent);
+    for (int64_t i = 0; i < extent; ++i)
+      values[i] = static_cast<float>(i);
+    ASSERT_EQ(
+        outcome(boostr_cuda_copy(0, nullptr, x.dl.data, values.data(), bytes)),
+        "ok");
+    function.raw.device_type = kDLCUDA;
+    context = makeContext(1);
+  }
+  void TearDown() override {
+    if (!context)
+      return;
+    EXPECT_EQ(outcome(boostr_cuda_synchronize(0, nullptr)), "ok");
+    context.reset();
+    for (Tensor *tensor : {&x, &y})
+      EXPECT_EQ(outcome(boostr_cuda_release(0, tensor->dl.data)), "ok");
+  }
+
+  static void code(void **descriptors) {
+    static const boostr_cuda_image image = {"", ptx, sizeof(ptx) - 1};
+    static const char *const kernels[] = {"scale", "add"};
+    static const boostr_cuda_module module = {{1, 2, 3}, 1, &image, 2, kernels};
+    auto *in = static_cast<boostr_memref_1d *>(descriptors[0]);
+    auto *out = static_cast<boostr_memref_1d *>(descriptors[1]);
+    int64_t count = in->sizes[0];
+    boostr_cuda_grid grid{{static_cast<uint32_t>((count + 127) / 128), 1, 1},
+                          {128, 1, 1},
+                          {0, 0, 0},
+                          0};
+    void *blocks[2];
+    for (int i = 0; i < 2; ++i) {
+      blocks[i] = boostr_allocate(count * sizeof(float), 0);
+      float factor = static_cast<float>(i + 2);
+      void *params[] = {&in->aligned, &blocks[i], &factor, &count};
+      boostr_cuda_launch(&module, 0, &grid, params);
+    }
+    void *params[] = {&blocks[0], &blocks[1], &out->aligned, &count};
+    boostr_cuda_launch(&module, 1, &grid, params);
+    boostr_release(blocks[0]);
+    boostr_release(blocks[1]);
+  }
+
+  std::vector<float> result() {
+    std::vector<float> values(extent);
+    EXPECT_EQ(
+        outcome(boostr_cuda_copy(0, nullptr, values.data(), y.dl.data, bytes)),
+        "ok");
+    return values;
+  }
+
+  static constexpr int64_t extent = 1000;
+  static constexpr size_t bytes = extent * sizeof(float);
+  Tensor x{f32, {extent}}, y{f32, {extent}};
+  Function function{{{"x", f32, {extent}}}, {{"y", f32, {extent}}}, code};
+  ContextPtr context;
+};
+} // namespace
+
+TEST_F(CudaDevice, call) {
+  ASSERT_EQ(outcome(function.call({&x.dl}, {&y.dl}, context.get())), "ok");
+  std::vector<float> values = result();
+  for (int64_t i = 0; i < extent; ++i)
+    ASSERT_EQ(values[i], static_cast<float>(5 * i));
+}
+
+TEST_F(CudaDevice, negative_launch_can_be_followed) {
+  int32_t multiprocessors = 0;
+  Function odd({}, {}, [](void **) {
+    boostr_cuda_image image = {"", ptx, sizeof(ptx) - 1};
+    const char *const kernels[] = {"nobody"};
+    boostr_cuda_module module = {{9}, 1, &image, 1, kernels};
+    boostr_cuda_grid grid{{1, 1, 1}, {1, 1, 1}, {0, 0, 0}, 0};
+    if (boostr_cuda_multiprocessors() > 0)
+      boostr_cuda_launch(&module, 0, &grid, nullptr);
+  });
+  odd.raw.device_type = kDLCUDA;
+  std::string message = outcome(odd.call({}, {}, context.get()));
+  EXPECT_EQ(message, "BOOSTR_INTERNAL: cuModuleGetFunction: "
+                     "CUDA_ERROR_NOT_FOUND (named symbol not found), for "
+                     "kernel 'nobody'");
+  EXPECT_EQ(multiprocessors, 0);
+  EXPECT_EQ(outcome(function.call({&x.dl}, {&y.dl}, context.get())), "ok");
+}
+
+TEST_F(CudaDevice, host_time) {
+  auto call = [&] { return function.call({&x.dl}, {&y.dl}, context.get()); };
+  double best = 1;
+  for (int i = 0; i < 100; ++i) {
+    // So that the queue is never full.
+    ASSERT_EQ(boostr_cuda_synchronize(0, nullptr), BOOSTR_OK);
+    auto start = std::chrono::steady_clock::now();
+    ASSERT_EQ(call(), BOOSTR_OK);
+    std::chrono::duration<double> time =
+        std::chrono::steady_clock::now() - start;
+    best = std::min(best, time.count());
+  }
+  std::printf("a call with 3 launches and 2 allocations: %.1f us\n",
+              best * 1e6);
+  RecordProperty("microseconds", static_cast<int>(best * 1e6));
+}
