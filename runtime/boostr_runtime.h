@@ -375,16 +375,17 @@ BOOSTR_API boostr_status boostr_invoke(boostr_context *context,
 //
 // Tensors must be kDLCUDA or kDLCUDAManaged, all on one device, 16-byte
 // aligned. (kDLCUDAHost is memory of the host, and refused.) The CUcontext of a
-// call is the calling thread's current one if that is of this device, else the
-// primary context of this device, which is made current while the call runs.
-// The stream must be one of that CUcontext.
+// call is the calling thread's current one if that is of this device, else that
+// of the stream, and for default streams the primary one of the device, which
+// is made current while the call runs. The stream must be one of that
+// CUcontext.
 //
 // A boostr_context keeps the modules that were loaded for functions called on
 // it, one for each CUcontext, and, for each device, the memory that they
 // allocated for themselves and freed, for the next call. boostr_context_destroy
 // gives both back; the work of all calls on it must be done. Primary contexts
-// that were needed stay until the process ends. The context's allocator and
-// threads are of no concern to CUDA functions.
+// that were needed stay until the process ends, and must not be reset. The
+// context's allocator and threads are of no concern to CUDA functions.
 //
 // boostr_context_cancel stops a running call before the next kernel that it
 // would have queued. What is in the queue is not stopped.
@@ -406,9 +407,8 @@ BOOSTR_API boostr_status boostr_call_on_stream(
     const DLTensor *const *inputs, int32_t num_inputs,
     const DLTensor *const *outputs, int32_t num_outputs) BOOSTR_NOEXCEPT;
 
-// boostr_invoke on a stream. The CUcontext is the current one and, if there is
-// none, the stream's, or for NULL the primary context of the device on which
-// the first argument lies.
+// boostr_invoke on a stream. The device is that of the current CUcontext or, if
+// there is none, the one on which the first argument lies.
 // Errors: those of boostr_invoke, INVALID_ARGUMENT if it is no CUDA function,
 // and those above.
 BOOSTR_API boostr_status boostr_invoke_on_stream(
@@ -475,7 +475,7 @@ BOOSTR_API void boostr_parallel_for(void (*task)(void *task_context, int64_t i),
 // there is none.
 // In an invocation of a CUDA function it is memory of the device, allocated and
 // released in the order of the stream, at a multiple of 256, and `alignment`
-// may not be more. Blocks of zero bytes are then not told apart from others.
+// may not be more.
 // Failures: OUT_OF_MEMORY, INTERNAL (the alignment), those of CUDA.
 BOOSTR_API void *boostr_allocate(size_t bytes,
                                  size_t alignment) BOOSTR_NOEXCEPT;
