@@ -13,6 +13,11 @@ extern "C" const char *__tsan_default_options() {
   return "allocator_may_return_null=1:die_after_fork=0";
 }
 
+// A driver keeps memory until the process ends, ours for tests too.
+extern "C" const char *__lsan_default_suppressions() {
+  return "leak:libcuda.so.1\n";
+}
+
 int main(int argc, char **argv) {
   testing::InitGoogleTest(&argc, argv);
   // Death tests get a fresh process, in which no default context exists yet.
