@@ -368,8 +368,8 @@ BOOSTR_API boostr_status boostr_invoke(boostr_context *context,
 // A call of a CUDA function queues work on a stream and does not wait for it.
 // Its arguments must therefore stay as they are until that work is done, and
 // what the work does wrong is an error of a later call or of the host's waiting
-// for it. Work of one call follows that of the next one only on the same
-// stream. The call may be part of the capture of a CUDA graph, also the first
+// for it. Only on one stream does the work of a call wait for that of the call
+// before. The call may be part of the capture of a CUDA graph, also the first
 // one; the graph may be launched while its arguments, the context and what was
 // current at the call exist.
 //

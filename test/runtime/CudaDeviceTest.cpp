@@ -7,6 +7,7 @@
 
 #include "Fixtures.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <dlfcn.h>
@@ -124,6 +125,10 @@ protected:
     ASSERT_EQ(
         outcome(boostr_cuda_copy(0, nullptr, x.dl.data, values.data(), bytes)),
         "ok");
+    std::fill(values.begin(), values.end(), 0.0f);
+    ASSERT_EQ(
+        outcome(boostr_cuda_copy(0, nullptr, y.dl.data, values.data(), bytes)),
+        "ok");
     function.raw.device_type = kDLCUDA;
     context = makeContext(1);
   }
@@ -184,7 +189,6 @@ TEST_F(CudaDevice, call) {
 }
 
 TEST_F(CudaDevice, negative_launch_can_be_followed) {
-  int32_t multiprocessors = 0;
   Function odd({}, {}, [](void **) {
     boostr_cuda_image image = {"", ptx, sizeof(ptx) - 1};
     const char *const kernels[] = {"nobody"};
@@ -198,8 +202,58 @@ TEST_F(CudaDevice, negative_launch_can_be_followed) {
   EXPECT_EQ(message, "BOOSTR_INTERNAL: cuModuleGetFunction: "
                      "CUDA_ERROR_NOT_FOUND (named symbol not found), for "
                      "kernel 'nobody'");
-  EXPECT_EQ(multiprocessors, 0);
   EXPECT_EQ(outcome(function.call({&x.dl}, {&y.dl}, context.get())), "ok");
+}
+
+namespace {
+/// What a host needs of the driver to capture a graph.
+struct GraphApi {
+  using Handle = struct Opaque *;
+
+  template <typename Function> static Function *find(const char *name) {
+    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    auto *function = reinterpret_cast<Function *>(dlsym(library, name));
+    EXPECT_NE(function, nullptr) << name;
+    return function;
+  }
+
+  int (*retainPrimary)(Handle *, int) =
+      find<int(Handle *, int)>("cuDevicePrimaryCtxRetain");
+  int (*setCurrent)(Handle) = find<int(Handle)>("cuCtxSetCurrent");
+  int (*createStream)(Handle *, unsigned) =
+      find<int(Handle *, unsigned)>("cuStreamCreate");
+  int (*beginCapture)(Handle,
+                      int) = find<int(Handle, int)>("cuStreamBeginCapture_v2");
+  int (*endCapture)(Handle, Handle *) =
+      find<int(Handle, Handle *)>("cuStreamEndCapture");
+  int (*instantiate)(Handle *, Handle, unsigned long long) =
+      find<int(Handle *, Handle, unsigned long long)>(
+          "cuGraphInstantiateWithFlags");
+  int (*launch)(Handle, Handle) = find<int(Handle, Handle)>("cuGraphLaunch");
+};
+} // namespace
+
+TEST_F(CudaDevice, first_call_within_capture) {
+  GraphApi cuda;
+  GraphApi::Handle primary, stream, graph, executable;
+  ASSERT_EQ(cuda.retainPrimary(&primary, 0), 0);
+  ASSERT_EQ(cuda.setCurrent(primary), 0);
+  constexpr unsigned nonBlocking = 1;
+  ASSERT_EQ(cuda.createStream(&stream, nonBlocking), 0);
+  constexpr int globalMode = 0; // The strictest.
+  ASSERT_EQ(cuda.beginCapture(stream, globalMode), 0);
+  const DLTensor *inputs[] = {&x.dl}, *outputs[] = {&y.dl};
+  EXPECT_EQ(outcome(boostr_call_on_stream(context.get(), stream, &function.raw,
+                                          inputs, 1, outputs, 1)),
+            "ok");
+  ASSERT_EQ(cuda.endCapture(stream, &graph), 0);
+  ASSERT_EQ(cuda.instantiate(&executable, graph, 0), 0);
+  EXPECT_EQ(result()[7], 0);
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(cuda.launch(executable, stream), 0);
+  ASSERT_EQ(outcome(boostr_cuda_synchronize(0, stream)), "ok");
+  EXPECT_EQ(result()[7], 35);
+  ASSERT_EQ(cuda.setCurrent(nullptr), 0);
 }
 
 TEST_F(CudaDevice, host_time) {
