@@ -300,17 +300,18 @@ def MapLoopsToGpu : Pass<"boostr-map-loops-to-gpu"> {
 }
 
 def UnifyKernels : Pass<"boostr-unify-kernels", "::mlir::ModuleOp"> {
-  let summary = "Keep one of kernels that are alike";
+  let summary = "Collect kernels in one module, none of them twice";
   let description = [{
     Input: `gpu.module`s and launches of their kernels.
 
-    Output: of modules that differ in nothing but their names and those of their
-    kernels, as the layers of a model make them, the first is kept, and launches
-    name its kernels.
+    Output: one `gpu.module`, which is compiled and loaded at once. Kernels that
+    differ in nothing but their names, as the layers of a model make them, are
+    one. What has a name that is taken gets another one, and launches name the
+    kernels where they are.
 
     Leaves: every other op.
 
-    Fails: never.
+    Fails: on an op in a `gpu.module` that is no symbol.
 
     Example: `test/passes/gpu/unify-kernels.mlir`.
   }];

@@ -2,7 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// `boostr-unify-kernels`: modules of kernels that are alike become one.
+// `boostr-unify-kernels`: one module of kernels, none of them twice.
 
 #include "boostr/passes/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -25,20 +25,10 @@ struct UnifyKernels : boostr::impl::UnifyKernelsBase<UnifyKernels> {
 
 } // namespace
 
-static SmallVector<SymbolOpInterface> getKernels(gpu::GPUModuleOp module) {
-  SmallVector<SymbolOpInterface> kernels;
-  for (auto symbol : module.getOps<SymbolOpInterface>())
-    if (gpu::GPUDialect::isKernel(symbol))
-      kernels.push_back(symbol);
-  return kernels;
-}
-
-/// The text of `module` without the names that tell it from others.
-static std::string describe(gpu::GPUModuleOp module) {
-  auto copy = cast<gpu::GPUModuleOp>(module->clone());
-  copy.setName("m");
-  for (auto [number, kernel] : llvm::enumerate(getKernels(copy)))
-    SymbolTable::setSymbolName(kernel, "kernel_" + std::to_string(number));
+/// The text of a symbol of `module`, its own name aside.
+static std::string describe(Operation *symbol) {
+  Operation *copy = symbol->clone();
+  SymbolTable::setSymbolName(copy, "kernel");
   std::string text;
   llvm::raw_string_ostream os(text);
   copy->print(os, OpPrintingFlags().printGenericOpForm().assumeVerified());
@@ -46,32 +36,83 @@ static std::string describe(gpu::GPUModuleOp module) {
   return text;
 }
 
+namespace {
+
+/// One module, and what became of the kernels of the others.
+class KernelCollector {
+public:
+  explicit KernelCollector(gpu::GPUModuleOp all) : all(all), symbols(all) {}
+
+  LogicalResult add(gpu::GPUModuleOp module);
+  void redirect(gpu::LaunchFuncOp launch);
+
+private:
+  SymbolRefAttr getReference(gpu::GPUModuleOp module, Operation *symbol) {
+    return SymbolRefAttr::get(
+        module.getSymNameAttr(),
+        FlatSymbolRefAttr::get(SymbolTable::getSymbolName(symbol)));
+  }
+
+  gpu::GPUModuleOp all;
+  SymbolTable symbols;
+  llvm::StringMap<Operation *> known;
+  llvm::DenseMap<Attribute, SymbolRefAttr> replacements;
+};
+
+} // namespace
+
+/// Moves what `module` has. What has a name that is taken gets another one.
+LogicalResult KernelCollector::add(gpu::GPUModuleOp module) {
+  SymbolTable own(module);
+  // Renamed first, since kernels are told apart by the names that they use.
+  llvm::DenseMap<Operation *, SymbolRefAttr> references;
+  for (Operation &op : *module.getBody()) {
+    if (!isa<SymbolOpInterface>(op))
+      return op.emitOpError("expected a symbol in a module of kernels");
+    references[&op] = getReference(module, &op);
+    Operation *other = symbols.lookup(SymbolTable::getSymbolName(&op));
+    // A function of a library, say.
+    if (other && OperationEquivalence::isEquivalentTo(
+                     other, &op, OperationEquivalence::IgnoreLocations))
+      continue;
+    if (other && failed(own.renameToUnique(&op, {&symbols})))
+      return op.emitOpError("cannot be renamed");
+  }
+  for (Operation &op : llvm::make_early_inc_range(*module.getBody())) {
+    SymbolRefAttr reference = references.lookup(&op);
+    if (gpu::GPUDialect::isKernel(&op)) {
+      auto [place, isNew] = known.try_emplace(describe(&op), &op);
+      if (isNew) {
+        op.remove();
+        symbols.insert(&op);
+      }
+      replacements[reference] = getReference(all, place->second);
+    } else if (!symbols.lookup(SymbolTable::getSymbolName(&op))) {
+      op.remove();
+      symbols.insert(&op);
+    }
+  }
+  module.erase();
+  return success();
+}
+
+void KernelCollector::redirect(gpu::LaunchFuncOp launch) {
+  if (SymbolRefAttr other = replacements.lookup(launch.getKernelAttr()))
+    launch.setKernelAttr(other);
+}
+
 void UnifyKernels::runOnOperation() {
   ModuleOp module = getOperation();
-  llvm::StringMap<gpu::GPUModuleOp> known;
-  llvm::DenseMap<Attribute, SymbolRefAttr> replacements;
-  SmallVector<gpu::GPUModuleOp> copies;
-  for (auto op : module.getOps<gpu::GPUModuleOp>()) {
-    auto [place, isNew] = known.try_emplace(describe(op), op);
-    if (isNew)
-      continue;
-    gpu::GPUModuleOp first = place->second;
-    for (auto [kernel, same] :
-         llvm::zip_equal(getKernels(op), getKernels(first))) {
-      auto reference = [](gpu::GPUModuleOp owner, SymbolOpInterface symbol) {
-        return SymbolRefAttr::get(owner.getSymNameAttr(),
-                                  FlatSymbolRefAttr::get(symbol.getNameAttr()));
-      };
-      replacements[reference(op, kernel)] = reference(first, same);
-    }
-    copies.push_back(op);
-  }
-  if (copies.empty())
+  SmallVector<gpu::GPUModuleOp> modules(module.getOps<gpu::GPUModuleOp>());
+  if (modules.size() < 2)
     return;
-  module.walk([&](gpu::LaunchFuncOp launch) {
-    if (SymbolRefAttr other = replacements.lookup(launch.getKernelAttr()))
-      launch.setKernelAttr(other);
-  });
-  for (gpu::GPUModuleOp copy : copies)
-    copy.erase();
+  SymbolTable symbols(module);
+  OpBuilder builder(modules.front());
+  auto all = gpu::GPUModuleOp::create(builder, module.getLoc(), "kernels");
+  symbols.insert(all);
+  KernelCollector collector(all);
+  for (gpu::GPUModuleOp kernels : modules)
+    if (failed(collector.add(kernels)))
+      return signalPassFailure();
+  module.walk([&](gpu::LaunchFuncOp launch) { collector.redirect(launch); });
 }
