@@ -424,6 +424,11 @@ BOOSTR_API boostr_status boostr_invoke_on_stream(
 BOOSTR_API boostr_status boostr_cuda_device_count(int32_t *count)
     BOOSTR_NOEXCEPT;
 
+// Writes the compute capability of a device, 10 * major + minor: what compilers
+// call sm_90 is 90.
+BOOSTR_API boostr_status boostr_cuda_compute_capability(
+    int32_t device, int32_t *capability) BOOSTR_NOEXCEPT;
+
 // Writes the address of `bytes` bytes on a device, at a multiple of 256.
 BOOSTR_API boostr_status boostr_cuda_allocate(int32_t device, size_t bytes,
                                               void **block) BOOSTR_NOEXCEPT;

@@ -5,6 +5,7 @@
 // Devices and their memory, for hosts that do not know CUDA otherwise.
 
 #include "boostr/runtime/cuda/CurrentContext.h"
+#include "boostr/runtime/cuda/Modules.h"
 
 #include <algorithm>
 
@@ -45,6 +46,23 @@ boostr_status boostr_cuda_device_count(int32_t *count) noexcept {
     return fail(BOOSTR_UNAVAILABLE, "the CUDA driver found no device");
   *count = number;
   return BOOSTR_OK;
+}
+
+boostr_status boostr_cuda_compute_capability(int32_t device,
+                                             int32_t *capability) noexcept {
+  if (!capability)
+    return fail(
+        BOOSTR_INVALID_ARGUMENT,
+        "capability: expected a place for the result, got a null pointer");
+  const Driver *driver;
+  if (boostr_status status = getDriver(driver))
+    return status;
+  if (boostr_status status = checkDevice(*driver, device))
+    return status;
+  CUdevice handle;
+  if (CUresult result = driver->cuDeviceGet(&handle, device))
+    return failCall(*driver, "cuDeviceGet", result);
+  return getCapability(*driver, handle, *capability);
 }
 
 boostr_status boostr_cuda_allocate(int32_t device, size_t bytes,

@@ -56,16 +56,17 @@ static const boostr_cuda_image *choose(const boostr_cuda_module &module,
   return best ? best : ptx;
 }
 
-static boostr_status getCapability(const CurrentContext &current,
-                                   int32_t &capability) {
+boostr_status boostr::runtime::cuda::getCapability(const Driver &driver,
+                                                   CUdevice device,
+                                                   int32_t &capability) {
   int numbers[2];
   const CUdevice_attribute attributes[2] = {
       CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
       CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR};
   for (int i = 0; i < 2; ++i)
-    if (CUresult result = current.driver.cuDeviceGetAttribute(
-            &numbers[i], attributes[i], current.device))
-      return failCall(current.driver, "cuDeviceGetAttribute", result);
+    if (CUresult result =
+            driver.cuDeviceGetAttribute(&numbers[i], attributes[i], device))
+      return failCall(driver, "cuDeviceGetAttribute", result);
   capability = 10 * numbers[0] + numbers[1];
   return BOOSTR_OK;
 }
@@ -185,7 +186,8 @@ static boostr_status loadInto(const CurrentContext &current,
                               LoadedModule &loaded) {
   const Driver &driver = current.driver;
   int32_t capability;
-  if (boostr_status status = getCapability(current, capability))
+  if (boostr_status status =
+          getCapability(current.driver, current.device, capability))
     return status;
   const boostr_cuda_image *image = choose(module, capability);
   if (!image)

@@ -56,6 +56,10 @@ private:
   std::mutex mutex;
 };
 
+/// The compute capability of a device, 10 * major + minor.
+boostr_status getCapability(const Driver &driver, CUdevice device,
+                            int32_t &capability);
+
 /// Whether a cubin for `chip` ("sm_90a") runs on a device of this compute
 /// capability, 10 * major + minor, and if so how well it fits: more is better,
 /// and 0 is not at all. `chip` may be anything.

@@ -94,6 +94,18 @@ TEST_F(Cuda, device_count) {
             "got a null pointer");
 }
 
+TEST_F(Cuda, compute_capability) {
+  int32_t capability = 0;
+  ASSERT_EQ(outcome(boostr_cuda_compute_capability(1, &capability)), "ok");
+  EXPECT_EQ(capability, 80);
+  EXPECT_EQ(outcome(boostr_cuda_compute_capability(2, &capability)),
+            "BOOSTR_INVALID_ARGUMENT: device: expected one from cuda:0 to "
+            "cuda:1, got cuda:2");
+  EXPECT_EQ(outcome(boostr_cuda_compute_capability(0, nullptr)),
+            "BOOSTR_INVALID_ARGUMENT: capability: expected a place for the "
+            "result, got a null pointer");
+}
+
 TEST_F(Cuda, host_copies_there_and_back) {
   const char text[] = "text";
   char result[sizeof(text)] = "";

@@ -387,8 +387,11 @@ API int cuModuleLoadDataEx(void **result, const void *image, unsigned count,
   if (spoils_capture())
     return CAPTURE_UNSUPPORTED;
   const char *text = image;
-  int is_ptx = strncmp(text, "ptx", 3) == 0;
-  if (!is_ptx && strncmp(text, "cubin", 5) != 0)
+  /* Of these tests, or of a compiler. */
+  int is_cubin =
+      strncmp(text, "cubin", 5) == 0 || strncmp(text, "\177ELF", 4) == 0;
+  int is_ptx = strncmp(text, "ptx", 3) == 0 || strncmp(text, "//", 2) == 0;
+  if (!is_ptx && !is_cubin)
     return INVALID_IMAGE;
   if (is_ptx && *log_text) {
     /* CU_JIT_ERROR_LOG_BUFFER and its size. */
