@@ -252,6 +252,26 @@ def SetGpuTarget : Pass<"boostr-set-gpu-target", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::boostr::BoostrDialect"];
 }
 
+def ConstantsToDevice : Pass<"boostr-constants-to-device"> {
+  let summary = "Put constant arrays where kernels can read them";
+  let description = [{
+    Input: `memref.get_global` in functions.
+
+    Output: in its place an array that the function allocates and frees, and a
+    kernel (`gpu.launch`) that copies the global into it: outlining gives the kernel
+    a global of its own, in memory of the device.
+
+    Leaves: `memref.get_global` in kernels, and every other op.
+
+    Fails: never.
+
+    Example: `test/passes/gpu/constants-to-device.mlir`.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 def LinalgToThreads : Pass<"boostr-linalg-to-threads"> {
   let summary = "Turn linalg ops into parallel loops for threads of a GPU";
   let description = [{
@@ -610,6 +630,9 @@ def ExportFunctions : Pass<"boostr-export-functions", "::mlir::ModuleOp"> {
 
     Example: `test/passes/export/export-functions.mlir`.
   }];
+  let options = [
+    Option<"cuda", "cuda", "bool", "false",
+           "The functions are for CUDA devices, in whose memory tensors are">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 

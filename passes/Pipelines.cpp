@@ -21,6 +21,14 @@
 using namespace mlir;
 using namespace mlir::boostr;
 
+ArrayRef<CpuStage> mlir::boostr::getCpuStages() {
+  static constexpr CpuStage stages[] = {CpuStage::Gradients, CpuStage::Tensors,
+                                        CpuStage::Buffers,   CpuStage::Kernels,
+                                        CpuStage::Loops,     CpuStage::Tasks,
+                                        CpuStage::LLVM};
+  return stages;
+}
+
 StringRef mlir::boostr::stringifyCpuStage(CpuStage stage) {
   switch (stage) {
   case CpuStage::Gradients:
@@ -120,7 +128,7 @@ static void addTasks(OpPassManager &pm, const CpuPipelineOptions &options) {
 }
 
 // In flight: llvm.
-static void addLLVM(OpPassManager &pm) {
+static void addLLVM(OpPassManager &pm, bool isCuda) {
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createLowerExpandShapes());
@@ -145,7 +153,9 @@ static void addLLVM(OpPassManager &pm) {
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(createExportFunctions());
+  ExportFunctionsOptions exported;
+  exported.cuda = isCuda;
+  pm.addPass(createExportFunctions(exported));
 }
 
 void mlir::boostr::addCpuStage(OpPassManager &pm, CpuStage stage,
@@ -164,15 +174,13 @@ void mlir::boostr::addCpuStage(OpPassManager &pm, CpuStage stage,
   case CpuStage::Tasks:
     return addTasks(pm, options);
   case CpuStage::LLVM:
-    return addLLVM(pm);
+    return addLLVM(pm, /*isCuda=*/false);
   }
 }
 
 void mlir::boostr::buildCpuPipeline(OpPassManager &pm,
                                     const CpuPipelineOptions &options) {
-  for (CpuStage stage :
-       {CpuStage::Gradients, CpuStage::Tensors, CpuStage::Buffers,
-        CpuStage::Kernels, CpuStage::Loops, CpuStage::Tasks, CpuStage::LLVM}) {
+  for (CpuStage stage : getCpuStages()) {
     addCpuStage(pm, stage, options);
     if (stage == options.stopAfter)
       return;
@@ -222,6 +230,7 @@ static void addCudaKernels(OpPassManager &pm,
   target.chip = options.chip;
   target.features = options.features;
   pm.addPass(createSetGpuTarget(target));
+  pm.addPass(createConstantsToDevice());
   pm.addPass(createGenerateGpu());
 }
 
@@ -276,7 +285,7 @@ static void addCudaDevice(OpPassManager &pm,
 // In flight: llvm.
 static void addCudaLLVM(OpPassManager &pm) {
   pm.addPass(createGpuToRuntime());
-  addLLVM(pm);
+  addLLVM(pm, /*isCuda=*/true);
 }
 
 void mlir::boostr::addCudaStage(OpPassManager &pm, CudaStage stage,

@@ -29,6 +29,9 @@ enum class CpuStage {
   LLVM
 };
 
+/// All of them, in order.
+llvm::ArrayRef<CpuStage> getCpuStages();
+
 /// The name of a stage on command lines, as in `buffers`.
 llvm::StringRef stringifyCpuStage(CpuStage stage);
 

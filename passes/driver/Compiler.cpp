@@ -6,6 +6,7 @@
 #include "boostr/dialect/BoostrAttrs.h"
 #include "boostr/passes/Register.h"
 #include "boostr/passes/cpu/CpuTarget.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -45,22 +46,54 @@ OwningOpRef<ModuleOp> mlir::boostr::parseSourceFile(StringRef path,
   return mlir::parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
 }
 
-LogicalResult mlir::boostr::runCpuPipeline(
-    ModuleOp module, const CpuPipelineOptions &options,
-    llvm::function_ref<void(CpuStage, ModuleOp)> afterStage) {
-  for (CpuStage stage :
-       {CpuStage::Gradients, CpuStage::Tensors, CpuStage::Buffers,
-        CpuStage::Kernels, CpuStage::Loops, CpuStage::Tasks, CpuStage::LLVM}) {
+LogicalResult mlir::boostr::runPipeline(
+    ModuleOp module, const TargetOptions &options,
+    llvm::function_ref<void(StringRef, ModuleOp)> afterStage) {
+  auto runStage = [&](StringRef name,
+                      llvm::function_ref<void(OpPassManager &)> addStage) {
     PassManager pm(module.getContext());
-    addCpuStage(pm, stage, options);
+    addStage(pm);
     if (failed(pm.run(module)))
       return failure();
     if (afterStage)
-      afterStage(stage, module);
-    if (stage == options.stopAfter)
+      afterStage(name, module);
+    return success();
+  };
+  if (options.isCuda) {
+    for (CudaStage stage : getCudaStages()) {
+      if (failed(runStage(stringifyCudaStage(stage), [&](OpPassManager &pm) {
+            addCudaStage(pm, stage, options.cuda);
+          })))
+        return failure();
+      if (stage == options.cuda.stopAfter)
+        break;
+    }
+    return success();
+  }
+  for (CpuStage stage : getCpuStages()) {
+    if (failed(runStage(stringifyCpuStage(stage), [&](OpPassManager &pm) {
+          addCpuStage(pm, stage, options.cpu);
+        })))
+      return failure();
+    if (stage == options.cpu.stopAfter)
       break;
   }
   return success();
+}
+
+FailureOr<std::string> mlir::boostr::getKernels(ModuleOp module,
+                                                GpuImages image) {
+  auto format = image == GpuImages::Ptx ? gpu::CompilationTarget::Assembly
+                                        : gpu::CompilationTarget::Binary;
+  SmallVector<StringRef> found;
+  for (auto binary : module.getOps<gpu::BinaryOp>())
+    for (auto object : binary.getObjects().getAsRange<gpu::ObjectAttr>())
+      if (object.getFormat() == format)
+        found.push_back(object.getObject().getValue());
+  if (found.size() == 1)
+    return found.front().str();
+  return module.emitError()
+         << "expected one module of kernels to write, got " << found.size();
 }
 
 std::unique_ptr<llvm::TargetMachine>
@@ -91,8 +124,10 @@ mlir::boostr::createTargetMachine(ModuleOp module) {
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = true;
-  tuning.SLPVectorization = true;
+  // What launches kernels has no loops worth the time.
+  bool isHost = module.getFunction("boostr_cuda_launch") != nullptr;
+  tuning.LoopVectorization = !isHost;
+  tuning.SLPVectorization = !isHost;
   llvm::PassBuilder builder(&machine, tuning);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -103,7 +138,9 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
+  builder
+      .buildPerModuleDefaultPipeline(isHost ? llvm::OptimizationLevel::O1
+                                            : llvm::OptimizationLevel::O3)
       .run(module, modules);
 }
 

@@ -12,7 +12,7 @@
 #ifndef BOOSTR_PASSES_DRIVER_COMPILER_H
 #define BOOSTR_PASSES_DRIVER_COMPILER_H
 
-#include "boostr/passes/Pipelines.h"
+#include "boostr/passes/driver/TargetOption.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/IR/LLVMContext.h"
@@ -33,11 +33,16 @@ void registerCompiler(DialectRegistry &registry);
 OwningOpRef<ModuleOp> parseSourceFile(StringRef path, llvm::SourceMgr &sources,
                                       MLIRContext &context);
 
-/// Runs `boostr-cpu-pipeline` up to `options.stopAfter`. `afterStage`, if
-/// given, sees the module at the end of each stage.
-LogicalResult
-runCpuPipeline(ModuleOp module, const CpuPipelineOptions &options,
-               llvm::function_ref<void(CpuStage, ModuleOp)> afterStage = {});
+/// Runs the pipeline of the target up to `stopAfter`. `afterStage`, if given,
+/// sees the name of each stage and the module at its end.
+LogicalResult runPipeline(
+    ModuleOp module, const TargetOptions &options,
+    llvm::function_ref<void(StringRef stage, ModuleOp module)> afterStage = {});
+
+/// A form of the kernels of a module that has been through the stage `device`
+/// of the pipeline for CUDA devices: PTX or a cubin. Fails if there are no
+/// kernels.
+FailureOr<std::string> getKernels(ModuleOp module, GpuImages image);
 
 /// A code generator for the `boostr.cpu_target` of `module`. Null after an
 /// error.

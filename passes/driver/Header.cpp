@@ -72,14 +72,21 @@ static void printFunction(llvm::raw_ostream &os, StringRef name,
         "num_outputs);\n";
 }
 
-void mlir::boostr::printHeader(ModuleOp module, StringRef path,
+void mlir::boostr::printHeader(ModuleOp module, StringRef path, bool isCuda,
                                llvm::raw_ostream &os) {
   std::string guard = getGuard(path);
   os << "/* Made by boostr-compile. */\n\n#ifndef " << guard << "\n#define "
      << guard
      << "\n\n#include \"boostr/runtime/boostr_runtime.h\"\n\n"
         "#ifdef __cplusplus\nextern \"C\" {\n#endif\n"
-        "\n/* All functions of the module; a null pointer ends the list. */\n"
+        "\n";
+  if (isCuda)
+    os << "/* Tensors are in memory of a CUDA device. Calls queue their work "
+          "on "
+          "the legacy\n * default stream and do not wait for it; "
+          "boostr_invoke_on_stream and\n * boostr_call_on_stream take another "
+          "stream and the descriptions of functions\n * below. */\n\n";
+  os << "/* All functions of the module; a null pointer ends the list. */\n"
         "extern const boostr_function *const boostr_module_functions[];\n";
   for (auto function : module.getOps<FunctionOpInterface>())
     if (std::optional<Signature> signature = readSignature(function))

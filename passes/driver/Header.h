@@ -13,8 +13,9 @@ namespace mlir::boostr {
 
 /// Prints a C header (usable from C++) that declares what the module exports,
 /// with shapes and element types in comments. `module` has been through the
-/// pipeline; `path` names the include guard.
-void printHeader(ModuleOp module, StringRef path, llvm::raw_ostream &os);
+/// pipeline, that for CUDA devices if `isCuda`; `path` names the include guard.
+void printHeader(ModuleOp module, StringRef path, bool isCuda,
+                 llvm::raw_ostream &os);
 
 } // namespace mlir::boostr
 

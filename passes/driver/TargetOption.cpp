@@ -9,16 +9,14 @@
 using namespace mlir;
 using namespace mlir::boostr;
 
-LogicalResult mlir::boostr::parseTarget(StringRef target,
-                                        CpuPipelineOptions &options,
-                                        MLIRContext *context) {
-  auto [kind, details] = target.split(':');
-  if (kind != "cpu")
-    return emitError(UnknownLoc::get(context))
-           << "target expected cpu or cpu:NAME,+FEATURE,..., got '" << target
-           << "'";
+void TargetOptions::setContractions(ContractionLowering contractions) {
+  cpu.contractions = contractions;
+  cuda.contractions = contractions;
+}
+
+static void parseCpu(StringRef details, CpuPipelineOptions &options) {
   if (details.empty())
-    return success();
+    return;
   StringRef name, features;
   if (details.starts_with("+") || details.starts_with("-")) {
     name = "x86-64";
@@ -28,5 +26,36 @@ LogicalResult mlir::boostr::parseTarget(StringRef target,
   }
   options.cpu = name.str();
   options.features = features.str();
-  return success();
+}
+
+static void parseCuda(StringRef details, TargetOptions &options) {
+  options.isCuda = true;
+  int32_t device = 0;
+  if (details.empty())
+    return;
+  if (!details.getAsInteger(10, device)) {
+    options.device = device;
+    return;
+  }
+  auto [chip, features] = details.split(',');
+  options.cuda.chip = chip.str();
+  options.cuda.features = features.str();
+}
+
+LogicalResult mlir::boostr::parseTarget(StringRef target,
+                                        TargetOptions &options,
+                                        MLIRContext *context) {
+  auto [kind, details] = target.split(':');
+  if (kind == "cpu") {
+    parseCpu(details, options.cpu);
+    return success();
+  }
+  if (kind == "cuda") {
+    parseCuda(details, options);
+    return success();
+  }
+  return emitError(UnknownLoc::get(context))
+         << "target expected cpu, cpu:NAME,+FEATURE,..., cuda or cuda:CHIP, "
+            "got '"
+         << target << "'";
 }

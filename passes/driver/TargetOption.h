@@ -9,13 +9,30 @@
 
 #include "boostr/passes/Pipelines.h"
 #include "mlir/IR/MLIRContext.h"
+#include <optional>
 
 namespace mlir::boostr {
 
-/// Sets `options` for `cpu` (this machine) or `cpu:NAME,+FEATURE,-FEATURE,...`.
-/// Without a NAME, features are added to plain x86-64. Reports an error for any
-/// other target; names are checked when the target is set.
-LogicalResult parseTarget(StringRef target, CpuPipelineOptions &options,
+/// What code is generated for, and how.
+struct TargetOptions {
+  /// Which of the pipelines runs; the options of the other do nothing.
+  bool isCuda = false;
+  CpuPipelineOptions cpu;
+  CudaPipelineOptions cuda;
+  /// The device that was named by its number, if any.
+  std::optional<int32_t> device;
+
+  void setContractions(ContractionLowering contractions);
+};
+
+/// Reads `--target` into `options`:
+///  - `cpu`, this machine, or `cpu:NAME,+FEATURE,-FEATURE,...`; without a NAME
+///    features are added to plain x86-64;
+///  - `cuda`, the default chip; `cuda:CHIP,+FEATURE,...`; or `cuda:NUMBER`, a
+///    device of this machine, whose chip the caller has to find out.
+/// Reports an error for any other target; names are checked when the target is
+/// set.
+LogicalResult parseTarget(StringRef target, TargetOptions &options,
                           MLIRContext *context);
 
 } // namespace mlir::boostr

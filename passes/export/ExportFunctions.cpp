@@ -9,6 +9,7 @@
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/export/CNames.h"
 #include "boostr/passes/export/ConstantData.h"
+#include "boostr/runtime/boostr_runtime.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::boostr {
@@ -22,6 +23,7 @@ using namespace mlir::boostr;
 namespace {
 
 struct ExportFunctions : boostr::impl::ExportFunctionsBase<ExportFunctions> {
+  using ExportFunctionsBase::ExportFunctionsBase;
   void runOnOperation() override;
 };
 
@@ -38,7 +40,8 @@ struct Lowered {
 /// Gives one function its C interface.
 class FunctionExporter {
 public:
-  FunctionExporter(SymbolTable &symbols, Lowered lowered);
+  FunctionExporter(SymbolTable &symbols, Lowered lowered,
+                   DLDeviceType deviceType);
 
   /// The symbol of the `boostr_function`; null after an error.
   FlatSymbolRefAttr run();
@@ -64,6 +67,7 @@ private:
 
   SymbolTable &symbols;
   Lowered lowered;
+  DLDeviceType deviceType;
   std::string name;
   ImplicitLocOpBuilder b;
   LLVM::LLVMPointerType pointer;
@@ -75,8 +79,9 @@ private:
 static constexpr StringLiteral wrapperPrefix = "_mlir_ciface_";
 static constexpr StringLiteral listName = "boostr_module_functions";
 
-FunctionExporter::FunctionExporter(SymbolTable &symbols, Lowered function)
-    : symbols(symbols), lowered(std::move(function)),
+FunctionExporter::FunctionExporter(SymbolTable &symbols, Lowered function,
+                                   DLDeviceType deviceType)
+    : symbols(symbols), lowered(std::move(function)), deviceType(deviceType),
       name(lowered.body.getName().str()),
       b(lowered.body.getLoc(), symbols.getOp()->getContext()),
       pointer(LLVM::LLVMPointerType::get(b.getContext())), i32(b.getI32Type()),
@@ -264,6 +269,7 @@ FlatSymbolRefAttr FunctionExporter::createDescription() {
                                    signature.outputNames);
   function.packed = createPacked();
   function.shapes = createShapes();
+  function.deviceType = deviceType;
   function.numConstraints = texts.size();
   function.constraints = data.addPointers(loc, name + "__constraints", texts,
                                           LLVM::Linkage::Internal);
@@ -417,7 +423,8 @@ void ExportFunctions::runOnOperation() {
   }
   SmallVector<FlatSymbolRefAttr> descriptions;
   for (const Lowered &lowered : functions) {
-    descriptions.push_back(FunctionExporter(symbols, lowered).run());
+    descriptions.push_back(
+        FunctionExporter(symbols, lowered, cuda ? kDLCUDA : kDLCPU).run());
     if (!descriptions.back())
       return signalPassFailure();
   }

@@ -22,7 +22,17 @@ namespace cl = llvm::cl;
 
 namespace {
 
-enum class Emit { Linalg, LLVM, LLVMIR, Asm, Object, SharedObject, Header };
+enum class Emit {
+  Linalg,
+  LLVM,
+  LLVMIR,
+  Ptx,
+  Cubin,
+  Asm,
+  Object,
+  SharedObject,
+  Header
+};
 
 struct CommandLine {
   cl::OptionCategory category{"boostr-compile options"};
@@ -39,6 +49,9 @@ struct CommandLine {
                      "tensors and linalg, boostr ops as contractions on views"),
           clEnumValN(Emit::LLVM, "llvm", "the LLVM dialect"),
           clEnumValN(Emit::LLVMIR, "llvm-ir", "optimized LLVM IR"),
+          clEnumValN(Emit::Ptx, "ptx", "the kernels for a GPU as PTX"),
+          clEnumValN(Emit::Cubin, "cubin",
+                     "the kernels for a GPU as machine code"),
           clEnumValN(Emit::Asm, "asm", "assembly"),
           clEnumValN(Emit::Object, "obj", "an object file"),
           clEnumValN(Emit::SharedObject, "so",
@@ -91,18 +104,39 @@ static LogicalResult emitMachineCode(ModuleOp module, Emit emit,
   return writeFile(output, *code, context);
 }
 
+/// How far to compile, and how, for what is to be written.
+static LogicalResult setEmit(Emit emit, TargetOptions &options,
+                             MLIRContext *context) {
+  if (options.device)
+    return emitError(UnknownLoc::get(context))
+           << "target expected a chip, as in cuda:sm_90a, got device "
+           << *options.device;
+  bool isKernel = emit == Emit::Ptx || emit == Emit::Cubin;
+  if (isKernel && !options.isCuda)
+    return emitError(UnknownLoc::get(context))
+           << "--emit=ptx and --emit=cubin expected --target=cuda";
+  if (emit == Emit::Linalg) {
+    options.setContractions(ContractionLowering::Linalg);
+    options.cpu.stopAfter = CpuStage::Tensors;
+    options.cuda.stopAfter = CudaStage::Tensors;
+  }
+  if (emit == Emit::Header) {
+    options.cpu.stopAfter = CpuStage::Buffers;
+    options.cuda.stopAfter = CudaStage::Buffers;
+  }
+  if (isKernel) {
+    options.cuda.stopAfter = CudaStage::Device;
+    options.cuda.images = emit == Emit::Ptx ? GpuImages::Ptx : GpuImages::Cubin;
+  }
+  return success();
+}
+
 static LogicalResult compile(const CommandLine &args, ModuleOp module,
                              StringRef output, StringRef executable) {
-  CpuPipelineOptions options;
-  if (failed(args.lowering.apply(options, module.getContext())))
-    return failure();
-  if (args.emit == Emit::Linalg) {
-    options.contractions = ContractionLowering::Linalg;
-    options.stopAfter = CpuStage::Tensors;
-  }
-  if (args.emit == Emit::Header)
-    options.stopAfter = CpuStage::Buffers;
-  if (failed(runCpuPipeline(module, options)))
+  TargetOptions options;
+  if (failed(args.lowering.apply(options, module.getContext())) ||
+      failed(setEmit(args.emit, options, module.getContext())) ||
+      failed(runPipeline(module, options)))
     return failure();
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -112,8 +146,14 @@ static LogicalResult compile(const CommandLine &args, ModuleOp module,
     module.print(os);
     return writeFile(output, text, *module.getContext());
   case Emit::Header:
-    printHeader(module, output, os);
+    printHeader(module, output, options.isCuda, os);
     return writeFile(output, text, *module.getContext());
+  case Emit::Ptx:
+  case Emit::Cubin: {
+    FailureOr<std::string> kernels = getKernels(module, options.cuda.images);
+    return failed(kernels) ? failure()
+                           : writeFile(output, *kernels, *module.getContext());
+  }
   default:
     return emitMachineCode(module, args.emit, output, executable);
   }
@@ -128,7 +168,8 @@ int main(int argc, char **argv) {
                               "boostr-compile: ahead-of-time compiler for "
                               "boostr, linalg and tensor ops\n");
 
-  bool isBinary = args.emit == Emit::Object || args.emit == Emit::SharedObject;
+  bool isBinary = args.emit == Emit::Object ||
+                  args.emit == Emit::SharedObject || args.emit == Emit::Cubin;
   if (isBinary && (args.output.empty() || args.output == "-")) {
     llvm::errs() << "boostr-compile: error: -o PATH expected for this --emit\n";
     return 1;

@@ -5,13 +5,14 @@
 // `boostr-run`: compiles a function, runs it on .npy files, writes its results.
 
 #include "../common/LoweringOptions.h"
-#include "Arguments.h"
+#include "Tensors.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "boostr/passes/driver/CountFlops.h"
 #include "boostr/passes/driver/Jit.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
@@ -23,6 +24,18 @@ using namespace mlir::boostr;
 namespace cl = llvm::cl;
 
 namespace {
+
+/// Those of both pipelines.
+enum class Stage {
+  Gradients,
+  Tensors,
+  Buffers,
+  Kernels,
+  Loops,
+  Tasks,
+  Device,
+  LLVM
+};
 
 struct CommandLine {
   cl::OptionCategory category{"boostr-run options"};
@@ -53,18 +66,19 @@ struct CommandLine {
   cl::opt<int> threads{"threads",
                        cl::desc("Threads; 0 is one for each processor"),
                        cl::value_desc("N"), cl::init(0), cl::cat(category)};
-  cl::bits<CpuStage> dumpIR{
+  cl::bits<Stage> dumpIR{
       "dump-ir",
       cl::desc("Print the IR at the end of a stage to standard error"),
       cl::CommaSeparated,
       cl::values(
-          clEnumValN(CpuStage::Gradients, "gradients", "with VJP functions"),
-          clEnumValN(CpuStage::Tensors, "tensors", "tensors, simplified"),
-          clEnumValN(CpuStage::Buffers, "buffers", "on memrefs"),
-          clEnumValN(CpuStage::Kernels, "kernels", "boostr ops lowered"),
-          clEnumValN(CpuStage::Loops, "loops", "linalg ops lowered"),
-          clEnumValN(CpuStage::Tasks, "tasks", "runtime calls"),
-          clEnumValN(CpuStage::LLVM, "llvm", "the LLVM dialect")),
+          clEnumValN(Stage::Gradients, "gradients", "with VJP functions"),
+          clEnumValN(Stage::Tensors, "tensors", "tensors, simplified"),
+          clEnumValN(Stage::Buffers, "buffers", "on memrefs"),
+          clEnumValN(Stage::Kernels, "kernels", "boostr ops lowered"),
+          clEnumValN(Stage::Loops, "loops", "linalg ops lowered"),
+          clEnumValN(Stage::Tasks, "tasks", "runtime calls, on a CPU"),
+          clEnumValN(Stage::Device, "device", "kernels compiled, on a GPU"),
+          clEnumValN(Stage::LLVM, "llvm", "the LLVM dialect")),
       cl::cat(category)};
 };
 
@@ -74,25 +88,34 @@ static llvm::Error runtimeError() {
   return llvm::createStringError(boostr_last_error());
 }
 
+static Stage parseStage(StringRef name) {
+  return llvm::StringSwitch<Stage>(name)
+      .Case("gradients", Stage::Gradients)
+      .Case("tensors", Stage::Tensors)
+      .Case("buffers", Stage::Buffers)
+      .Case("kernels", Stage::Kernels)
+      .Case("loops", Stage::Loops)
+      .Case("tasks", Stage::Tasks)
+      .Case("device", Stage::Device)
+      .Default(Stage::LLVM);
+}
+
 /// Compiles the file. Diagnostics have been printed if it fails.
-static FailureOr<SmallString<0>> compile(CommandLine &args,
-                                         MLIRContext &context,
-                                         llvm::SourceMgr &sources,
-                                         FlopCounts &flops) {
+static FailureOr<SmallString<0>>
+compile(CommandLine &args, const TargetOptions &options, MLIRContext &context,
+        llvm::SourceMgr &sources, FlopCounts &flops) {
   OwningOpRef<ModuleOp> module =
       mlir::boostr::parseSourceFile(args.file, sources, context);
-  CpuPipelineOptions options;
-  if (!module || failed(args.lowering.apply(options, &context)))
+  if (!module)
     return failure();
-  auto afterStage = [&](CpuStage stage, ModuleOp module) {
-    if (stage == CpuStage::Gradients)
+  auto afterStage = [&](StringRef name, ModuleOp module) {
+    Stage stage = parseStage(name);
+    if (stage == Stage::Gradients)
       flops = countFlops(module);
-    if (!args.dumpIR.isSet(stage))
-      return;
-    llvm::errs() << "// ----- after stage " << stringifyCpuStage(stage) << "\n"
-                 << module << "\n";
+    if (args.dumpIR.isSet(stage))
+      llvm::errs() << "// ----- after stage " << name << "\n" << module << "\n";
   };
-  if (failed(runCpuPipeline(*module, options, afterStage)))
+  if (failed(runPipeline(*module, options, afterStage)))
     return failure();
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(*module);
   llvm::LLVMContext llvmContext;
@@ -132,12 +155,12 @@ static llvm::Expected<const boostr_function *> findEntry(Jit &jit,
 
 /// Runs `call` and prints the median time.
 static llvm::Error measure(const CommandLine &args, std::optional<double> flops,
-                           llvm::function_ref<boostr_status()> call) {
+                           llvm::function_ref<llvm::Error()> call) {
   std::vector<double> seconds;
   for (unsigned i = 0; i < args.repeat; ++i) {
     auto start = std::chrono::steady_clock::now();
-    if (call() != BOOSTR_OK)
-      return runtimeError();
+    if (llvm::Error error = call())
+      return error;
     std::chrono::duration<double> time =
         std::chrono::steady_clock::now() - start;
     seconds.push_back(time.count());
@@ -152,11 +175,8 @@ static llvm::Error measure(const CommandLine &args, std::optional<double> flops,
   return llvm::Error::success();
 }
 
-static llvm::Error run(const CommandLine &args, const boostr_function &function,
-                       const FlopCounts &flops) {
-  auto inputs = readInputs(function, ArrayRef<std::string>(args.inputs));
-  if (!inputs)
-    return inputs.takeError();
+static llvm::Error checkOutputs(const CommandLine &args,
+                                const boostr_function &function) {
   if (args.outputs.size() > static_cast<size_t>(function.num_outputs))
     return llvm::createStringError(llvm::formatv(
         "function '{0}' has {1} results, got {2} files (--out)", function.name,
@@ -166,24 +186,40 @@ static llvm::Error run(const CommandLine &args, const boostr_function &function,
     if (!paths.insert(path).second)
       return llvm::createStringError("'" + path +
                                      "' is given for two results (--out)");
-  std::vector<DLTensor> tensors;
-  SmallVector<SmallVector<int64_t>> shapes;
-  for (auto [number, input] : llvm::enumerate(*inputs)) {
-    tensors.push_back(input.getTensor(function.inputs[number].dtype));
-    shapes.push_back(input.shape);
-  }
-  auto addresses = [](std::vector<DLTensor> &list) {
-    return llvm::map_to_vector(
-        list, [](DLTensor &tensor) -> const DLTensor * { return &tensor; });
-  };
-  auto inputTensors = addresses(tensors);
-  auto outputs = createOutputs(function, inputTensors);
+  return llvm::Error::success();
+}
+
+/// Prints results and writes them to files, as the command line says.
+static llvm::Error writeOutputs(const CommandLine &args,
+                                const boostr_function &function,
+                                ArrayRef<Argument> outputs) {
+  if (args.print)
+    for (auto [number, output] : llvm::enumerate(outputs))
+      printArgument(llvm::outs(), ("result " + llvm::Twine(number)).str(),
+                    output, function.outputs[number].dtype);
+  std::vector<npy::NpyOutput> files;
+  for (auto [path, output] : llvm::zip(args.outputs, outputs))
+    files.push_back({path, output.typeCode, output.shape,
+                     StringRef(output.data.data(), output.data.size())});
+  return npy::writeNpy(files);
+}
+
+static llvm::Error run(const CommandLine &args, const boostr_function &function,
+                       std::optional<int32_t> device, const FlopCounts &flops) {
+  auto inputs = readInputs(function, ArrayRef<std::string>(args.inputs));
+  if (!inputs)
+    return inputs.takeError();
+  if (llvm::Error error = checkOutputs(args, function))
+    return error;
+  auto inputTensors = Tensors::create(*inputs, function.inputs, device);
+  if (!inputTensors)
+    return inputTensors.takeError();
+  auto outputs = createOutputs(function, inputTensors->getPointers());
   if (!outputs)
     return outputs.takeError();
-  std::vector<DLTensor> results;
-  for (auto [number, output] : llvm::enumerate(*outputs))
-    results.push_back(output.getTensor(function.outputs[number].dtype));
-  auto outputTensors = addresses(results);
+  auto outputTensors = Tensors::create(*outputs, function.outputs, device);
+  if (!outputTensors)
+    return outputTensors.takeError();
 
   boostr_context_options options = {};
   options.num_threads = args.threads;
@@ -192,26 +228,44 @@ static llvm::Error run(const CommandLine &args, const boostr_function &function,
     return runtimeError();
   std::unique_ptr<boostr_context, decltype(&boostr_context_destroy)> owner(
       context, &boostr_context_destroy);
-  auto call = [&] {
-    return boostr_call(context, &function, inputTensors.data(),
-                       inputTensors.size(), outputTensors.data(),
-                       outputTensors.size());
+  auto call = [&]() -> llvm::Error {
+    if (boostr_call(context, &function, inputTensors->getPointers().data(),
+                    inputs->size(), outputTensors->getPointers().data(),
+                    outputs->size()) != BOOSTR_OK)
+      return runtimeError();
+    if (device &&
+        boostr_cuda_synchronize(*device, /*stream=*/nullptr) != BOOSTR_OK)
+      return runtimeError();
+    return llvm::Error::success();
   };
-  if (call() != BOOSTR_OK)
-    return runtimeError();
-  for (auto [number, output] : llvm::enumerate(*outputs))
-    if (args.print)
-      printArgument(llvm::outs(), ("result " + llvm::Twine(number)).str(),
-                    output, function.outputs[number].dtype);
-  std::vector<npy::NpyOutput> files;
-  for (auto [path, output] : llvm::zip(args.outputs, *outputs))
-    files.push_back({path, output.typeCode, output.shape,
-                     StringRef(output.data.data(), output.data.size())});
-  if (llvm::Error error = npy::writeNpy(files))
+  if (llvm::Error error = call())
+    return error;
+  if (llvm::Error error = outputTensors->copyBack())
+    return error;
+  if (llvm::Error error = writeOutputs(args, function, *outputs))
     return error;
   if (args.repeat == 0)
     return llvm::Error::success();
+  SmallVector<SmallVector<int64_t>> shapes;
+  for (const Argument &input : *inputs)
+    shapes.push_back(input.shape);
   return measure(args, flops.get(function.name, shapes), call);
+}
+
+/// The device to run on, whose chip is compiled for unless one was named. None
+/// for the CPU.
+static llvm::Expected<std::optional<int32_t>>
+chooseDevice(TargetOptions &options, StringRef target) {
+  if (!options.isCuda)
+    return std::nullopt;
+  int32_t device = options.device.value_or(0);
+  // Also if a chip was named: what is to run needs a device.
+  auto chip = getCudaChip(device);
+  if (!chip)
+    return chip.takeError();
+  if (options.device || !target.contains(':'))
+    options.cuda.chip = *chip;
+  return device;
 }
 
 static int fail(llvm::Error error) {
@@ -235,8 +289,15 @@ int main(int argc, char **argv) {
   MLIRContext context(registry);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler handler(sources, &context);
+  TargetOptions options;
+  if (failed(args.lowering.apply(options, &context)))
+    return 1;
+  auto device = chooseDevice(options, args.lowering.target);
+  if (!device)
+    return fail(device.takeError());
   FlopCounts flops;
-  FailureOr<SmallString<0>> object = compile(args, context, sources, flops);
+  FailureOr<SmallString<0>> object =
+      compile(args, options, context, sources, flops);
   if (failed(object))
     return 1;
   auto jit = Jit::load(*object);
@@ -245,7 +306,7 @@ int main(int argc, char **argv) {
   auto function = findEntry(*jit, args.entry);
   if (!function)
     return fail(function.takeError());
-  if (llvm::Error error = run(args, **function, flops))
+  if (llvm::Error error = run(args, **function, *device, flops))
     return fail(std::move(error));
   return 0;
 }

@@ -18,7 +18,9 @@ struct LoweringOptions {
                llvm::cl::desc(
                    "cpu for this machine, or cpu:NAME,+FEATURE,-FEATURE,... "
                    "with LLVM's names, as in cpu:x86-64-v4 or "
-                   "cpu:x86-64,+avx2,+fma"),
+                   "cpu:x86-64,+avx2,+fma; cuda, cuda:CHIP,+FEATURE,... as in "
+                   "cuda:sm_90a, or, to run, cuda:N for a device of this "
+                   "machine"),
                llvm::cl::value_desc("target"), llvm::cl::init("cpu"),
                llvm::cl::cat(category)),
         contractions(
@@ -26,19 +28,34 @@ struct LoweringOptions {
             llvm::cl::init(ContractionLowering::Generated),
             llvm::cl::values(
                 clEnumValN(ContractionLowering::Generated, "generated",
-                           "packed, tiled vector code"),
+                           "code of our generators"),
                 clEnumValN(ContractionLowering::Linalg, "linalg",
                            "plain loops by way of linalg, to compare with")),
-            llvm::cl::cat(category)) {}
+            llvm::cl::cat(category)),
+        ptxas("ptxas",
+              llvm::cl::desc("NVIDIA's assembler, if it is not in PATH, "
+                             "CUDA_HOME or /usr/local/cuda"),
+              llvm::cl::value_desc("path"), llvm::cl::cat(category)),
+        ptxasOptions("ptxas-options", llvm::cl::desc("Options for ptxas"),
+                     llvm::cl::value_desc("options"), llvm::cl::cat(category)),
+        reportKernels("report-kernels",
+                      llvm::cl::desc("Say which registers and memory the "
+                                     "kernels for a GPU use"),
+                      llvm::cl::cat(category)) {}
 
   /// Sets `options` as the command line says; an error is reported.
-  LogicalResult apply(CpuPipelineOptions &options, MLIRContext *context) const {
-    options.contractions = contractions;
+  LogicalResult apply(TargetOptions &options, MLIRContext *context) const {
+    options.setContractions(contractions);
+    options.cuda.ptxas = ptxas.getValue();
+    options.cuda.ptxasOptions = ptxasOptions.getValue();
+    options.cuda.report = reportKernels.getValue();
     return parseTarget(target, options, context);
   }
 
   llvm::cl::opt<std::string> target;
   llvm::cl::opt<ContractionLowering> contractions;
+  llvm::cl::opt<std::string> ptxas, ptxasOptions;
+  llvm::cl::opt<bool> reportKernels;
 };
 
 } // namespace mlir::boostr
