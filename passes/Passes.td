@@ -206,6 +206,25 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
 // passes/gpu
 //===----------------------------------------------------------------------===//
 
+def SelectGpuTile : Pass<"boostr-select-gpu-tile", "::mlir::ModuleOp"> {
+  let summary = "Choose kernels and tiles of contractions on the GPU";
+  let description = [{
+    Input: boostr ops in buffer form, in a module with `boostr.gpu_target`.
+
+    Output: each of them with an attribute `boostr.gpu_tiles`, an array of one tile
+    for each of the op's contractions: for `wgmma` where the target has it and the
+    contraction fits, else for `simt`.
+
+    Leaves: ops that have `boostr.gpu_tiles`: what the user wrote wins. Ops in value
+    form, and every other op.
+
+    Fails: if there is an op to choose for and the module has no
+    `boostr.gpu_target`.
+
+    Example: `test/passes/gpu/select-gpu-tile.mlir`.
+  }];
+}
+
 def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
   let summary = "Turn boostr ops on memrefs into GPU kernels and their launches";
   let description = [{

@@ -231,6 +231,7 @@ static void addCudaKernels(OpPassManager &pm,
   target.features = options.features;
   pm.addPass(createSetGpuTarget(target));
   pm.addPass(createConstantsToDevice());
+  pm.addPass(createSelectGpuTile());
   pm.addPass(createGenerateGpu());
 }
 

@@ -19,10 +19,11 @@ ContractionEmitter::ContractionEmitter(ImplicitLocOpBuilder &b,
                                        SegmentedContractionOpInterface op,
                                        const SegmentedContraction &contraction,
                                        CpuTileAttr tile)
-    : b(b), op(op), contraction(contraction), mc(tile.getBlock()[0]),
+    : b(b), contraction(contraction), mc(tile.getBlock()[0]),
       nc(tile.getBlock()[1]), kc(tile.getBlock()[2]),
       mr(tile.getRegisterTile()[0]), nr(tile.getRegisterTile()[1]),
-      lanes(tile.getLanes()) {
+      lanes(tile.getLanes()), blocks(b, op, contraction, mc, nc),
+      segments(blocks.getSegments()) {
   Value lhs = contraction.segments.front().terms.front().lhs.array;
   sumType = getAccumulatorType(getElementTypeOrSelf(lhs));
 }
@@ -30,37 +31,6 @@ ContractionEmitter::ContractionEmitter(ImplicitLocOpBuilder &b,
 //===----------------------------------------------------------------------===//
 // What the contraction reads and writes
 //===----------------------------------------------------------------------===//
-
-ContractionEmitter::Output
-ContractionEmitter::collectOutput(const ContractionResult &result) {
-  Output output;
-  Value destination = op.getDestinations()[result.number];
-  output.result = StridedArray::get(b, destination, result.rows, result.map);
-  for (const ContractionOperand &addend : result.addends)
-    output.addends.push_back(
-        StridedArray::get(b, addend.array, addend.rows, addend.map));
-  return output;
-}
-
-ContractionEmitter::Segment
-ContractionEmitter::collectSegment(const ContractionSegment &segment) {
-  Segment collected;
-  for (const ContractionTerm &term : segment.terms) {
-    Term arrays;
-    arrays.lhs =
-        StridedArray::get(b, term.lhs.array, term.lhs.rows, term.lhs.map);
-    arrays.rhs =
-        StridedArray::get(b, term.rhs.array, term.rhs.rows, term.rhs.map);
-    llvm::append_range(arrays.extents,
-                       getExtents(b, b.getLoc(), contraction, term));
-    collected.terms.push_back(std::move(arrays));
-  }
-  if (segment.product)
-    collected.product = collectOutput(*segment.product);
-  if (segment.lhsSum)
-    collected.lhsSum = collectOutput(*segment.lhsSum);
-  return collected;
-}
 
 /// The strategy that is right for every term of every segment.
 PackStrategy ContractionEmitter::getStrategy(bool isLhs) const {
@@ -99,61 +69,12 @@ bool ContractionEmitter::isEpilogueContiguous() const {
 //===----------------------------------------------------------------------===//
 
 void ContractionEmitter::emit() {
-  OpFoldResult numTasks = b.getIndexAttr(0);
-  for (const ContractionSegment &segment : contraction.segments) {
-    segments.push_back(collectSegment(segment));
-    ArrayRef<OpFoldResult> extents = segments.back().terms.front().extents;
-    OpFoldResult rowBlocks = ceilDiv(b, rowsOf(extents).getSize(b), mc);
-    OpFoldResult columnBlocks = ceilDiv(b, columnsOf(extents).getSize(b), nc);
-    // Sums of lhs ride along with the first block of columns, if there is one,
-    // and need no other.
-    if (!segments.back().product)
-      columnBlocks = b.getIndexAttr(1);
-    else if (segments.back().lhsSum)
-      columnBlocks =
-          arith::MaxUIOp::create(b, toValue(b, columnBlocks), constant(b, 1))
-              .getResult();
-    grids.push_back({rowBlocks, numTasks});
-    numTasks = add(b, numTasks, mul(b, rowBlocks, columnBlocks));
-  }
-  auto tasks = scf::ParallelOp::create(b, constant(b, 0), toValue(b, numTasks),
-                                       constant(b, 1));
+  auto tasks = scf::ParallelOp::create(
+      b, constant(b, 0), toValue(b, blocks.getCount()), constant(b, 1));
   tasks->setAttr(BoostrDialect::getGrainAttrName(), b.getI64IntegerAttr(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(tasks.getBody()->getTerminator());
   emitTask(tasks.getInductionVars().front());
-}
-
-/// The arrays of the segment that `task` belongs to.
-std::pair<ContractionEmitter::Segment, ContractionEmitter::Grid>
-ContractionEmitter::selectSegment(Value task) {
-  Segment chosen = segments.back();
-  Grid grid = grids.back();
-  auto selectOutput = [&](Value condition, std::optional<Output> &current,
-                          const std::optional<Output> &other) {
-    if (!current)
-      return;
-    current->result = select(b, condition, other->result, current->result);
-    for (auto [addend, otherAddend] :
-         llvm::zip_equal(current->addends, other->addends))
-      addend = select(b, condition, otherAddend, addend);
-  };
-  for (size_t number = segments.size() - 1; number-- > 0;) {
-    const Segment &other = segments[number];
-    Value isBefore = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, task,
-                                           toValue(b, grids[number + 1].first));
-    for (auto [term, otherTerm] : llvm::zip_equal(chosen.terms, other.terms)) {
-      term.lhs = select(b, isBefore, otherTerm.lhs, term.lhs);
-      term.rhs = select(b, isBefore, otherTerm.rhs, term.rhs);
-      term.extents = select(b, isBefore, otherTerm.extents, term.extents);
-    }
-    selectOutput(isBefore, chosen.product, other.product);
-    selectOutput(isBefore, chosen.lhsSum, other.lhsSum);
-    grid.first = select(b, isBefore, grids[number].first, grid.first);
-    grid.rowBlocks =
-        select(b, isBefore, grids[number].rowBlocks, grid.rowBlocks);
-  }
-  return {std::move(chosen), grid};
 }
 
 ContractionEmitter::Range
@@ -164,9 +85,9 @@ ContractionEmitter::getBlock(Value number, int64_t size, Value end) {
 }
 
 void ContractionEmitter::emitTask(Value task) {
-  std::pair<Segment, Grid> selected = selectSegment(task);
+  std::pair<Segment, SegmentGrid> selected = blocks.select(b, task);
   const Segment &segment = selected.first;
-  const Grid &grid = selected.second;
+  const SegmentGrid &grid = selected.second;
   Value local = toValue(b, sub(b, task, grid.first));
   // Neighbouring tasks share columns, which are the rows of a weight.
   Value rowBlocks = toValue(b, grid.rowBlocks);
@@ -216,9 +137,7 @@ void ContractionEmitter::accumulateTerms(const Segment &segment,
       Value isBefore =
           arith::CmpIOp::create(b, arith::CmpIPredicate::ult, block,
                                 toValue(b, firstBlocks[number + 1]));
-      term.lhs = select(b, isBefore, other.lhs, term.lhs);
-      term.rhs = select(b, isBefore, other.rhs, term.rhs);
-      term.extents = select(b, isBefore, other.extents, term.extents);
+      term = select(b, isBefore, other, term);
       first = select(b, isBefore, firstBlocks[number], first);
     }
     if (!isOneTerm)

@@ -9,9 +9,9 @@
 #define BOOSTR_PASSES_CPU_CONTRACTIONEMITTER_H
 
 #include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/passes/contraction/SegmentArrays.h"
 #include "boostr/passes/cpu/Epilogue.h"
 #include "boostr/passes/cpu/PackPanels.h"
-#include "boostr/passes/cpu/StridedArray.h"
 
 namespace mlir::boostr::cpu {
 
@@ -30,22 +30,10 @@ public:
 private:
   using Extents = SmallVector<OpFoldResult, 5>;
 
-  struct Term {
-    StridedArray lhs, rhs;
-    Extents extents;
-  };
-  struct Output {
-    StridedArray result;
-    SmallVector<StridedArray, 3> addends;
-  };
-  struct Segment {
-    SmallVector<Term, 0> terms;
-    std::optional<Output> product, lhsSum;
-  };
-  /// Blocks of a segment, and the number of its first one.
-  struct Grid {
-    OpFoldResult rowBlocks, first;
-  };
+  using Term = TermArrays;
+  using Output = OutputArrays;
+  using Segment = SegmentArrays;
+
   /// A range [start, start + length) of a group of dimensions that ends at
   /// `end`.
   struct Range {
@@ -58,10 +46,7 @@ private:
     SmallVector<Value> all;
   };
 
-  Segment collectSegment(const ContractionSegment &segment);
-  Output collectOutput(const ContractionResult &result);
   void emitTask(Value task);
-  std::pair<Segment, Grid> selectSegment(Value task);
   void accumulateTerms(const Segment &segment, const Range &rows,
                        const Range &columns, Value isFirstColumn);
   void accumulateStep(const Term &term, const Range &rows, const Range &columns,
@@ -98,12 +83,11 @@ private:
   }
 
   ImplicitLocOpBuilder &b;
-  SegmentedContractionOpInterface op;
   const SegmentedContraction &contraction;
   int64_t mc, nc, kc, mr, nr, lanes;
   Type sumType;
-  SmallVector<Segment, 0> segments;
-  SmallVector<Grid> grids;
+  NumberedBlocks blocks;
+  ArrayRef<Segment> segments;
   Scratch scratch;
 };
 

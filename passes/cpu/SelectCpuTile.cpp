@@ -6,8 +6,8 @@
 
 #include "boostr/dialect/BoostrOps.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/cpu/CpuTarget.h"
-#include "llvm/Support/MathExtras.h"
 
 namespace mlir::boostr {
 #define GEN_PASS_DEF_SELECTCPUTILE
@@ -29,39 +29,6 @@ struct ContractionSize {
 };
 
 } // namespace
-
-/// The static extent of contraction dimension `dim`.
-static int64_t getStaticExtent(const ContractionTerm &term, unsigned dim) {
-  for (const ContractionOperand *operand : {&term.lhs, &term.rhs}) {
-    for (auto [position, expr] : llvm::enumerate(operand->map.getResults())) {
-      if (cast<AffineDimExpr>(expr).getPosition() != dim)
-        continue;
-      unsigned arrayDim = position;
-      if (operand->rows) {
-        if (position < 2)
-          return position == 0 ? operand->rows->heads : operand->rows->headDim;
-        --arrayDim;
-      }
-      int64_t extent =
-          cast<MemRefType>(operand->array.getType()).getDimSize(arrayDim);
-      if (!ShapedType::isDynamic(extent))
-        return extent;
-    }
-  }
-  return ShapedType::kDynamic;
-}
-
-static int64_t getStaticProduct(const ContractionTerm &term,
-                                ArrayRef<unsigned> dims) {
-  int64_t product = 1;
-  for (unsigned dim : dims) {
-    int64_t extent = getStaticExtent(term, dim);
-    if (ShapedType::isDynamic(extent) ||
-        llvm::MulOverflow(product, extent, product))
-      return ShapedType::kDynamic;
-  }
-  return product;
-}
 
 /// The larger of two extents; what is unknown may be the larger.
 static int64_t larger(int64_t x, int64_t y) {

@@ -29,6 +29,36 @@ struct GenerateGpu : boostr::impl::GenerateGpuBase<GenerateGpu> {
 
 } // namespace
 
+static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
+                               SegmentedContractionOpInterface op,
+                               const SegmentedContraction &contraction,
+                               GpuTileAttr attr) {
+  StringRef reason;
+  std::optional<wgmma::WgmmaShape> shape =
+      wgmma::WgmmaShape::match(op, contraction, reason);
+  if (!shape)
+    return op->emitOpError() << "is nothing for the wgmma kernel: " << reason;
+  std::optional<wgmma::WgmmaTile> tile =
+      wgmma::WgmmaTile::get(*shape, attr, reason);
+  if (!tile)
+    return op->emitOpError() << "has a tile that does not fit: " << reason;
+  wgmma::WgmmaKernel(b, op, contraction, *shape, *tile).emit();
+  return success();
+}
+
+static LogicalResult emit(ImplicitLocOpBuilder &b,
+                          SegmentedContractionOpInterface op,
+                          const SegmentedContraction &contraction,
+                          GpuTileAttr tile) {
+  switch (tile.getKernel()) {
+  case GpuKernel::Simt:
+    return op->emitOpError("has a tile of a kernel that is not there yet");
+  case GpuKernel::Wgmma:
+    return emitWgmma(b, op, contraction, tile);
+  }
+  return failure();
+}
+
 static LogicalResult generate(SegmentedContractionOpInterface op) {
   if (!op.isBufferForm())
     return op->emitOpError(
@@ -43,18 +73,9 @@ static LogicalResult generate(SegmentedContractionOpInterface op) {
                              << " tiles; run boostr-select-gpu-tile before";
   ImplicitLocOpBuilder b(op.getLoc(), op);
   for (auto [contraction, tile] :
-       llvm::zip_equal(contractions, tiles.getAsRange<GpuTileAttr>())) {
-    StringRef reason;
-    std::optional<wgmma::WgmmaShape> shape =
-        wgmma::WgmmaShape::match(op, contraction, reason);
-    if (!shape)
-      return op->emitOpError() << "is nothing for the wgmma kernel: " << reason;
-    std::optional<wgmma::WgmmaTile> wgmmaTile =
-        wgmma::WgmmaTile::get(*shape, tile, reason);
-    if (!wgmmaTile)
-      return op->emitOpError() << "has a tile that does not fit: " << reason;
-    wgmma::WgmmaKernel(b, op, contraction, *shape, *wgmmaTile).emit();
-  }
+       llvm::zip_equal(contractions, tiles.getAsRange<GpuTileAttr>()))
+    if (failed(emit(b, op, contraction, tile)))
+      return failure();
   op->erase();
   return success();
 }

@@ -1,0 +1,23 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which kernel computes a contraction on a GPU, and in which tiles.
+
+#ifndef BOOSTR_PASSES_GPU_GPUTILE_H
+#define BOOSTR_PASSES_GPU_GPUTILE_H
+
+#include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/dialect/SegmentedContraction.h"
+
+namespace mlir::boostr {
+
+/// The kernel and tile for `contraction`, which is one of `op` in buffer form.
+/// There is always one: `simt` fits everything.
+GpuTileAttr chooseGpuTile(GpuTargetAttr target,
+                          const SegmentedContraction &contraction,
+                          SegmentedContractionOpInterface op);
+
+} // namespace mlir::boostr
+
+#endif // BOOSTR_PASSES_GPU_GPUTILE_H

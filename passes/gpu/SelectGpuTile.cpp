@@ -1,0 +1,126 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// `boostr-select-gpu-tile`: which kernels compute the contractions of an op.
+
+#include "boostr/dialect/BoostrOps.h"
+#include "boostr/passes/Passes.h"
+#include "boostr/passes/contraction/StaticExtents.h"
+#include "boostr/passes/gpu/GpuTile.h"
+#include "boostr/passes/gpu/wgmma/WgmmaTile.h"
+
+namespace mlir::boostr {
+#define GEN_PASS_DEF_SELECTGPUTILE
+#include "boostr/passes/Passes.h.inc"
+} // namespace mlir::boostr
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+namespace {
+
+struct SelectGpuTile : boostr::impl::SelectGpuTileBase<SelectGpuTile> {
+  void runOnOperation() override;
+};
+
+} // namespace
+
+/// Whether every stride of every array, except along memory, is known to be a
+/// multiple of the 16 bytes that the copy engine steps by.
+static bool hasAlignedStrides(SegmentedContractionOpInterface op) {
+  return llvm::all_of(op->getOperandTypes(), [](Type operand) {
+    auto type = cast<MemRefType>(operand);
+    int64_t perStep = 128 / type.getElementTypeBitWidth();
+    if (type.getLayout().isIdentity())
+      return type.getRank() < 2 || (!type.isDynamicDim(type.getRank() - 1) &&
+                                    type.getShape().back() % perStep == 0);
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    return succeeded(type.getStridesAndOffset(strides, offset)) &&
+           !ShapedType::isDynamic(offset) && offset % perStep == 0 &&
+           llvm::all_of(ArrayRef(strides).drop_back(), [&](int64_t stride) {
+             return !ShapedType::isDynamic(stride) && stride % perStep == 0;
+           });
+  });
+}
+
+/// The largest tile of the wgmma kernel that fits; null if the contraction is
+/// nothing for it.
+static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
+                                   const SegmentedContraction &contraction,
+                                   SegmentedContractionOpInterface op) {
+  if (target.getChip() != "sm_90a" || !hasAlignedStrides(op))
+    return {};
+  StringRef reason;
+  std::optional<wgmma::WgmmaShape> shape =
+      wgmma::WgmmaShape::match(op, contraction, reason);
+  if (!shape)
+    return {};
+  for (int64_t columns = 256; columns >= 64; columns -= 8) {
+    auto tile = GpuTileAttr::get(
+        target.getContext(), GpuKernel::Wgmma,
+        {wgmma::kConsumers * wgmma::kUnit, columns, wgmma::kUnit},
+        /*stages=*/4, /*group=*/16);
+    if (wgmma::WgmmaTile::get(*shape, tile, reason))
+      return tile;
+  }
+  return {};
+}
+
+/// Whether the product of `dims` is known to be at most `limit` in each
+/// segment.
+static bool isAtMost(const SegmentedContraction &contraction,
+                     ArrayRef<unsigned> dims, int64_t limit) {
+  return llvm::all_of(
+      contraction.segments, [&](const ContractionSegment &segment) {
+        int64_t extent = getStaticProduct(segment.terms.front(), dims);
+        return !ShapedType::isDynamic(extent) && extent <= limit;
+      });
+}
+
+static GpuTileAttr chooseSimtTile(MLIRContext *context,
+                                  const SegmentedContraction &contraction) {
+  Value lhs = contraction.segments.front().terms.front().lhs.array;
+  bool isDouble = getAccumulatorType(getElementTypeOrSelf(lhs)).isF64();
+  // Sums of a tile live in the registers of 256 threads: 64 of f32 or 16 of f64
+  // in each.
+  int64_t rows =
+      isDouble || isAtMost(contraction, contraction.m, 64) ? 64 : 128;
+  int64_t columns =
+      isDouble || isAtMost(contraction, contraction.n, 64) ? 64 : 128;
+  return GpuTileAttr::get(context, GpuKernel::Simt, {rows, columns, 16},
+                          /*stages=*/2, /*group=*/8);
+}
+
+GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
+                                        const SegmentedContraction &contraction,
+                                        SegmentedContractionOpInterface op) {
+  if (GpuTileAttr tile = chooseWgmmaTile(target, contraction, op))
+    return tile;
+  return chooseSimtTile(target.getContext(), contraction);
+}
+
+void SelectGpuTile::runOnOperation() {
+  auto target = getOperation()->getAttrOfType<GpuTargetAttr>(
+      BoostrDialect::getGpuTargetAttrName());
+  StringRef name = BoostrDialect::getGpuTilesAttrName();
+  WalkResult result =
+      getOperation()->walk([&](SegmentedContractionOpInterface op) {
+        if (!op.isBufferForm() || op->hasAttr(name))
+          return WalkResult::advance();
+        if (!target) {
+          op->emitOpError() << "expected the module to have an attribute '"
+                            << BoostrDialect::getGpuTargetAttrName()
+                            << "'; run boostr-set-gpu-target before";
+          return WalkResult::interrupt();
+        }
+        SmallVector<Attribute> tiles;
+        for (const SegmentedContraction &contraction : op.getContractions())
+          tiles.push_back(chooseGpuTile(target, contraction, op));
+        op->setAttr(name, ArrayAttr::get(&getContext(), tiles));
+        return WalkResult::advance();
+      });
+  if (result.wasInterrupted())
+    signalPassFailure();
+}

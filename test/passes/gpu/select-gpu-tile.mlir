@@ -1,0 +1,60 @@
+// RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_90a --boostr-select-gpu-tile | FileCheck %s --check-prefixes=CHECK,HOPPER
+// RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_80 --boostr-select-gpu-tile | FileCheck %s --check-prefixes=CHECK,AMPERE
+
+// Tensor cores where the chip has those that a kernel is for.
+// CHECK-LABEL: func @large_bf16(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>]
+// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
+func.func @large_bf16(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<4x512x1024xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<4x512x1024xbf16>, memref<1024x1024xbf16>, memref<4x512x1024xbf16>, memref<4x512x1024xbf16>
+  return
+}
+
+// The copy engine steps by 16 bytes, and of these extents that is not known.
+// CHECK-LABEL: func @dynamic_bf16(
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
+func.func @dynamic_bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: memref<?x?x?xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
+  return
+}
+
+// Few rows or columns need no large tile; more are split over more blocks.
+// CHECK-LABEL: func @small_f32(
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 128, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
+func.func @small_f32(%dy: memref<1x16x192xf32>, %a: memref<1x16x128xf32>, %w: memref<192x128xf32>,
+    %dw: memref<192x128xf32>, %da: memref<1x16x128xf32>) {
+  boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%da)
+      wrt(attn, weight) : memref<1x16x192xf32>, memref<1x16x128xf32>, memref<192x128xf32>, memref<192x128xf32>, memref<1x16x128xf32>
+  return
+}
+
+// Sums of f64 take two registers each.
+// CHECK-LABEL: func @dynamic_f64(
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
+func.func @dynamic_f64(%a: memref<?x?x?xf64>, %w: memref<?x?xf64>, %y: memref<?x?x?xf64>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<?x?x?xf64>, memref<?x?xf64>, memref<?x?x?xf64>, memref<?x?x?xf64>
+  return
+}
+
+// What the user wrote wins.
+// CHECK-LABEL: func @untouched_user_tile(
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 32], stages = 1, group = 2>]
+func.func @untouched_user_tile(%a: memref<1x4x8xf32>, %w: memref<8x8xf32>, %y: memref<1x4x8xf32>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.gpu_tiles =
+      [#boostr.gpu_tile<kernel = simt, block = [64, 64, 32], stages = 1, group = 2>]}
+      : memref<1x4x8xf32>, memref<8x8xf32>, memref<1x4x8xf32>, memref<1x4x8xf32>
+  return
+}
+
+// Tiles are chosen for memrefs only.
+// CHECK-LABEL: func @untouched_value_form(
+// CHECK-NOT: gpu_tile
+// CHECK: return
+func.func @untouched_value_form(%a: tensor<1x4x8xf32>, %w: tensor<8x8xf32>, %r: tensor<1x4x8xf32>) -> tensor<1x4x8xf32> {
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<1x4x8xf32>, tensor<8x8xf32>, tensor<1x4x8xf32>
+  return %y : tensor<1x4x8xf32>
+}
