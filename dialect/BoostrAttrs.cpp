@@ -82,12 +82,13 @@ GpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   GpuKernel kernel, ArrayRef<int64_t> block,
-                                  int64_t stages, int64_t group) {
+                                  int64_t stages, int64_t group,
+                                  int64_t split) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
   if (!llvm::all_of(block, [](int64_t size) { return size > 0; }) ||
-      stages <= 0 || group <= 0)
+      stages <= 0 || group <= 0 || split <= 0)
     return emitError() << "tile sizes expected positive";
   return success();
 }

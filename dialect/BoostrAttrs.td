@@ -140,7 +140,9 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
 
     A thread block computes `block[0] x block[1]` elements of C at a time, with
     `block[2]` steps of k in shared memory, of which there are `stages` copies.
-    `group` rows of blocks are walked together, for the L2 cache.
+    `group` rows of blocks are walked together, for the L2 cache. Where there are
+    fewer tiles than multiprocessors, `split` blocks share one (1 if not given):
+    each does a part of k, and their sums are added in a fixed order.
 
     Constraints: all are positive.
 
@@ -148,10 +150,11 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
   }];
   let parameters = (ins EnumParameter<Boostr_GpuKernel>:$kernel,
       ArrayRefParameter<"int64_t">:$block, "int64_t":$stages,
-      "int64_t":$group);
+      "int64_t":$group, DefaultValuedParameter<"int64_t", "1">:$split);
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
-        `stages` `=` $stages `,` `group` `=` $group `>`
+        `stages` `=` $stages `,` `group` `=` $group
+        (`,` `split` `=` $split^)? `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -563,6 +563,10 @@ BOOSTR_API void boostr_cuda_encode_tensor_map(void *map, int32_t element,
                                               const int32_t *box,
                                               int32_t swizzle) BOOSTR_NOEXCEPT;
 
+// Queues the filling of `bytes` bytes of the device's memory with zero on the
+// invocation's stream.
+BOOSTR_API void boostr_cuda_zero(void *address, size_t bytes) BOOSTR_NOEXCEPT;
+
 // The number of multiprocessors of the invocation's device.
 BOOSTR_API int32_t boostr_cuda_multiprocessors(void) BOOSTR_NOEXCEPT;
 

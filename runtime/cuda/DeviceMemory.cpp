@@ -119,6 +119,17 @@ static void release(void *state, void *block, size_t) {
                                           run.stream);
 }
 
+void boostr_cuda_zero(void *address, size_t bytes) noexcept {
+  Frame *frame = enterFromCode("boostr_cuda_zero");
+  if (!frame)
+    return;
+  Run &run = *frame->invocation.run;
+  const Driver &driver = run.current.driver;
+  if (CUresult result = driver.cuMemsetD8Async(
+          reinterpret_cast<uintptr_t>(address), 0, bytes, run.stream))
+    leave(*frame, failCall(driver, "cuMemsetD8Async", result));
+}
+
 boostr_allocator boostr::runtime::cuda::makeAllocator(Run &run) {
   return {&run, allocate, release};
 }

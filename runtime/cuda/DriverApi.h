@@ -162,6 +162,8 @@ enum CUtensorMapL2promotion : int {
     (CUmemoryPool, CUmemPool_attribute, void *))                               \
   F(cuMemcpyAsync, "cuMemcpyAsync",                                            \
     (CUdeviceptr, CUdeviceptr, size_t, CUstream))                              \
+  F(cuMemsetD8Async, "cuMemsetD8Async",                                        \
+    (CUdeviceptr, unsigned char, size_t, CUstream))                            \
   F(cuModuleGetFunction, "cuModuleGetFunction",                                \
     (CUfunction *, CUmodule, const char *))                                    \
   F(cuModuleLoadDataEx, "cuModuleLoadDataEx",                                  \

@@ -36,11 +36,11 @@ WgmmaKernel::Position WgmmaKernel::multiplyTile(const Tile &tile,
 
   Sums sums;
   if (lhsSums.empty()) {
-    std::tie(sums, position) = multiplySteps(position, /*sumsLhs=*/false);
+    std::tie(sums, position) = multiplySteps(tile, position, /*sumsLhs=*/false);
   } else {
     // The sum of lhs rides along with the first tile of columns.
     auto emitCase = [&](bool sumsLhs) {
-      auto [results, end] = multiplySteps(position, sumsLhs);
+      auto [results, end] = multiplySteps(tile, position, sumsLhs);
       if (!sumsLhs)
         results.lhs = createZeros(4);
       scf::YieldOp::create(
@@ -61,8 +61,30 @@ WgmmaKernel::Position WgmmaKernel::multiplyTile(const Tile &tile,
     }
     sums = {branch.getResult(0), branch.getResult(1)};
     position = {branch.getResult(2), branch.getResult(3)};
-    b.when(isFirst, [&] { storeLhsSum(tile, sums.lhs); });
   }
+  if (!canShareTiles())
+    return finishTile(tile, sums, position, biasBits);
+
+  auto branch = scf::IfOp::create(b, TypeRange{b.getI32Type(), b.getI32Type()},
+                                  tile.isOwner,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.elseBlock());
+  sendPartial(tile, sums);
+  scf::YieldOp::create(b, ValueRange{position.slot, position.parity});
+  b.setInsertionPointToStart(branch.thenBlock());
+  std::tie(sums, position) = addPartials(tile, sums, position);
+  position = finishTile(tile, sums, position, biasBits);
+  scf::YieldOp::create(b, ValueRange{position.slot, position.parity});
+  return {branch.getResult(0), branch.getResult(1)};
+}
+
+/// Stores what is complete.
+WgmmaKernel::Position WgmmaKernel::finishTile(const Tile &tile, Sums sums,
+                                              Position position,
+                                              Value biasBits) {
+  if (sums.lhs)
+    b.when(b.isEqual(tile.n, 0), [&] { storeLhsSum(tile, sums.lhs); });
   if (hasBias())
     stageBias(biasBits);
   return storeTile(tile, sums.product, position);
@@ -71,13 +93,15 @@ WgmmaKernel::Position WgmmaKernel::multiplyTile(const Tile &tile,
 /// Multiplies along all of k. A slot is released one step late, when its
 /// products are known to be done.
 std::pair<WgmmaKernel::Sums, WgmmaKernel::Position>
-WgmmaKernel::multiplySteps(Position position, bool sumsLhs) {
+WgmmaKernel::multiplySteps(const Tile &unit, Position position, bool sumsLhs) {
+  Value count =
+      canShareTiles() ? b.sub(unit.endStep, unit.firstStep) : numSteps;
   SmallVector<Value> carried = {position.slot, position.parity,
                                 createZeros(tile.columns / 2)};
   if (sumsLhs)
     carried.push_back(createZeros(4));
   SmallVector<Value> last =
-      b.loop(b.number(0), numSteps, b.number(1), carried,
+      b.loop(b.number(0), count, b.number(1), carried,
              [&](Value step, ValueRange values) {
                Position current = {values[0], values[1]};
                Sums sums = {values[2], sumsLhs ? values[3] : Value()};
@@ -101,8 +125,10 @@ WgmmaKernel::multiplySteps(Position position, bool sumsLhs) {
              });
   NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
   Position end = {last[0], last[1]};
-  release(b.select(b.isEqual(end.slot, 0), b.number(tile.stages - 1),
-                   b.sub(end.slot, b.number(1))));
+  Value slot = b.select(b.isEqual(end.slot, 0), b.number(tile.stages - 1),
+                        b.sub(end.slot, b.number(1)));
+  // Without steps of k there is nothing to release.
+  b.when(b.isLess(b.number(0), count), [&] { release(slot); });
   return {{last[2], sumsLhs ? last[3] : Value()}, end};
 }
 
@@ -178,14 +204,14 @@ WgmmaKernel::Sums WgmmaKernel::multiplyStep(Value slot, Sums sums) {
     return offset ? b.add(descriptor, b.number64(offset)) : descriptor;
   };
   NVVM::WgmmaFenceAlignedOp::create(b);
-  for (int64_t step = 0; step < kUnit / kStep; ++step) {
-    Value lhsStep = advance(lhs, shape.lhsAlongK, step);
-    sums.product = multiply(lhsStep, advance(rhs, shape.rhsAlongK, step),
-                            sums.product, tile.columns, shape.rhsAlongK);
-    if (sums.lhs)
-      sums.lhs = multiply(lhsStep, ones, sums.lhs, kOnesColumns,
-                          /*rhsAlongK=*/true);
-  }
+  for (int64_t step = 0; step < kUnit / kStep; ++step)
+    sums.product = multiply(advance(lhs, shape.lhsAlongK, step),
+                            advance(rhs, shape.rhsAlongK, step), sums.product,
+                            tile.columns, shape.rhsAlongK);
+  if (sums.lhs)
+    for (int64_t step = 0; step < kUnit / kStep; ++step)
+      sums.lhs = multiply(advance(lhs, shape.lhsAlongK, step), ones, sums.lhs,
+                          kOnesColumns, /*rhsAlongK=*/true);
   NVVM::WgmmaGroupSyncAlignedOp::create(b);
   return sums;
 }

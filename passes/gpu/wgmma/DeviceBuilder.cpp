@@ -114,6 +114,26 @@ void DeviceBuilder::fenceForAsync() {
       NVVM::SharedSpaceAttr::get(getContext(), NVVM::SharedSpace::shared_cta));
 }
 
+void DeviceBuilder::fenceForAsyncGlobal() {
+  NVVM::FenceProxyOp::create(
+      *this,
+      NVVM::ProxyKindAttr::get(getContext(), NVVM::ProxyKind::async_global),
+      NVVM::SharedSpaceAttr());
+}
+
+void DeviceBuilder::spinUntilSet(Value flag) {
+  auto loop = scf::WhileOp::create(*this, TypeRange(), ValueRange());
+  OpBuilder::InsertionGuard guard(*this);
+  createBlock(&loop.getBefore());
+  Value value = LLVM::LoadOp::create(
+      *this, getI32Type(), flag, /*alignment=*/4, /*isVolatile=*/false,
+      /*isNonTemporal=*/false, /*isInvariant=*/false,
+      /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire, "device");
+  scf::ConditionOp::create(*this, isEqual(value, 0), ValueRange());
+  createBlock(&loop.getAfter());
+  scf::YieldOp::create(*this);
+}
+
 //===----------------------------------------------------------------------===//
 // The copy engine
 //===----------------------------------------------------------------------===//
@@ -128,6 +148,15 @@ void DeviceBuilder::loadBox(Value map, ValueRange coordinates,
       /*l2CacheHint=*/Value(),
       NVVM::TMALoadModeAttr::get(getContext(), NVVM::TMALoadMode::TILE),
       /*isCTAOnly=*/getBoolAttr(false), /*group=*/{}, /*predicate=*/Value());
+}
+
+void DeviceBuilder::loadBytes(Value source, int64_t bytes, Value destination,
+                              Value barrier) {
+  Value cluster = LLVM::AddrSpaceCastOp::create(*this, pointer(kSharedCluster),
+                                                sharedPointer(destination));
+  NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
+      *this, cluster, source, sharedPointer(barrier), number(bytes),
+      /*multicastMask=*/Value(), /*l2CacheHint=*/Value());
 }
 
 void DeviceBuilder::storeBox(Value map, ValueRange coordinates, Value source) {

@@ -31,6 +31,7 @@ public:
   Value rem(Value x, Value y) { return createOrFold<arith::RemUIOp>(x, y); }
   Value rem(Value x, int64_t y) { return rem(x, number(y)); }
   Value min(Value x, Value y) { return createOrFold<arith::MinUIOp>(x, y); }
+  Value max(Value x, Value y) { return createOrFold<arith::MaxUIOp>(x, y); }
   Value bitXor(Value x, Value y) { return createOrFold<arith::XOrIOp>(x, y); }
   Value bitAnd(Value x, int64_t y) {
     return createOrFold<arith::AndIOp>(x, number(y));
@@ -68,13 +69,22 @@ public:
   /// A barrier of one warpgroup.
   void syncWarpgroup(Value id);
   void syncBlock();
+
   /// Makes this thread's writes to shared memory visible to the copy engine and
   /// to the tensor cores.
   void fenceForAsync();
+  /// Makes what other blocks are known to have written to global memory visible
+  /// to the copy engine.
+  void fenceForAsyncGlobal();
+  /// Until another block has set the i32 at `flag`, after which this thread
+  /// sees what that block wrote before.
+  void spinUntilSet(Value flag);
 
   /// Copies a box of a tensor to shared memory; its bytes count for `barrier`.
   void loadBox(Value map, ValueRange coordinates, Value destination,
                Value barrier);
+  /// Copies `bytes` of global memory; they count for `barrier`.
+  void loadBytes(Value source, int64_t bytes, Value destination, Value barrier);
   void storeBox(Value map, ValueRange coordinates, Value source);
   /// Adds a box in shared memory to one in global memory.
   void addBox(Value map, ValueRange coordinates, Value source);

@@ -118,13 +118,13 @@ void WgmmaKernel::addBias(const ColumnBox &box, MutableArrayRef<Value> sums) {
 //===----------------------------------------------------------------------===//
 
 /// Where this thread's row of a 16 x 16 block lies (stmatrix, ldmatrix): of
-/// groups `group` and `group + 1` of a box whose rows are swizzled.
+/// groups `group`, which is even, and `group + 1` of a box with swizzled rows.
 Value WgmmaKernel::getFragmentAddress(Value box, int64_t group) {
   Value lane = b.bitAnd(thread, 31);
-  Value warp = b.div(thread, 32);
-  Value row = b.add(b.mul(warp, 16), b.bitAnd(lane, 15));
-  Value chunk = b.bitXor(b.add(b.div(lane, 16), group), b.bitAnd(lane, 7));
-  return b.add(b.add(box, b.mul(row, 128)), b.mul(chunk, 16));
+  Value row = b.add(b.mul(b.div(thread, 32), 16), b.bitAnd(lane, 15));
+  Value chunk = b.bitXor(b.div(lane, 16), b.bitAnd(lane, 7));
+  Value place = b.add(b.mul(row, 128), b.mul(chunk, 16));
+  return b.add(box, b.bitXor(place, b.number(group * 16)));
 }
 
 /// Groups come in pairs but for the last one of an odd number.
@@ -246,15 +246,31 @@ void WgmmaKernel::storeBox(const Tile &tile, const ColumnBox &box,
   });
 }
 
+SmallVector<Value> WgmmaKernel::unpack(Value sums) {
+  SmallVector<Value> values;
+  size_t count = cast<LLVM::LLVMStructType>(sums.getType()).getBody().size();
+  for (size_t i = 0; i < count; ++i)
+    values.push_back(
+        LLVM::ExtractValueOp::create(b, sums, static_cast<int64_t>(i)));
+  return values;
+}
+
+Value WgmmaKernel::pack(ArrayRef<Value> sums) {
+  auto type = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(sums.size(), b.getF32Type()));
+  Value packed = LLVM::UndefOp::create(b, type);
+  for (auto [i, sum] : llvm::enumerate(sums))
+    packed =
+        LLVM::InsertValueOp::create(b, packed, sum, static_cast<int64_t>(i));
+  return packed;
+}
+
 WgmmaKernel::Position WgmmaKernel::storeTile(const Tile &tile, Value product,
                                              Position position) {
   bool isWide = resultType != shape.elementType;
   SmallVector<ColumnBox> boxes =
       this->tile.getColumnBoxes(shape, isWide ? 4 : 2);
-  SmallVector<Value> sums;
-  for (int64_t i = 0; i < this->tile.columns / 2; ++i)
-    sums.push_back(LLVM::ExtractValueOp::create(b, product, i));
-
+  SmallVector<Value> sums = unpack(product);
   size_t perStage =
       shape.readsAddend ? this->tile.boxesPerStage() : boxes.size();
   for (size_t first = 0; first < boxes.size(); first += perStage) {

@@ -5,6 +5,7 @@
 // The warpgroup that feeds the ring: one of its threads does all the work.
 
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -17,26 +18,49 @@ void WgmmaKernel::emitProducer() {
     forEachTile({b.number(0), b.number(1)},
                 [&](const Tile &tile, ValueRange carried) {
                   Position position = {carried[0], carried[1]};
-                  for (const Term &term : terms)
-                    position = loadTerm(tile, term, position);
-                  if (shape.readsAddend)
-                    position = loadAddends(tile, position);
+                  position = loadTile(tile, position);
                   return SmallVector<Value>{position.slot, position.parity};
                 });
   });
 }
 
+WgmmaKernel::Position WgmmaKernel::loadTile(const Tile &tile,
+                                            Position position) {
+
+  for (const Term &term : terms)
+    position = loadTerm(tile, term, position);
+  if (canShareTiles())
+    position = loadPartials(tile, position);
+  if (shape.readsAddend)
+    position = loadOwnedAddends(tile, position);
+  //
+  return position;
+}
+
+/// The steps of a term that this block has to do.
+std::pair<Value, Value> WgmmaKernel::getRange(const Tile &tile,
+                                              const Term &term) {
+  if (!canShareTiles())
+    return {b.number(0), term.numSteps};
+  Value termEnd = b.add(term.firstStep, term.numSteps);
+  auto clamp = [&](Value step) {
+    return b.sub(b.min(b.max(step, term.firstStep), termEnd), term.firstStep);
+  };
+  return {clamp(tile.firstStep), clamp(tile.endStep)};
+}
+
 WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
                                             Position position) {
-  SmallVector<Value> last = b.loop(
-      b.number(0), term.numSteps, b.number(1), {position.slot, position.parity},
-      [&](Value step, ValueRange carried) {
-        Position current = {carried[0], carried[1]};
-        b.wait(emptyBarrier(current.slot), current.parity);
-        loadStep(tile, term, step, current.slot);
-        current = next(current);
-        return SmallVector<Value>{current.slot, current.parity};
-      });
+  auto [begin, end] = getRange(tile, term);
+  SmallVector<Value> last =
+      b.loop(begin, end, b.number(1), {position.slot, position.parity},
+             [&](Value step, ValueRange carried) {
+               Position current = {carried[0], carried[1]};
+               b.wait(emptyBarrier(current.slot), current.parity);
+               loadStep(tile, term, step, current.slot);
+               current = next(current);
+               return SmallVector<Value>{current.slot, current.parity};
+             });
   return {last[0], last[1]};
 }
 
@@ -66,31 +90,59 @@ void WgmmaKernel::loadStep(const Tile &tile, const Term &term, Value step,
   }
 }
 
+/// Every box of the addend, of both consumers.
+void WgmmaKernel::forEachAddendBox(
+    const Tile &tile,
+    llvm::function_ref<void(int64_t, size_t, ValueRange)> body) {
+  Value firstUnit = b.mul(tile.m, kConsumers);
+  Coordinates coordinates = noCoordinates();
+  for (int64_t unit = 0; unit < kConsumers; ++unit) {
+    setUnit(coordinates, shape.m, m, b.add(firstUnit, unit));
+    for (auto [number, box] :
+         llvm::enumerate(this->tile.getColumnBoxes(shape, 2))) {
+      setColumns(coordinates, tile, box);
+      body(unit, number, getMapCoordinates(resultDims, coordinates));
+    }
+  }
+}
+
+/// Addends are for the block that stores the tile.
+WgmmaKernel::Position WgmmaKernel::loadOwnedAddends(const Tile &tile,
+                                                    Position position) {
+  if (!canShareTiles())
+    return loadAddends(tile, position);
+  auto branch = scf::IfOp::create(b, TypeRange{b.getI32Type(), b.getI32Type()},
+                                  tile.isOwner,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, ValueRange{position.slot, position.parity});
+  b.setInsertionPointToStart(branch.thenBlock());
+  position = loadAddends(tile, position);
+  scf::YieldOp::create(b, ValueRange{position.slot, position.parity});
+  return {branch.getResult(0), branch.getResult(1)};
+}
+
 /// Loads the boxes that are added to the result, in the order in which the
 /// consumers come to them: of each consumer as many as fit in a stage.
 WgmmaKernel::Position WgmmaKernel::loadAddends(const Tile &tile,
                                                Position position) {
-  SmallVector<ColumnBox> boxes = this->tile.getColumnBoxes(shape, 2);
+  size_t count = this->tile.getColumnBoxes(shape, 2).size();
   size_t perStage = this->tile.boxesPerStage();
   Value addend = select(tile, addends);
-  Value firstUnit = b.mul(tile.m, kConsumers);
-  for (size_t first = 0; first < boxes.size(); first += perStage) {
-    ArrayRef<ColumnBox> part =
-        ArrayRef(boxes).slice(first, std::min(perStage, boxes.size() - first));
+  for (size_t first = 0; first < count; first += perStage) {
+    size_t end = std::min(first + perStage, count);
     b.wait(emptyBarrier(position.slot), position.parity);
     Value barrier = fullBarrier(position.slot);
-    b.arriveAndExpect(barrier, kConsumers * part.size() * kBoxBytes);
+    b.arriveAndExpect(barrier, kConsumers * (end - first) * kBoxBytes);
     Value address = stageAddress(position.slot);
-    Coordinates coordinates = noCoordinates();
-    for (int64_t unit = 0; unit < kConsumers; ++unit) {
-      setUnit(coordinates, shape.m, m, b.add(firstUnit, unit));
-      for (auto [number, box] : llvm::enumerate(part)) {
-        setColumns(coordinates, tile, box);
-        int64_t offset = (unit * perStage + number) * kBoxBytes;
-        b.loadBox(addend, getMapCoordinates(resultDims, coordinates),
-                  b.add(address, offset), barrier);
-      }
-    }
+    forEachAddendBox(
+        tile, [&](int64_t unit, size_t number, ValueRange coordinates) {
+          if (number < first || number >= end)
+            return;
+          int64_t offset = (unit * perStage + number - first) * kBoxBytes;
+          b.loadBox(addend, coordinates, b.add(address, offset), barrier);
+        });
     position = next(position);
   }
   return position;

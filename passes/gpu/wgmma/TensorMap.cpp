@@ -91,7 +91,11 @@ Value KernelParameters::addNumber(OpFoldResult value) {
 }
 
 Value KernelParameters::addAddress(const StridedArray &array) {
-  return addParameter(getAddress(host, array), host.getI64Type());
+  return addAddress(getAddress(host, array));
+}
+
+Value KernelParameters::addAddress(Value address) {
+  return addParameter(address, host.getI64Type());
 }
 
 Value KernelParameters::addTensorMap(const TensorView &view,

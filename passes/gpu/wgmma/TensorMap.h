@@ -35,6 +35,7 @@ public:
   Value addNumber(OpFoldResult value);
   /// The address of the first element, as i64.
   Value addAddress(const cpu::StridedArray &array);
+  Value addAddress(Value address);
   /// A tensor map (128 bytes by value) for boxes of `box` elements, by
   /// dimension of the contraction, whose rows of 128 bytes are swizzled.
   Value addTensorMap(const TensorView &view, ArrayRef<OpFoldResult> box);

@@ -112,7 +112,8 @@ void WgmmaKernel::initShared() {
   b.syncBlock();
 }
 
-void WgmmaKernel::launch(Value numTilesOnHost) {
+/// A block for each multiprocessor, or for each tile if there are fewer.
+void WgmmaKernel::launch(OpFoldResult tiles, OpFoldResult steps) {
   Type i32 = host.getI32Type();
   auto module = op->getParentOfType<ModuleOp>();
   FailureOr<LLVM::LLVMFuncOp> count = LLVM::lookupOrCreateFn(
@@ -120,9 +121,16 @@ void WgmmaKernel::launch(Value numTilesOnHost) {
   Value processors = arith::IndexCastOp::create(
       host, host.getIndexType(),
       LLVM::CallOp::create(host, *count, ValueRange()).getResult());
-  Value grid = arith::MinUIOp::create(host, processors, numTilesOnHost);
+  Value numTilesOnHost = cpu::toValue(host, tiles);
+  Work work;
+  if (canShareTiles()) {
+    work = divideTiles(numTilesOnHost, cpu::toValue(host, steps), processors);
+  } else {
+    numTiles = parameters.addNumber(tiles);
+    work.numBlocks = arith::MinUIOp::create(host, processors, numTilesOnHost);
+  }
   Value one = cpu::constant(host, 1);
-  ::mlir::gpu::KernelDim3 blocks{grid, one, one},
+  ::mlir::gpu::KernelDim3 blocks{work.numBlocks, one, one},
       threads{cpu::constant(host, kThreads), one, one};
   ::mlir::gpu::LaunchFuncOp::create(
       host,
@@ -132,6 +140,8 @@ void WgmmaKernel::launch(Value numTilesOnHost) {
       blocks, threads,
       Value(arith::ConstantIntOp::create(host, i32, tile.sharedBytes())),
       parameters.operands);
+  if (canShareTiles())
+    releaseWorkspace(work);
 }
 
 //===----------------------------------------------------------------------===//
@@ -228,6 +238,7 @@ void WgmmaKernel::collectTerm(unsigned number) {
     Walk k = getWalk(shape.k, termExtents);
     if (segment == 0) {
       term.numSteps = parameters.addNumber(k.count);
+      hostSteps = number == 0 ? k.count : cpu::add(host, hostSteps, k.count);
       term.k = addWalk(k);
     }
     if (segment == 0 || shape.segmented == SegmentedAxis::M)
@@ -333,12 +344,12 @@ void WgmmaKernel::collectParameters() {
   }
   numRowTiles = parameters.addNumber(rowTiles);
   numColumnTiles = parameters.addNumber(columnTiles);
-  OpFoldResult tiles = cpu::mul(host, rowTiles, columnTiles);
-  numTiles = parameters.addNumber(tiles);
   numSteps = b.number(0);
-  for (const Term &term : terms)
+  for (Term &term : terms) {
+    term.firstStep = numSteps;
     numSteps = b.add(numSteps, term.numSteps);
-  launch(cpu::toValue(host, tiles));
+  }
+  launch(cpu::mul(host, rowTiles, columnTiles), hostSteps);
 }
 
 //===----------------------------------------------------------------------===//
@@ -350,7 +361,9 @@ SmallVector<Value> WgmmaKernel::forEachTile(
     llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body) {
   return b.loop(b.blockId(), numTiles, b.numBlocks(), carried,
                 [&](Value number, ValueRange values) {
-                  return body(decodeTile(number), values);
+                  return body(canShareTiles() ? decodeUnit(number)
+                                              : decodeTile(number),
+                              values);
                 });
 }
 
@@ -358,11 +371,11 @@ SmallVector<Value> WgmmaKernel::forEachTile(
 /// column, then the next column. Blocks that run at a time then share operands
 /// in the L2 cache.
 WgmmaKernel::Tile WgmmaKernel::decodeTile(Value number) {
+  Tile decoded;
   Value perGroup = b.mul(numColumnTiles, tile.group);
   Value firstRow = b.mul(b.div(number, perGroup), tile.group);
   Value inGroup = b.rem(number, perGroup);
   Value rows = b.min(b.sub(numRowTiles, firstRow), b.number(tile.group));
-  Tile decoded;
   decoded.m = b.add(firstRow, b.rem(inGroup, rows));
   decoded.n = b.div(inGroup, rows);
   if (shape.segmented == SegmentedAxis::None)

@@ -57,7 +57,8 @@ private:
 
   struct Term {
     PerSegment lhs, rhs;
-    Value numSteps;
+    /// Steps of k in this term, and in those before.
+    Value numSteps, firstStep;
     DeviceWalk k;
   };
   /// A tile of the result. The number along the segmented axis counts from the
@@ -66,6 +67,16 @@ private:
     Value m, n;
     /// `isFirst[i]`: whether the segment is one of the first i + 1.
     SmallVector<Value, 2> isInFirst;
+    /// The steps of k to do: all of them unless blocks share the tile.
+    Value firstStep, endStep;
+    /// If they may: the number of the part among those of all tiles, how many
+    /// parts before it the tile has, and whether this block stores the result.
+    /// A whole tile is owned and has no other parts.
+    Value part, numPartials, isOwner;
+  };
+  /// What the grid does, as the host knows it.
+  struct Work {
+    Value numBlocks, isShared, workspace;
   };
   /// A place in the ring and the parity of its turn.
   struct Position {
@@ -88,7 +99,7 @@ private:
   void collectTerm(unsigned number);
   void collectResults();
   void initShared();
-  void launch(Value numTiles);
+  void launch(OpFoldResult tiles, OpFoldResult steps);
   SmallVector<Value> forEachTile(
       ValueRange carried,
       llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body);
@@ -110,14 +121,24 @@ private:
 
   // Producer.cpp
   void emitProducer();
+  Position loadTile(const Tile &tile, Position position);
+  std::pair<Value, Value> getRange(const Tile &tile, const Term &term);
+  void forEachAddendBox(const Tile &tile,
+                        llvm::function_ref<void(int64_t consumer, size_t number,
+                                                ValueRange coordinates)>
+                            body);
   Position loadTerm(const Tile &tile, const Term &term, Position position);
   void loadStep(const Tile &tile, const Term &term, Value step, Value slot);
   Position loadAddends(const Tile &tile, Position position);
+  Position loadOwnedAddends(const Tile &tile, Position position);
 
   // Consumer.cpp
   void emitConsumer();
   Position multiplyTile(const Tile &tile, Position position);
-  std::pair<Sums, Position> multiplySteps(Position position, bool sumsLhs);
+  std::pair<Sums, Position> multiplySteps(const Tile &tile, Position position,
+                                          bool sumsLhs);
+  Position finishTile(const Tile &tile, Sums sums, Position position,
+                      Value biasBits);
   Sums multiplyStep(Value slot, Sums sums);
   Value multiply(Value lhs, Value rhs, Value sums, int64_t columns,
                  bool rhsAlongK);
@@ -126,10 +147,30 @@ private:
   Value getLeader();
   void release(Value slot);
 
+  // SharedTiles.cpp
+  int64_t getPartialBytes() const;
+  Work divideTiles(Value numTiles, Value numSteps, Value numBlocks);
+  Value allocateWorkspace(Value isNeeded, Value bytes, Value zeroBytes);
+  void releaseWorkspace(const Work &work);
+  Tile decodeUnit(Value unit);
+  int64_t getChunk() const;
+  Value getPartialAddress(Value part);
+  Value getFlag(Value part, Value ofConsumer);
+  void sendPartial(const Tile &tile, const Sums &sums);
+  Position loadPartials(const Tile &tile, Position position);
+  void
+  forEachChunk(llvm::function_ref<void(int64_t first, int64_t count)> body);
+  SmallVector<Value> addChunk(ValueRange values);
+  std::pair<Sums, Position> addPartials(const Tile &tile, Sums sums,
+                                        Position position);
+  bool canShareTiles() const { return tile.split > 1; }
+
   // Epilogue.cpp
   Value loadBias(const Tile &tile);
   void stageBias(Value bits);
   Value getBiasAddress();
+  SmallVector<Value> unpack(Value sums);
+  Value pack(ArrayRef<Value> sums);
   Position storeTile(const Tile &tile, Value sums, Position position);
   void storeBox(const Tile &tile, const ColumnBox &box, unsigned number,
                 MutableArrayRef<Value> sums);
@@ -156,11 +197,15 @@ private:
   // Host.
   SmallVector<Extents, 3> extents;
   Walk mWalk;
+  OpFoldResult hostSteps;
 
   // Kernel: parameters.
   SmallVector<Term, 3> terms;
   DeviceWalk m;
   Value numTiles, numRowTiles, numColumnTiles, numSteps;
+  /// If blocks share tiles: the tiles that none share, the parts of each other
+  /// one, and the workspace. `numTiles` counts parts as tiles then.
+  Value numWholeTiles, partsPerTile, flags, partials;
   /// Tiles along the segmented axis before the end of each segment but the
   /// last.
   SmallVector<Value, 2> segmentEnds;

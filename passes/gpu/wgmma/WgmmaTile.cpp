@@ -25,6 +25,7 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
   tile.columns = block[1];
   tile.stages = attr.getStages();
   tile.group = attr.getGroup();
+  tile.split = attr.getSplit();
   tile.rhsAlongK = shape.rhsAlongK;
   if (block[0] != kConsumers * kUnit || block[2] != kUnit)
     return fail("a tile of wgmma has 128 rows and 64 steps of k");

@@ -22,6 +22,7 @@ inline constexpr int64_t kThreads = (kConsumers + 1) * kWarpgroup;
 inline constexpr int64_t kBoxBytes = 64 * 128;
 /// Boxes through which a consumer's results leave, in turn.
 inline constexpr int64_t kStagingBoxes = 2;
+
 /// What a block of sm_90 may have.
 inline constexpr int64_t kMaxSharedBytes = 227 * 1024;
 
@@ -42,6 +43,8 @@ struct WgmmaTile {
   int64_t stages = 0;
   /// Rows of tiles that are walked together.
   int64_t group = 0;
+  /// The most blocks that share a tile, each with a part of k.
+  int64_t split = 1;
   bool rhsAlongK = false;
 
   /// Fails, telling `reason`, if the tile does not fit the kernel.
@@ -69,6 +72,7 @@ struct WgmmaTile {
   SmallVector<ColumnBox> getColumnBoxes(const WgmmaShape &shape,
                                         int64_t bytes) const;
   /// How many boxes of each consumer fit in a stage of the ring.
+
   int64_t boxesPerStage() const {
     return stageBytes() / (kConsumers * kBoxBytes);
   }

@@ -40,6 +40,25 @@ func.func @fused_qkv_grad_f16(%dq: memref<2x4x?x64xf16>, %dk: memref<2x1x?x64xf1
   return
 }
 
+// Few tiles and a long k: up to 8 blocks share a tile. What they leave for each
+// other is in memory that is there for this launch.
+
+// CHECK-LABEL: func @shared_tiles(
+// CHECK:         %[[IS_SHARED:.+]] = arith.cmpi ugt, %{{.+}}, %c1 : index
+// CHECK:         scf.if %[[IS_SHARED]]
+// CHECK:           %[[BLOCK:.+]] = llvm.call @boostr_allocate
+// CHECK:           llvm.call @boostr_cuda_zero(%[[BLOCK]],
+// CHECK:         gpu.launch_func @[[SHARED:.+]]::@out_proj_residual_grad
+// CHECK:         scf.if %[[IS_SHARED]]
+// CHECK:           llvm.call @boostr_release
+func.func @shared_tiles(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>,
+    %w: memref<1024x1024xbf16>, %dw: memref<1024x1024xbf16>) {
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 8, split = 8>]}
+      : memref<?x?x1024xbf16>, memref<?x?x1024xbf16>, memref<1024x1024xbf16>, memref<1024x1024xbf16>
+  return
+}
+
 // CHECK-LABEL: func @elsewhere
 // CHECK-NEXT:    return
 func.func @elsewhere() {
@@ -69,3 +88,10 @@ func.func @elsewhere() {
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>, D[<f32>, <one>], A[<f16>, <one>, <col>], B[<f16>, <one>, <row>]
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 8, k = 16>
 // CHECK:           nvvm.cp.async.bulk.tensor.reduce
+
+// A block that has a part of a tile waits for the flags of the others, whose sums
+// come through the ring.
+// CHECK:       gpu.module @[[SHARED]]
+// CHECK:           llvm.load %{{.+}} atomic syncscope("device") acquire
+// CHECK:           nvvm.cp.async.bulk.shared.cluster.global
+// CHECK:           llvm.store %{{.+}} atomic syncscope("device") release

@@ -27,6 +27,24 @@ TEST_F(Cuda, blocks_of_device) {
   EXPECT_EQ(fake_count("cuMemFreeAsync"), 2);
 }
 
+TEST_F(Cuda, zero) {
+  unsigned char first = 1, last = 1;
+  auto body = [&] {
+    auto *block = static_cast<unsigned char *>(boostr_allocate(100, 0));
+    block[99] = 1;
+    boostr_cuda_zero(block, 99);
+    first = block[0];
+    last = block[99];
+  };
+  EXPECT_EQ(outcome(invokeCuda(context.get(), body)), "ok");
+  EXPECT_EQ(first, 0);
+  EXPECT_EQ(last, 1);
+  fake_fail("cuMemsetD8Async", 1, 1);
+  EXPECT_EQ(outcome(invokeCuda(context.get(), body)),
+            "BOOSTR_INTERNAL: cuMemsetD8Async: CUDA_ERROR_INVALID_VALUE "
+            "(invalid argument)");
+}
+
 TEST_F(Cuda, one_pool_for_each_device) {
   for (int device : {0, 1, 0, 1}) {
     fake_set_current_context(fake_primary_context(device));

@@ -604,6 +604,16 @@ API int cuMemFreeAsync(uint64_t address, void *on) {
   return release(address);
 }
 
+API int cuMemsetD8Async(uint64_t address, unsigned char value, size_t bytes,
+                        void *on) {
+  ENTER;
+  NEED_CONTEXT;
+  (void)on;
+  // What the fake calls memory of a device is memory of the process.
+  memset((void *)(uintptr_t)address, value, bytes);
+  return SUCCESS;
+}
+
 API int cuMemPoolCreate(void **result, const pool_props *props) {
   ENTER;
   if (spoils_capture())

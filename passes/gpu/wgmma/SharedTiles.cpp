@@ -1,0 +1,390 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tiles that several blocks share. Where the tiles that are left for the last
+// round occupy few of the multiprocessors, these are cut along k in equal
+// parts:
+//
+//   whole tiles            parts of the tiles that are left
+//   0 1 2 ... F-1          F.0 F.1 F.2   (F+1).0 (F+1).1 (F+1).2 ...
+//
+// Every block that has a part, but for the last one of a tile, leaves its sums
+// in a workspace and raises a flag. The block with the last part owns the tile:
+// it waits for the flags and adds the sums in the order of the parts, so
+// results do not depend on who was first. Sums reach it through the ring.
+//
+// An owner waits for parts with lower numbers only, which were begun before.
+//
+// Parts are equal so that blocks which run at a time are at few places of k:
+// what they read is then shared in the L2 cache. Ranges of k of any beginning
+// (stream-K) would balance better and were slower by up to 30 % for that
+// reason.
+
+#include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
+#include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::wgmma;
+
+/// Sums that a thread moves at a time: 16 bytes.
+static constexpr int64_t kVector = 4;
+static constexpr int64_t kSumBytes = 4;
+static constexpr int64_t kFlagBytes = 4;
+static constexpr unsigned kGlobal = 1;
+/// Memory of all threads on the device, as LLVM calls it.
+static constexpr StringLiteral kDeviceScope = "device";
+
+//===----------------------------------------------------------------------===//
+// Host
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Unsigned arithmetic on indices that the host knows when it launches.
+struct HostMath {
+  ImplicitLocOpBuilder &b;
+
+  Value number(int64_t value) { return cpu::constant(b, value); }
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+  Value sub(Value x, Value y) { return arith::SubIOp::create(b, x, y); }
+  Value mul(Value x, Value y) { return arith::MulIOp::create(b, x, y); }
+  Value div(Value x, Value y) { return arith::DivUIOp::create(b, x, y); }
+  Value rem(Value x, Value y) { return arith::RemUIOp::create(b, x, y); }
+  Value ceilDiv(Value x, Value y) {
+    return arith::CeilDivUIOp::create(b, x, y);
+  }
+  Value isLess(Value x, Value y) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, y);
+  }
+  Value select(Value condition, Value x, Value y) {
+    return arith::SelectOp::create(b, condition, x, y);
+  }
+};
+
+} // namespace
+
+int64_t WgmmaKernel::getPartialBytes() const {
+  int64_t products = tile.columns * kConsumers * kUnit * kSumBytes;
+  bool sumsLhs = contraction.segments.front().lhsSum.has_value();
+  return products + (sumsLhs ? kConsumers * kWarpgroup * 2 * kSumBytes : 0);
+}
+
+namespace {
+
+/// A number of parts and what the whole grid takes with it.
+struct Division {
+  Value parts, cost;
+};
+
+} // namespace
+
+/// In how many parts each of `numLeft` tiles is cut: what takes the least time,
+/// counted in steps of k. A part costs two steps at its ends; sums take as much
+/// as eight to be written and waited for, and two to be added.
+static Value chooseNumParts(HostMath math, Value numTiles, Value numLeft,
+                            Value numSteps, Value numBlocks, int64_t most) {
+  Value wholeRounds = math.div(numTiles, numBlocks);
+  Value ends = math.number(2);
+  Value wholeCost = math.mul(wholeRounds, math.add(numSteps, ends));
+  Division best;
+  for (int64_t candidate : {1, 2, 3, 4, 6, 8}) {
+    if (candidate > most)
+      break;
+    Value count = math.number(candidate);
+    Value rounds = math.ceilDiv(math.mul(numLeft, count), numBlocks);
+    Value steps = math.add(math.ceilDiv(numSteps, count), ends);
+    if (candidate > 1)
+      steps = math.add(steps, math.number(8 + 2 * (candidate - 1)));
+    Division division = {count, math.add(wholeCost, math.mul(rounds, steps))};
+    if (candidate == 1) {
+      // Cut only for an eighth and more: estimates are not exact.
+      division.cost =
+          math.sub(division.cost, math.div(division.cost, math.number(8)));
+      best = division;
+      continue;
+    }
+    Value isBetter = math.isLess(division.cost, best.cost);
+    best = {math.select(isBetter, division.parts, best.parts),
+            math.select(isBetter, division.cost, best.cost)};
+  }
+  return best.parts;
+}
+
+/// Cuts the tiles that are left, and makes the workspace.
+WgmmaKernel::Work WgmmaKernel::divideTiles(Value numTilesOnHost,
+                                           Value numStepsOnHost,
+                                           Value numBlocks) {
+  HostMath math{host};
+  Value left = math.rem(numTilesOnHost, numBlocks);
+  Value parts = chooseNumParts(math, numTilesOnHost, left, numStepsOnHost,
+                               numBlocks, tile.split);
+  Value isShared = math.isLess(math.number(1), parts);
+  left = math.select(isShared, left, math.number(0));
+  Value numWhole = math.sub(numTilesOnHost, left);
+  Value numParts = math.mul(left, parts);
+  Value numUnitsOnHost = math.add(numWhole, numParts);
+
+  // Flags first, then sums, which the copy engine wants at a multiple of 16.
+  Value flagBytes = math.mul(math.ceilDiv(numParts, math.number(16)),
+                             math.number(16 * kConsumers * kFlagBytes));
+  Value bytes =
+      math.add(flagBytes, math.mul(numParts, math.number(getPartialBytes())));
+  Value workspace = allocateWorkspace(isShared, bytes, flagBytes);
+
+  numTiles = parameters.addNumber(numUnitsOnHost);
+  numWholeTiles = parameters.addNumber(numWhole);
+  partsPerTile = parameters.addNumber(parts);
+  flags = parameters.addAddress(workspace);
+  partials = parameters.addAddress(arith::AddIOp::create(
+      host, workspace,
+      arith::IndexCastOp::create(host, host.getI64Type(), flagBytes)));
+  return {arith::MinUIOp::create(host, numBlocks, numUnitsOnHost), isShared,
+          workspace};
+}
+
+/// The address of memory on the device of which the first `zeroBytes` are zero,
+/// or 0 if it is not needed.
+Value WgmmaKernel::allocateWorkspace(Value isNeeded, Value bytes,
+                                     Value zeroBytes) {
+  Type i64 = host.getI64Type();
+  auto pointer = LLVM::LLVMPointerType::get(host.getContext());
+  auto nothing = LLVM::LLVMVoidType::get(host.getContext());
+  auto module = op->getParentOfType<ModuleOp>();
+  FailureOr<LLVM::LLVMFuncOp> allocate = LLVM::lookupOrCreateFn(
+      host, module, "boostr_allocate", {i64, i64}, pointer);
+  FailureOr<LLVM::LLVMFuncOp> zero = LLVM::lookupOrCreateFn(
+      host, module, "boostr_cuda_zero", {pointer, i64}, nothing);
+  auto branch = scf::IfOp::create(host, TypeRange{i64}, isNeeded,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(host);
+  auto cast = [&](Value index) -> Value {
+    return arith::IndexCastOp::create(host, i64, index);
+  };
+  host.setInsertionPointToStart(branch.thenBlock());
+  Value alignment = arith::ConstantIntOp::create(host, i64, 256);
+  Value block =
+      LLVM::CallOp::create(host, *allocate, ValueRange{cast(bytes), alignment})
+          .getResult();
+  LLVM::CallOp::create(host, *zero, ValueRange{block, cast(zeroBytes)});
+  Value address = LLVM::PtrToIntOp::create(host, i64, block);
+  scf::YieldOp::create(host, address);
+  host.setInsertionPointToStart(branch.elseBlock());
+  Value none = arith::ConstantIntOp::create(host, i64, 0);
+  scf::YieldOp::create(host, none);
+  return branch.getResult(0);
+}
+
+void WgmmaKernel::releaseWorkspace(const Work &work) {
+  auto pointer = LLVM::LLVMPointerType::get(host.getContext());
+  FailureOr<LLVM::LLVMFuncOp> release = LLVM::lookupOrCreateFn(
+      host, op->getParentOfType<ModuleOp>(), "boostr_release", {pointer},
+      LLVM::LLVMVoidType::get(host.getContext()));
+  auto branch =
+      scf::IfOp::create(host, work.isShared, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(host);
+  host.setInsertionPoint(branch.thenBlock()->getTerminator());
+  Value block = LLVM::IntToPtrOp::create(host, pointer, work.workspace);
+  LLVM::CallOp::create(host, *release, ValueRange{block});
+}
+
+//===----------------------------------------------------------------------===//
+// Kernel: what a block does
+//===----------------------------------------------------------------------===//
+
+/// The tile of unit `unit`: a whole one or a part.
+WgmmaKernel::Tile WgmmaKernel::decodeUnit(Value unit) {
+  Value isWhole = b.isLess(unit, numWholeTiles);
+  Value zero = b.number(0), last = b.sub(partsPerTile, b.number(1));
+  Value part = b.sub(unit, numWholeTiles);
+  Value number = b.add(numWholeTiles, b.div(part, partsPerTile));
+  Tile decoded = decodeTile(b.select(isWhole, unit, number));
+  Value inTile = b.rem(part, partsPerTile);
+  Value share = b.div(b.add(numSteps, last), partsPerTile);
+  Value first = b.min(b.mul(inTile, share), numSteps);
+  decoded.part = part;
+  decoded.firstStep = b.select(isWhole, zero, first);
+  decoded.endStep =
+      b.select(isWhole, numSteps, b.min(b.add(first, share), numSteps));
+  decoded.isOwner = arith::OrIOp::create(b, isWhole, b.isEqual(inTile, last));
+  decoded.numPartials = b.select(isWhole, zero, last);
+  return decoded;
+}
+
+/// Accumulators that pass through the ring together.
+int64_t WgmmaKernel::getChunk() const {
+  int64_t perStage = tile.stageBytes() / (kConsumers * kWarpgroup * kSumBytes);
+  return std::min<int64_t>(32, perStage / kVector * kVector);
+}
+
+/// Bytes of `count` sums of every thread of the consumers.
+static int64_t getChunkBytes(int64_t count) {
+  return count * kConsumers * kWarpgroup * kSumBytes;
+}
+
+Value WgmmaKernel::getPartialAddress(Value part) {
+  Value wide = arith::ExtUIOp::create(b, b.getI64Type(), part);
+  Value offset = arith::MulIOp::create(b, wide, b.number64(getPartialBytes()));
+  Value address = arith::AddIOp::create(b, partials, offset);
+  return LLVM::IntToPtrOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal), address);
+}
+
+Value WgmmaKernel::getFlag(Value part, Value ofConsumer) {
+  Value base = LLVM::IntToPtrOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal), flags);
+  Value index = b.add(b.mul(part, kConsumers), ofConsumer);
+  return LLVM::GEPOp::create(b, base.getType(), b.getI32Type(), base,
+                             ArrayRef<LLVM::GEPArg>{index});
+}
+
+//===----------------------------------------------------------------------===//
+// Kernel: sums on their way
+//===----------------------------------------------------------------------===//
+
+/// Leaves the sums for the owner: of each chunk those of the first consumer,
+/// then those of the second, in vectors by thread.
+void WgmmaKernel::sendPartial(const Tile &tile, const Sums &sums) {
+  Value base = getPartialAddress(tile.part);
+  // Constant offsets come last, where they are part of the instruction.
+  auto advance = [&](Value pointer, LLVM::GEPArg bytes) -> Value {
+    return LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), pointer,
+                               ArrayRef<LLVM::GEPArg>{bytes});
+  };
+  auto store = [&](ArrayRef<Value> values, Value place) {
+    Value vector = LLVM::UndefOp::create(
+        b, VectorType::get(values.size(), b.getF32Type()));
+    for (auto [i, value] : llvm::enumerate(values))
+      vector = LLVM::InsertElementOp::create(b, vector, value, b.number(i));
+    LLVM::StoreOp::create(b, vector, place, values.size() * kSumBytes);
+  };
+  SmallVector<Value> values = unpack(sums.product);
+  int32_t chunk = getChunk(), count = values.size();
+  for (int32_t first = 0; first < count; first += chunk) {
+    int32_t size = std::min(chunk, count - first);
+    Value start = b.add(b.mul(consumer, getChunkBytes(size) / kConsumers),
+                        b.mul(thread, kVector * kSumBytes));
+    Value pointer = advance(base, start);
+    for (int32_t i = 0; i < size; i += kVector)
+      store(ArrayRef(values).slice(first + i, kVector),
+            advance(pointer, int32_t(getChunkBytes(first) +
+                                     i * kWarpgroup * kSumBytes)));
+  }
+  if (sums.lhs) {
+    SmallVector<Value> lhs = unpack(sums.lhs);
+    Value row = b.add(b.mul(consumer, kWarpgroup), thread);
+    store({lhs[0], lhs[2]}, advance(advance(base, b.mul(row, 2 * kSumBytes)),
+                                    int32_t(getChunkBytes(count))));
+  }
+  b.syncWarpgroup(b.add(consumer, 1));
+  b.when(getLeader(), [&] {
+    LLVM::StoreOp::create(b, b.number(1), getFlag(tile.part, consumer),
+                          /*alignment=*/4, false, false, false,
+                          LLVM::AtomicOrdering::release, kDeviceScope);
+  });
+}
+
+/// Calls body(first, count) for each run of sums that passes through the ring
+/// together, in its order; that of the sums of lhs, two of which a thread has,
+/// comes last.
+void WgmmaKernel::forEachChunk(
+    llvm::function_ref<void(int64_t first, int64_t count)> body) {
+  int64_t sums = tile.columns / 2, chunk = getChunk();
+  for (int64_t first = 0; first < sums; first += chunk)
+    body(first, std::min(chunk, sums - first));
+  if (!lhsSums.empty())
+    body(sums, 2);
+}
+
+/// The producer's part: waits for the sums of each other block and has them
+/// copied to the ring, chunk by chunk so that the consumers have few to hold.
+WgmmaKernel::Position WgmmaKernel::loadPartials(const Tile &tile,
+                                                Position position) {
+  Value count = b.select(tile.isOwner, tile.numPartials, b.number(0));
+  Value firstPart = b.sub(tile.part, tile.numPartials);
+  b.loop(b.number(0), count, b.number(1), {}, [&](Value number, ValueRange) {
+    Value part = b.add(firstPart, number);
+    for (int64_t i = 0; i < kConsumers; ++i)
+      b.spinUntilSet(getFlag(part, b.number(i)));
+    return SmallVector<Value>();
+  });
+  b.fenceForAsyncGlobal();
+  forEachChunk([&](int64_t first, int64_t size) {
+    SmallVector<Value> last = b.loop(
+        b.number(0), count, b.number(1), {position.slot, position.parity},
+        [&](Value number, ValueRange carried) {
+          Position current = {carried[0], carried[1]};
+          Value base = getPartialAddress(b.add(firstPart, number));
+          Value source = LLVM::GEPOp::create(
+              b, base.getType(), b.getI8Type(), base,
+              ArrayRef<LLVM::GEPArg>{int32_t(getChunkBytes(first))});
+          b.wait(emptyBarrier(current.slot), current.parity);
+          Value barrier = fullBarrier(current.slot);
+          b.arriveAndExpect(barrier, getChunkBytes(size));
+          b.loadBytes(source, getChunkBytes(size), stageAddress(current.slot),
+                      barrier);
+          current = next(current);
+          return SmallVector<Value>{current.slot, current.parity};
+        });
+    position = {last[0], last[1]};
+  });
+  return position;
+}
+
+/// The consumers' part: adds the sums of each other block.
+std::pair<WgmmaKernel::Sums, WgmmaKernel::Position>
+WgmmaKernel::addPartials(const Tile &tile, Sums sums, Position position) {
+  SmallVector<Value> product = unpack(sums.product), lhs;
+  if (sums.lhs)
+    lhs = unpack(sums.lhs);
+  int64_t numSums = product.size();
+  forEachChunk([&](int64_t first, int64_t size) {
+    bool isLhs = first == numSums;
+    SmallVector<Value> carried = {position.slot, position.parity};
+    if (isLhs)
+      carried.append({lhs[0], lhs[2]});
+    else
+      llvm::append_range(carried, ArrayRef(product).slice(first, size));
+    SmallVector<Value> last =
+        b.loop(b.number(0), tile.numPartials, b.number(1), carried,
+               [&](Value, ValueRange values) { return addChunk(values); });
+    position = {last[0], last[1]};
+    if (isLhs) {
+      lhs[0] = last[2];
+      lhs[2] = last[3];
+    } else {
+      llvm::copy(ArrayRef(last).drop_front(2), product.begin() + first);
+    }
+  });
+  return {{pack(product), sums.lhs ? pack(lhs) : Value()}, position};
+}
+
+/// Adds the next stage of the ring; `values` are the position and the sums.
+SmallVector<Value> WgmmaKernel::addChunk(ValueRange values) {
+  Position current = {values[0], values[1]};
+  SmallVector<Value> sums(values.drop_front(2));
+  int64_t size = sums.size(), width = std::min(kVector, size);
+  b.wait(fullBarrier(current.slot), current.parity);
+  Value start = b.add(stageAddress(current.slot),
+                      b.add(b.mul(consumer, getChunkBytes(size) / kConsumers),
+                            b.mul(thread, width * kSumBytes)));
+  auto type = VectorType::get(width, b.getF32Type());
+  for (int64_t i = 0; i < size; i += width) {
+    Value place = b.add(start, i * kWarpgroup * kSumBytes);
+    Value vector = LLVM::LoadOp::create(b, type, b.sharedPointer(place),
+                                        width * kSumBytes);
+    for (int64_t j = 0; j < width; ++j)
+      sums[i + j] = arith::AddFOp::create(
+          b, sums[i + j],
+          LLVM::ExtractElementOp::create(b, vector, b.number(j)));
+  }
+  b.syncWarpgroup(b.add(consumer, 1));
+  release(current.slot);
+  current = next(current);
+  SmallVector<Value> results = {current.slot, current.parity};
+  results.append(sums);
+  return results;
+}
