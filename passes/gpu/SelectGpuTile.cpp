@@ -45,7 +45,25 @@ static bool hasAlignedStrides(SegmentedContractionOpInterface op) {
   });
 }
 
-/// The largest tile of the wgmma kernel that fits; null if the contraction is
+/// What `columns` columns a tile cost, in columns of the result: those computed
+/// in vain count too, and every tile costs some time at its ends.
+static int64_t getColumnCost(const SegmentedContraction &contraction,
+                             const wgmma::WgmmaShape &shape, int64_t columns) {
+  constexpr int64_t ends = 48;
+  int64_t cost = 0;
+  for (const ContractionSegment &segment : contraction.segments) {
+    int64_t extent = getStaticProduct(segment.terms.front(), contraction.n);
+    // Of an unknown number of columns the larger tile computes faster.
+    if (ShapedType::isDynamic(extent))
+      return -columns;
+    cost += llvm::divideCeil(extent, columns) * (columns + ends);
+    if (shape.segmented != wgmma::SegmentedAxis::N)
+      break;
+  }
+  return cost;
+}
+
+/// The tile of the wgmma kernel that costs least; null if the contraction is
 /// nothing for it.
 static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
                                    const SegmentedContraction &contraction,
@@ -57,15 +75,22 @@ static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
       wgmma::WgmmaShape::match(op, contraction, reason);
   if (!shape)
     return {};
-  for (int64_t columns = 256; columns >= 64; columns -= 8) {
+  GpuTileAttr best;
+  int64_t leastCost = 0;
+  int64_t step = shape->headDim ? shape->headDim : wgmma::kUnit;
+  for (int64_t columns = 256 / step * step; columns > 0; columns -= step) {
     auto tile = GpuTileAttr::get(
         target.getContext(), GpuKernel::Wgmma,
         {wgmma::kConsumers * wgmma::kUnit, columns, wgmma::kUnit},
-        /*stages=*/4, /*group=*/16);
-    if (wgmma::WgmmaTile::get(*shape, tile, reason))
-      return tile;
+        /*stages=*/4, /*group=*/16, /*split=*/8);
+    int64_t cost = getColumnCost(contraction, *shape, columns);
+    if (!wgmma::WgmmaTile::get(*shape, tile, reason) ||
+        (best && cost >= leastCost))
+      continue;
+    best = tile;
+    leastCost = cost;
   }
-  return {};
+  return best;
 }
 
 /// Whether the product of `dims` is known to be at most `limit` in each
@@ -90,7 +115,7 @@ static GpuTileAttr chooseSimtTile(MLIRContext *context,
   int64_t columns =
       isDouble || isAtMost(contraction, contraction.n, 64) ? 64 : 128;
   return GpuTileAttr::get(context, GpuKernel::Simt, {rows, columns, 16},
-                          /*stages=*/2, /*group=*/8);
+                          /*stages=*/2, /*group=*/8, /*split=*/1);
 }
 
 GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,

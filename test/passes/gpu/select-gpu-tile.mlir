@@ -3,11 +3,30 @@
 
 // Tensor cores where the chip has those that a kernel is for.
 // CHECK-LABEL: func @large_bf16(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8>]
 // AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
 func.func @large_bf16(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<4x512x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<4x512x1024xbf16>, memref<1024x1024xbf16>, memref<4x512x1024xbf16>, memref<4x512x1024xbf16>
+  return
+}
+
+// Columns that fill the tiles best: two of 192 rather than two of 256.
+// CHECK-LABEL: func @columns_bf16(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 192, 64], stages = 4, group = 16, split = 8>]
+func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: memref<?x?x384xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<?x?x512xbf16>, memref<384x512xbf16>, memref<?x?x384xbf16>, memref<?x?x384xbf16>
+  return
+}
+
+// Whole heads, as many as leave the fewest columns of the three results empty.
+// CHECK-LABEL: func @heads_f16(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8>]
+func.func @heads_f16(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>, %q: memref<?x14x?x64xf16>,
+    %k: memref<?x1x?x64xf16>, %v: memref<?x1x?x64xf16>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 14 num_kv_heads = 1 head_dim = 64
+      : memref<?x?x512xf16>, memref<1024x512xf16>, memref<?x14x?x64xf16>, memref<?x1x?x64xf16>, memref<?x1x?x64xf16>
   return
 }
 
