@@ -112,6 +112,27 @@ def LowerExpandShapes : Pass<"boostr-lower-expand-shapes"> {
     "::mlir::memref::MemRefDialect"];
 }
 
+def LowerDeallocations : Pass<"boostr-lower-deallocations"> {
+  let summary = "Free memory by comparing addresses";
+  let description = [{
+    Input: `bufferization.dealloc`, as `ownership-based-buffer-deallocation` makes
+    it.
+
+    Output: comparisons of addresses, and `memref.dealloc` of what is owned, is not
+    retained and is not another name of what is freed already. Upstream's lowering
+    keeps addresses in arrays where there are several, which are memory of a device
+    when code is generated for one.
+
+    Leaves: every other op.
+
+    Fails: never.
+
+    Example: `test/passes/linalg/lower-deallocations.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 def LowerCopies : Pass<"boostr-lower-copies"> {
   let summary = "Turn copies between buffers into linalg ops";
   let description = [{
