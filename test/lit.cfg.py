@@ -6,8 +6,9 @@
 #   %mlir_lib_dir                   where MLIR's runner libraries are
 #
 # Features (REQUIRES:): avx2, avx512, amx, as this CPU has; sanitizer; ptxas, if the
-# CUDA toolkit is there; cuda, which no machine has yet.
+# CUDA toolkit is there; cuda, if there is a device that its driver knows.
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -44,9 +45,21 @@ def find_ptxas():
     return shutil.which("ptxas", path=os.pathsep.join([os.environ["PATH"], *paths]))
 
 
+def has_cuda_device():
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int()
+    return (driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+            and count.value > 0)
+
+
 config.available_features |= cpu_features()
 if find_ptxas():
     config.available_features.add("ptxas")
+if has_cuda_device():
+    config.available_features.add("cuda")
 if config.sanitize:
     config.available_features.add("sanitizer")
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_uint8, c_uint16, c_uint64, c_void_p
+from ctypes import (
+    POINTER, Structure, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint16, c_uint64, c_void_p)
 from pathlib import Path
 
 OK = 0
 INVALID_ARGUMENT = 1
 OUT_OF_MEMORY = 2
 CPU_DEVICE = 1
+CUDA_DEVICE = 2
 
 # The structs below are those of this BOOSTR_ABI_MAJOR.
 MAJOR_VERSION = 1
@@ -66,7 +68,13 @@ class FunctionTable(Structure):
         ("shapes", c_void_p),
         ("num_constraints", c_int32),
         ("constraints", POINTER(c_char_p)),
+        ("since_minor_1", c_int32),
     ]
+
+    @property
+    def device_type(self) -> int:
+        """`boostr_function.device_type`, which came with minor version 1."""
+        return self.since_minor_1 if self.abi_version % 1000 >= 1 else CPU_DEVICE
 
 
 class ContextOptions(Structure):
@@ -120,6 +128,11 @@ def runtime() -> ctypes.CDLL:
         library.boostr_context_create.argtypes = [POINTER(ContextOptions), POINTER(c_void_p)]
         library.boostr_context_destroy.argtypes = [c_void_p]
         library.boostr_context_destroy.restype = None
+        if library.boostr_abi_version() % 1000 >= 1:
+            library.boostr_cuda_allocate.argtypes = [c_int32, c_size_t, POINTER(c_void_p)]
+            library.boostr_cuda_release.argtypes = [c_int32, c_void_p]
+            library.boostr_cuda_copy.argtypes = [c_int32, c_void_p, c_void_p, c_void_p, c_size_t]
+            library.boostr_cuda_synchronize.argtypes = [c_int32, c_void_p]
         _runtime = library
     return _runtime
 

@@ -36,7 +36,8 @@ def compile(source: str | os.PathLike, target: str = "cpu", *,
 
     Arguments:
       source: a path (os.PathLike), or MLIR text.
-      target: as boostr-compile's --target, `cpu` or `cpu:NAME,+FEATURE,...`.
+      target: as boostr-compile's --target, `cpu`, `cpu:NAME,+FEATURE,...`, `cuda` or
+        `cuda:CHIP,+FEATURE,...`.
       contractions: `generated`, or `linalg` for plain loops to compare with.
 
     Raises CompileError with MLIR's diagnostics, FileNotFoundError if boostr-compile

@@ -43,11 +43,40 @@ def _open(path: str) -> ctypes.CDLL:
     return library
 
 
-class _Tensors:
-    """DLTensors of some arrays, and what keeps their memory."""
+class _DeviceCopy:
+    """Memory of the first CUDA device, of the size of an array."""
 
-    def __init__(self, arrays: Sequence[numpy.ndarray], specs, kind: str):
+    DEVICE = 0
+
+    def __init__(self, array: numpy.ndarray):
+        self._array = array
+        self.address = ctypes.c_void_p()
+        _abi.check(_abi.runtime().boostr_cuda_allocate(
+            self.DEVICE, array.nbytes, ctypes.byref(self.address)))
+        # A call refuses all others, of which it reads nothing.
+        if array.flags.c_contiguous:
+            self._copy(self.address, array.ctypes.data)
+
+    def bring_back(self):
+        self._copy(self._array.ctypes.data, self.address)
+
+    def _copy(self, to, source):
+        _abi.check(_abi.runtime().boostr_cuda_copy(
+            self.DEVICE, None, to, source, self._array.nbytes))
+
+    def __del__(self):
+        _abi.runtime().boostr_cuda_release(self.DEVICE, self.address)
+
+
+class _Tensors:
+    """DLTensors of some arrays, and what keeps their memory.
+
+    is_cuda: of copies on a device, as functions compiled for one take them.
+    """
+
+    def __init__(self, arrays: Sequence[numpy.ndarray], specs, kind: str, is_cuda: bool):
         self.arrays = arrays
+        self.copies = []
         self._structs = []
         self._extents = []
         for number, (array, spec) in enumerate(zip(arrays, specs)):
@@ -63,9 +92,14 @@ class _Tensors:
             shape = (ctypes.c_int64 * array.ndim)(*array.shape)
             strides = (ctypes.c_int64 * array.ndim)(*_element_strides(array, called))
             self._extents.append((shape, strides))
+            data, device = array.ctypes.data, _abi.DLDevice(_abi.CPU_DEVICE, 0)
+            if is_cuda:
+                self.copies.append(_DeviceCopy(array))
+                data = self.copies[-1].address.value
+                device = _abi.DLDevice(_abi.CUDA_DEVICE, _DeviceCopy.DEVICE)
             self._structs.append(_abi.DLTensor(
-                data=array.ctypes.data, device=_abi.DLDevice(_abi.CPU_DEVICE, 0),
-                ndim=array.ndim, dtype=dtype, shape=shape, strides=strides, byte_offset=0))
+                data=data, device=device, ndim=array.ndim, dtype=dtype, shape=shape,
+                strides=strides, byte_offset=0))
         pointers = [ctypes.pointer(struct) for struct in self._structs]
         self.pointers = (ctypes.POINTER(_abi.DLTensor) * len(pointers))(*pointers)
 
@@ -85,6 +119,9 @@ class Function:
         memory with an input.
       context: the threads to use; by default as many as there are processors.
 
+    A function that was compiled for CUDA devices runs on the first one, on copies of the
+    arrays, and its results are copied back: convenient, and slow.
+
     bfloat16 is `ml_dtypes.bfloat16`; see boostr._dtypes for arrays of its bits.
 
     Raises TypeError for a wrong number of arguments or something that is no array of
@@ -100,6 +137,7 @@ class Function:
         self._inputs = [table.inputs[i] for i in range(table.num_inputs)]
         self._outputs = [table.outputs[i] for i in range(table.num_outputs)]
         self._num_extents = sum(spec.rank for spec in self._outputs)
+        self._is_cuda = table.device_type == _abi.CUDA_DEVICE
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(_describe, self._inputs))
@@ -113,12 +151,14 @@ class Function:
         if context is not None and not isinstance(context, Context):
             raise TypeError(f"expected a boostr.Context as 'context', got "
                             f"{type(context).__name__}")
-        tensors = _Tensors(inputs, self._inputs, "argument")
+        tensors = _Tensors(inputs, self._inputs, "argument", self._is_cuda)
         results = self._allocate(tensors) if out is None else self._check_out(out)
-        written = _Tensors(results, self._outputs, "output")
+        written = _Tensors(results, self._outputs, "output", self._is_cuda)
         _abi.check(_abi.runtime().boostr_call(
             context._handle if context else None, ctypes.byref(self._table),
             tensors.pointers, len(inputs), written.pointers, len(results)))
+        for copy in written.copies:
+            copy.bring_back()  # When the work is done.
         return results[0] if len(results) == 1 else tuple(results)
 
     def _check_out(self, out):
