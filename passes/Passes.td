@@ -312,6 +312,26 @@ def ConstantsToDevice : Pass<"boostr-constants-to-device"> {
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
 }
 
+def ScalarsToDevice : Pass<"boostr-scalars-to-device", "::mlir::ModuleOp"> {
+  let summary = "Leave the host's loads and stores to a thread of the device";
+  let description = [{
+    Input: functions with `gpu.launch`, and with `memref.load` and `memref.store`
+    outside of them, as `tensor.extract` and `tensor.insert` become.
+
+    Output: runs of loads, stores and arithmetic on what was loaded are kernels of
+    one thread. What several kernels use is kept in memory.
+
+    Leaves: functions in which something else depends on what was loaded, as the
+    bound of a loop; `boostr-check-device-memory` says where. Every other op.
+
+    Fails: never.
+
+    Example: `test/passes/gpu/scalars-to-device.mlir`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def LinalgToThreads : Pass<"boostr-linalg-to-threads"> {
   let summary = "Turn linalg ops into parallel loops for threads of a GPU";
   let description = [{
