@@ -261,7 +261,6 @@ static void addCudaLoops(OpPassManager &pm,
 void mlir::boostr::addKernelLowering(OpPassManager &pm) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createConvertVectorToSCFPass());
-  kernels.addPass(createLoopInvariantCodeMotionPass());
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(createLowerExpandShapes());
   kernels.addPass(memref::createExpandStridedMetadataPass());

@@ -104,6 +104,27 @@ SmallVector<Value> ThreadEmitter::loadResults() {
   return values;
 }
 
+/// Lets a product be added to a sum without being rounded before.
+static void contract(Operation *op) {
+  if (isa<arith::AddFOp, arith::MulFOp>(op)) {
+    auto math = cast<arith::ArithFastMathInterface>(op);
+    auto flags = math.getFastMathFlagsAttr().getValue();
+    op->setAttr(math.getFastMathAttrName(),
+                arith::FastMathFlagsAttr::get(
+                    op->getContext(), flags | arith::FastMathFlags::contract));
+  }
+}
+
+/// True of `sum = so_far + ...` for a result that is summed.
+static bool isSum(linalg::LinalgOp op, Operation *inner) {
+  if (!isa<arith::AddFOp>(inner) ||
+      inner->getResult(0).getType().getIntOrFloatBitWidth() < 32)
+    return false;
+  return llvm::any_of(op.getRegionOutputArgs(), [&](Value soFar) {
+    return llvm::is_contained(inner->getOperands(), soFar);
+  });
+}
+
 /// What the op does at `positions`, where `results` have been so far.
 SmallVector<Value> ThreadEmitter::emitBody(ValueRange results) {
   Block &body = *op.getBlock();
@@ -124,10 +145,17 @@ SmallVector<Value> ThreadEmitter::emitBody(ValueRange results) {
     }
   }
   for (Operation &inner : body.without_terminator()) {
-    if (auto index = dyn_cast<linalg::IndexOp>(inner))
+    if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
       mapping.map(index.getResult(), positions[index.getDim()]);
-    else
-      b.clone(inner, mapping);
+      continue;
+    }
+    Operation *clone = b.clone(inner, mapping);
+    if (reductionDims.empty() || !isSum(op, &inner))
+      continue;
+    contract(clone);
+    for (Value operand : clone->getOperands())
+      if (auto product = operand.getDefiningOp<arith::MulFOp>())
+        contract(product);
   }
   return llvm::map_to_vector(
       body.getTerminator()->getOperands(),

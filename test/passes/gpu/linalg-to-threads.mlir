@@ -11,7 +11,7 @@
 // CHECK:           %[[INIT:.+]] = memref.load %[[B]][%[[J]], %[[I]]]
 // CHECK:           %[[SUM:.+]] = scf.for %[[K:.+]] = {{.+}} iter_args(%[[SO_FAR:.+]] = %[[INIT]])
 // CHECK:             %[[X:.+]] = memref.load %[[A]][%[[I]], %[[K]], %[[J]]]
-// CHECK:             arith.addf %[[SO_FAR]], %[[X]]
+// CHECK:             arith.addf %[[SO_FAR]], %[[X]] fastmath<contract>
 // CHECK:           memref.store %[[SUM]], %[[B]][%[[J]], %[[I]]]
 func.func @sum(%a: memref<4x?x8xf32>, %b: memref<8x4xf32>) {
   linalg.generic {
