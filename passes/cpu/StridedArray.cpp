@@ -107,10 +107,9 @@ mlir::boostr::cpu::select(ImplicitLocOpBuilder &b, Value condition,
   return result;
 }
 
-/// The offset of `index`, which counts through the dimensions of the group with
-/// the last one fastest.
-static Value getOffset(ImplicitLocOpBuilder &b, const StridedArray &array,
-                       const DimGroup &group, Value index) {
+Value mlir::boostr::cpu::getOffset(ImplicitLocOpBuilder &b,
+                                   const StridedArray &array,
+                                   const DimGroup &group, Value index) {
   OpFoldResult offset = b.getIndexAttr(0);
   OpFoldResult rest = index;
   for (auto [position, dim] : llvm::enumerate(llvm::reverse(group.dims))) {

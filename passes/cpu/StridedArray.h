@@ -55,6 +55,11 @@ SmallVector<OpFoldResult, 5> select(ImplicitLocOpBuilder &b, Value condition,
                                     ArrayRef<OpFoldResult> ifTrue,
                                     ArrayRef<OpFoldResult> ifFalse);
 
+/// The offset of `index`, which counts through the dimensions of the group with
+/// the last one fastest.
+Value getOffset(ImplicitLocOpBuilder &b, const StridedArray &array,
+                const DimGroup &group, Value index);
+
 /// Writes to `table[i]`, for `i` in `[0, count)`, the offset of index `start +
 /// i` of the group. Indices from `end` on take the offset of `end - 1`, so that
 /// whoever reads a whole panel reads elements that exist.

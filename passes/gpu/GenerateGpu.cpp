@@ -6,12 +6,14 @@
 
 #include "boostr/dialect/BoostrOps.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/gpu/simt/SimtKernel.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace mlir::boostr {
 #define GEN_PASS_DEF_GENERATEGPU
@@ -46,13 +48,26 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
   return success();
 }
 
+static LogicalResult emitSimt(ImplicitLocOpBuilder &b,
+                              SegmentedContractionOpInterface op,
+                              const SegmentedContraction &contraction,
+                              GpuTileAttr attr) {
+  StringRef reason;
+  std::optional<simt::SimtTile> tile =
+      simt::SimtTile::get(contraction, attr, reason);
+  if (!tile)
+    return op->emitOpError() << "has a tile that does not fit: " << reason;
+  simt::SimtKernel(b, op, contraction, *tile).emit();
+  return success();
+}
+
 static LogicalResult emit(ImplicitLocOpBuilder &b,
                           SegmentedContractionOpInterface op,
                           const SegmentedContraction &contraction,
                           GpuTileAttr tile) {
   switch (tile.getKernel()) {
   case GpuKernel::Simt:
-    return op->emitOpError("has a tile of a kernel that is not there yet");
+    return emitSimt(b, op, contraction, tile);
   case GpuKernel::Wgmma:
     return emitWgmma(b, op, contraction, tile);
   }

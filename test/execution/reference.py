@@ -26,7 +26,7 @@ def fused_qkv(x, w, b, heads, kv_heads, dim):
 def fused_qkv_grad(dq, dk, dv, x, w):
     dy = np.concatenate([merge_heads(dq), merge_heads(dk), merge_heads(dv)], axis=-1)
     flat = dy.reshape(-1, w.shape[0])
-    return dy @ w, flat.T @ x.reshape(-1, x.shape[-1]), flat.sum(0)
+    return dy @ w, flat.T @ x.reshape(len(flat), x.shape[-1]), flat.sum(0)
 
 
 def out_proj_residual(a, w, b, r):
@@ -35,4 +35,4 @@ def out_proj_residual(a, w, b, r):
 
 def out_proj_residual_grad(dy, a, w):
     flat = dy.reshape(-1, w.shape[0])
-    return dy @ w, flat.T @ a.reshape(-1, a.shape[-1]), flat.sum(0)
+    return dy @ w, flat.T @ a.reshape(len(flat), a.shape[-1]), flat.sum(0)

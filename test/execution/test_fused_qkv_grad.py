@@ -66,18 +66,22 @@ def compiled(request):
     return element, compile_functions(texts, contractions=contractions)
 
 
+def check(module, element, heads, kind, variant, shape):
+    run = getattr(module, name_of(element, heads, kind, variant))
+    batch, tokens, hidden = shape
+    inputs = [random(i, element, batch, n, tokens, heads.dim) for i, n in
+              enumerate((heads.query, heads.key_value, heads.key_value))]
+    inputs += [random(4, element, *shape), random(5, element, heads.rows, hidden)]
+    exact = wide(*inputs)
+    gradients = ("activations", "weight", "bias")
+    expected = dict(zip(gradients, reference.fused_qkv_grad(*exact)))
+    scale = dict(zip(gradients, reference.fused_qkv_grad(*map(np.abs, exact))))
+    run_and_check(run, variant, element, inputs, expected, scale)
+
+
 @pytest.mark.parametrize("kind", ["dynamic", "static"])
 def test_gradients(compiled, kind):
     element, module = compiled
     for heads, variant in cases(element, kind):
-        run = getattr(module, name_of(element, heads, kind, variant))
         for shape in SHAPES if kind == "dynamic" else [STATIC_SHAPE]:
-            batch, tokens, hidden = shape
-            inputs = [random(i, element, batch, n, tokens, heads.dim) for i, n in
-                      enumerate((heads.query, heads.key_value, heads.key_value))]
-            inputs += [random(4, element, *shape), random(5, element, heads.rows, hidden)]
-            exact = wide(*inputs)
-            gradients = ("activations", "weight", "bias")
-            expected = dict(zip(gradients, reference.fused_qkv_grad(*exact)))
-            scale = dict(zip(gradients, reference.fused_qkv_grad(*map(np.abs, exact))))
-            run_and_check(run, variant, element, inputs, expected, scale)
+            check(module, element, heads, kind, variant, shape)

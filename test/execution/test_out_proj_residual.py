@@ -39,19 +39,23 @@ def module(request):
     return compile_functions(texts, contractions=request.param)
 
 
+def check(module, kind, element, bias, shape):
+    run = getattr(module, f"{kind}_{element}_{bias}")
+    batch, tokens, columns, hidden = shape
+    a = random(1, element, batch, tokens, columns)
+    w = random(2, element, hidden, columns)
+    b = random(3, element, hidden) if bias else None
+    r = random(4, element, batch, tokens, hidden)
+    y = poisoned(element, batch, tokens, hidden)
+    run(a, w, r, *([b] if bias else []), out=y)
+    arguments = wide(a, w, b, r)
+    scale = reference.out_proj_residual(*(None if x is None else np.abs(x) for x in arguments))
+    assert_close(y, reference.out_proj_residual(*arguments), element, scale)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("element", TYPES)
 @pytest.mark.parametrize("kind", ["dynamic", "static"])
 def test_output(module, kind, element, bias):
-    run = getattr(module, f"{kind}_{element}_{bias}")
-    for batch, tokens, columns, hidden in SHAPES if kind == "dynamic" else [STATIC_SHAPE]:
-        a = random(1, element, batch, tokens, columns)
-        w = random(2, element, hidden, columns)
-        b = random(3, element, hidden) if bias else None
-        r = random(4, element, batch, tokens, hidden)
-        y = poisoned(element, batch, tokens, hidden)
-        run(a, w, r, *([b] if bias else []), out=y)
-        arguments = wide(a, w, b, r)
-        scale = reference.out_proj_residual(
-            *(None if x is None else np.abs(x) for x in arguments))
-        assert_close(y, reference.out_proj_residual(*arguments), element, scale)
+    for shape in SHAPES if kind == "dynamic" else [STATIC_SHAPE]:
+        check(module, kind, element, bias, shape)

@@ -49,17 +49,22 @@ def compiled(request):
     return element, compile_functions(texts, contractions=contractions)
 
 
+def check(module, element, kind, variant, shape):
+    run = getattr(module, f"{kind}_{variant.name}")
+    batch, tokens, columns, hidden = shape
+    inputs = [random(1, element, batch, tokens, hidden),
+              random(2, element, batch, tokens, columns),
+              random(3, element, hidden, columns)]
+    exact = wide(*inputs)
+    gradients = ("activations", "weight", "bias")
+    expected = dict(zip(gradients, reference.out_proj_residual_grad(*exact)))
+    scale = dict(zip(gradients, reference.out_proj_residual_grad(*map(np.abs, exact))))
+    run_and_check(run, variant, element, inputs, expected, scale)
+
+
 @pytest.mark.parametrize("kind", ["dynamic", "static"])
 def test_gradients(compiled, kind):
     element, module = compiled
     for variant in cases(element, kind):
-        run = getattr(module, f"{kind}_{variant.name}")
-        for batch, tokens, columns, hidden in SHAPES if kind == "dynamic" else [STATIC_SHAPE]:
-            inputs = [random(1, element, batch, tokens, hidden),
-                      random(2, element, batch, tokens, columns),
-                      random(3, element, hidden, columns)]
-            exact = wide(*inputs)
-            gradients = ("activations", "weight", "bias")
-            expected = dict(zip(gradients, reference.out_proj_residual_grad(*exact)))
-            scale = dict(zip(gradients, reference.out_proj_residual_grad(*map(np.abs, exact))))
-            run_and_check(run, variant, element, inputs, expected, scale)
+        for shape in SHAPES if kind == "dynamic" else [STATIC_SHAPE]:
+            check(module, element, kind, variant, shape)

@@ -46,3 +46,53 @@ func.func @negative_wgmma_tile(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y:
       : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
   return
 }
+
+// -----
+
+func.func @negative_simt_rows(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: rows and columns of a tile of simt are multiples of 64 (of 32 for f64) up to 256}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [96, 64, 16], stages = 1, group = 1>]}
+      : memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_simt_sums(%a: memref<2x3x8xf64>, %w: memref<8x8xf64>, %y: memref<2x3x8xf64>) {
+  // expected-error @below {{has a tile that does not fit: sums of a tile of simt are at most 128 x 128 (64 x 128 for f64)}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 1, group = 1>]}
+      : memref<2x3x8xf64>, memref<8x8xf64>, memref<2x3x8xf64>, memref<2x3x8xf64>
+  return
+}
+
+// -----
+
+func.func @negative_simt_steps(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: steps of a tile of simt are a multiple of 16}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 8], stages = 1, group = 1>]}
+      : memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_simt_stages(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: simt has one or two stages}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 3, group = 1>]}
+      : memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_simt_shared(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: stages of simt are at most 48 KiB}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 32], stages = 2, group = 1>]}
+      : memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>, memref<2x3x8xf32>
+  return
+}

@@ -1,0 +1,151 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/gpu/simt/SimtTile.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::simt;
+
+/// What a block may have without asking for more.
+static constexpr int64_t kMaxSharedBytes = 48 * 1024;
+/// Registers of a thread that sums may take.
+static constexpr int64_t kMaxSumRegisters = 64;
+
+std::optional<SimtTile> SimtTile::get(const SegmentedContraction &contraction,
+                                      GpuTileAttr attr, StringRef &reason) {
+  auto fail = [&](StringRef why) {
+    reason = why;
+    return std::nullopt;
+  };
+  Value lhs = contraction.segments.front().terms.front().lhs.array;
+  SimtTile tile;
+  tile.rows = attr.getBlock()[0];
+  tile.columns = attr.getBlock()[1];
+  tile.steps = attr.getBlock()[2];
+  tile.stages = attr.getStages();
+  tile.group = attr.getGroup();
+  tile.sumType = getAccumulatorType(getElementTypeOrSelf(lhs));
+  int64_t perThread = kSide * tile.lanes();
+  if (tile.rows % perThread != 0 || tile.columns % perThread != 0 ||
+      tile.rows > kThreads || tile.columns > kThreads)
+    return fail("rows and columns of a tile of simt are multiples of 64 (of 32 "
+                "for f64) up to 256");
+  if (tile.threadRows() * tile.threadColumns() *
+          tile.sumType.getIntOrFloatBitWidth() >
+      kMaxSumRegisters * 32)
+    return fail("sums of a tile of simt are at most 128 x 128 (64 x 128 for "
+                "f64)");
+  if (tile.steps % kSide != 0)
+    return fail("steps of a tile of simt are a multiple of 16");
+  if (tile.stages > 2)
+    return fail("simt has one or two stages");
+  int64_t elements =
+      tile.stages * tile.steps * (tile.paddedRows() + tile.paddedColumns());
+  if (elements * tile.sumType.getIntOrFloatBitWidth() / 8 > kMaxSharedBytes)
+    return fail("stages of simt are at most 48 KiB");
+  return tile;
+}
+
+//===----------------------------------------------------------------------===//
+// Arrays
+//===----------------------------------------------------------------------===//
+
+static std::optional<unsigned> getPosition(AffineMap map, unsigned dim) {
+  return map.getResultPosition(getAffineDimExpr(dim, map.getContext()));
+}
+
+static MemRefType getMemRefType(const ContractionOperand &operand) {
+  return cast<MemRefType>(operand.array.getType());
+}
+
+bool simt::isFlat(const ContractionOperand &operand, ArrayRef<unsigned> dims) {
+  for (size_t number = 1; number < dims.size(); ++number) {
+    std::optional<unsigned> outer = getPosition(operand.map, dims[number - 1]),
+                            inner = getPosition(operand.map, dims[number]);
+    if (!outer && !inner)
+      continue;
+    if (!outer || !inner || *outer + 1 != *inner)
+      return false;
+    bool isSplitRow = operand.rows && *outer == 0;
+    if (!isSplitRow && !getMemRefType(operand).getLayout().isIdentity())
+      return false;
+  }
+  return true;
+}
+
+bool simt::isContiguousInChunks(const ContractionOperand &operand,
+                                ArrayRef<unsigned> dims, int64_t count) {
+  MemRefType type = getMemRefType(operand);
+  if (count * type.getElementTypeBitWidth() > 128 ||
+      !type.getLayout().isIdentity() ||
+      getPosition(operand.map, dims.back()) != operand.map.getNumResults() - 1)
+    return false;
+  // Then every stride but that of the last dimension is a multiple of its
+  // extent, and so is where the rows begin.
+  bool isSplit = operand.rows && type.getRank() == 1;
+  if (isSplit && operand.rows->offset % count != 0)
+    return false;
+  int64_t extent = isSplit ? operand.rows->headDim : type.getShape().back();
+  return !ShapedType::isDynamic(extent) && extent % count == 0;
+}
+
+static bool hasAny(const ContractionOperand &operand, ArrayRef<unsigned> dims) {
+  return llvm::any_of(dims, [&](unsigned dim) {
+    return getPosition(operand.map, dim).has_value();
+  });
+}
+
+static SmallVector<ContractionOperand>
+collectOperands(const SegmentedContraction &contraction, bool isLhs) {
+  SmallVector<ContractionOperand> operands;
+  for (const ContractionSegment &segment : contraction.segments)
+    for (const ContractionTerm &term : segment.terms)
+      operands.push_back(isLhs ? term.lhs : term.rhs);
+  return operands;
+}
+
+LoadPlan simt::planLoads(const SegmentedContraction &contraction,
+                         const SimtTile &tile, bool isLhs) {
+  ArrayRef<unsigned> rowDims = isLhs ? contraction.m : contraction.n;
+  ArrayRef<unsigned> stepDims = contraction.k;
+  int64_t elements = tile.steps * (isLhs ? tile.rows : tile.columns);
+  SmallVector<ContractionOperand> operands =
+      collectOperands(contraction, isLhs);
+  auto areContiguous = [&](ArrayRef<unsigned> dims, int64_t count) {
+    return elements % (count * kThreads) == 0 &&
+           llvm::all_of(operands, [&](const ContractionOperand &operand) {
+             return isContiguousInChunks(operand, dims, count);
+           });
+  };
+  LoadPlan plan;
+  AffineMap map = operands.front().map;
+  plan.alongSteps =
+      getPosition(map, stepDims.back()) == map.getNumResults() - 1;
+  for (int64_t chunk : {8, 4, 2})
+    if (areContiguous(plan.alongSteps ? stepDims : rowDims, chunk)) {
+      plan.chunk = chunk;
+      break;
+    }
+  plan.isFlatInRows = llvm::all_of(
+      operands, [&](const auto &operand) { return isFlat(operand, rowDims); });
+  plan.isFlatInSteps = llvm::all_of(
+      operands, [&](const auto &operand) { return isFlat(operand, stepDims); });
+  return plan;
+}
+
+EpiloguePlan simt::planEpilogue(const SegmentedContraction &contraction,
+                                ArrayRef<ContractionOperand> arrays,
+                                int64_t lanes) {
+  EpiloguePlan plan;
+  plan.isFlatInRows = llvm::all_of(
+      arrays, [&](const auto &array) { return isFlat(array, contraction.m); });
+  plan.isFlatInColumns = llvm::all_of(
+      arrays, [&](const auto &array) { return isFlat(array, contraction.n); });
+  plan.isContiguous = llvm::all_of(arrays, [&](const auto &array) {
+    return !hasAny(array, contraction.n) ||
+           isContiguousInChunks(array, contraction.n, lanes);
+  });
+  return plan;
+}

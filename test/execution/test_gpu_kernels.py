@@ -1,0 +1,105 @@
+# Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+"""Kernels for GPUs that fit every contraction, on an emulated GPU, against float64."""
+
+import re
+
+import pytest
+import test_fused_qkv as qkv
+import test_fused_qkv_grad as qkv_grad
+import test_out_proj_residual as proj
+import test_out_proj_residual_grad as proj_grad
+from gpu_emulator import compile_emulated
+from gradients import Variant, variants
+from support import TYPES, Heads
+
+HEADS = [Heads(3, 2, 7), Heads(4, 1, 80)]
+SHAPES = [(1, 1, 1), (0, 4, 8), (2, 0, 8), (2, 37, 61), (3, 67, 0), (1, 130, 97)]
+# What is read and written in pieces of 16 bytes.
+STATIC_SHAPE = (2, 19, 48)
+
+# What is written on the op in place of what boostr-select-gpu-tile would choose.
+TILES = {
+    "one_stage": ("simt", (64, 64, 16), 1, 1),
+    "deep": ("simt", (64, 128, 32), 1, 2),
+    "tall": ("simt", (128, 64, 16), 2, 3),
+}
+
+
+def attribute(tile, count):
+    kernel, block, stages, group = TILES[tile]
+    one = (f"#boostr.gpu_tile<kernel = {kernel}, block = [{', '.join(map(str, block))}], "
+           f"stages = {stages}, group = {group}>")
+    return f"{{boostr.gpu_tiles = [{', '.join([one] * count)}]}}"
+
+
+@pytest.mark.parametrize("element", TYPES)
+def test_fused_qkv(element):
+    cases = [("dynamic", (None, None, None), heads, bias)
+             for heads in HEADS for bias in (True, False)]
+    cases.append(("static", STATIC_SHAPE, Heads(2, 1, 8), True))
+    module = compile_emulated(
+        qkv.function(qkv.name_of(element, heads, kind, bias), element, heads, shape, bias)
+        for kind, shape, heads, bias in cases)
+    for kind, _, heads, bias in cases:
+        for shape in SHAPES if kind == "dynamic" else [STATIC_SHAPE]:
+            qkv.check(module, element, heads, kind, shape, bias)
+
+
+@pytest.mark.parametrize("element", TYPES)
+def test_out_proj_residual(element):
+    static = (2, 19, 48, 72)
+    module = compile_emulated(
+        proj.function(f"{kind}_{element}_{bias}", element, shape, bias)
+        for bias in (True, False)
+        for kind, shape in (("dynamic", (None,) * 4), ("static", static)))
+    for bias in (True, False):
+        proj.check(module, "static", element, bias, static)
+        for batch, tokens, hidden in SHAPES:
+            proj.check(module, "dynamic", element, bias, (batch, tokens, hidden, 71))
+
+
+@pytest.mark.parametrize("element", TYPES)
+def test_fused_qkv_grad(element):
+    everything = variants(element)[6]
+    cases = [("dynamic", (None,) * 3, HEADS[0], variant) for variant in variants(element)]
+    cases.append(("static", STATIC_SHAPE, Heads(2, 1, 8), everything))
+    cases.append(("dynamic", (None,) * 3, HEADS[1], everything))
+    module = compile_emulated(
+        qkv_grad.function(qkv_grad.name_of(element, heads, kind, variant), element, heads, shape,
+                          variant) for kind, shape, heads, variant in cases)
+    for kind, _, heads, variant in cases:
+        for shape in SHAPES if kind == "dynamic" else [STATIC_SHAPE]:
+            qkv_grad.check(module, element, heads, kind, variant, shape)
+
+
+@pytest.mark.parametrize("element", TYPES)
+def test_out_proj_residual_grad(element):
+    static = (2, 19, 48, 72)
+    cases = [(kind, shape, variant) for variant in variants(element)[5:]
+             for kind, shape in (("dynamic", (None,) * 4), ("static", static))]
+    module = compile_emulated(
+        proj_grad.function(f"{kind}_{variant.name}", element, shape, variant)
+        for kind, shape, variant in cases)
+    for kind, _, variant in cases:
+        for shape in [(*s, 71) for s in SHAPES] if kind == "dynamic" else [static]:
+            proj_grad.check(module, element, kind, variant, shape)
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_tiles(tile):
+    """Of every size: results do not depend on them."""
+    element, heads = "f32", HEADS[0]
+    everything = Variant(("activations", "weight", "bias"))
+    forward = qkv.function(qkv.name_of(element, heads, "dynamic", True), element, heads,
+                           (None,) * 3, True)
+    backward = qkv_grad.function(qkv_grad.name_of(element, heads, "dynamic", everything), element,
+                                 heads, (None,) * 3, everything)
+    module = compile_emulated(
+        re.sub(r"(head_dim = \d+)", rf"\1 {attribute(tile, count)}", text)
+        for text, count in ((forward, 1), (backward, 2)))
+    for shape in SHAPES + [(1, 300, 131)]:
+        qkv.check(module, element, heads, "dynamic", shape, True)
+        qkv_grad.check(module, element, heads, "dynamic", everything, shape)
