@@ -13,6 +13,36 @@ using namespace mlir::boostr;
 
 #include "boostr/dialect/BoostrEnums.cpp.inc"
 
+/// What a tile has only if it is not the usual: `, split = 8, few_rows = [1]`.
+static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
+                                       SmallVector<int64_t> &rows) {
+  split = 1;
+  while (succeeded(parser.parseOptionalComma())) {
+    if (succeeded(parser.parseOptionalKeyword("split"))) {
+      if (parser.parseEqual() || parser.parseInteger(split))
+        return failure();
+      continue;
+    }
+    auto parseRows = [&] { return parser.parseInteger(rows.emplace_back()); };
+    if (parser.parseKeyword("few_rows", ", or 'split'") ||
+        parser.parseEqual() ||
+        parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseRows))
+      return failure();
+  }
+  return success();
+}
+
+static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
+                                ArrayRef<int64_t> rows) {
+  if (split != 1)
+    printer << ", split = " << split;
+  if (rows.empty())
+    return;
+  printer << ", few_rows = [";
+  llvm::interleaveComma(rows, printer);
+  printer << "]";
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "boostr/dialect/BoostrAttrs.cpp.inc"
 
@@ -82,13 +112,22 @@ GpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   GpuKernel kernel, ArrayRef<int64_t> block,
-                                  int64_t stages, int64_t group,
-                                  int64_t split) {
+                                  int64_t stages, int64_t group, int64_t split,
+                                  ArrayRef<int64_t> fewRows) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
   if (!llvm::all_of(block, [](int64_t size) { return size > 0; }) ||
       stages <= 0 || group <= 0 || split <= 0)
     return emitError() << "tile sizes expected positive";
+  int64_t previous = 0;
+  for (int64_t rows : fewRows) {
+    if (rows <= previous)
+      return emitError()
+             << "'few_rows' expected positive numbers that increase";
+    previous = rows;
+  }
+  if (!fewRows.empty() && kernel == GpuKernel::Gemv)
+    return emitError() << "'few_rows' expected of another kernel than gemv";
   return success();
 }

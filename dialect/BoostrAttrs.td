@@ -123,7 +123,8 @@ def Boostr_GpuTargetAttr : Boostr_Attr<"GpuTarget", "gpu_target"> {
 
 def Boostr_GpuKernel : I32EnumAttr<"GpuKernel", "a family of GPU kernels", [
     I32EnumAttrCase<"Simt", 0, "simt">,
-    I32EnumAttrCase<"Wgmma", 1, "wgmma">]> {
+    I32EnumAttrCase<"Wgmma", 1, "wgmma">,
+    I32EnumAttrCase<"Gemv", 2, "gemv">]> {
   let cppNamespace = "::mlir::boostr";
   let genSpecializedAttr = 0;
 }
@@ -136,7 +137,9 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
 
     * `simt`: fused multiply-adds of single threads; any type, any shape, any GPU;
     * `wgmma`: warpgroup products fed by the copy engine, for f16 and bf16 on
-      sm_90a.
+      sm_90a;
+    * `gemv`: warps that each compute some columns of a few rows, where reading B
+      takes all of the time.
 
     A thread block computes `block[0] x block[1]` elements of C at a time, with
     `block[2]` steps of k in shared memory, of which there are `stages` copies.
@@ -144,17 +147,25 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     fewer tiles than multiprocessors, `split` blocks share one (1 if not given):
     each does a part of k, and their sums are added in a fixed order.
 
+    Of `gemv`, `block[2]` is what a warp reads of each column at once, and `stages`
+    how often before it uses any.
+
+    How many rows there are may be known only when the code runs. For each number
+    of `few_rows`, which increase, there is a `gemv` kernel too, and it is launched
+    instead if it is the first that has all rows.
+
     Constraints: all are positive.
 
     Example: `#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>`
   }];
   let parameters = (ins EnumParameter<Boostr_GpuKernel>:$kernel,
       ArrayRefParameter<"int64_t">:$block, "int64_t":$stages,
-      "int64_t":$group, DefaultValuedParameter<"int64_t", "1">:$split);
+      "int64_t":$group, DefaultValuedParameter<"int64_t", "1">:$split,
+      OptionalArrayRefParameter<"int64_t">:$fewRows);
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `stages` `=` $stages `,` `group` `=` $group
-        (`,` `split` `=` $split^)? `>`
+        `` custom<GpuTileOptions>($split, $fewRows) `` `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -6,6 +6,8 @@
 
 #include "boostr/dialect/BoostrOps.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/gemv/GemvKernel.h"
 #include "boostr/passes/gpu/simt/SimtKernel.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -61,17 +63,63 @@ static LogicalResult emitSimt(ImplicitLocOpBuilder &b,
   return success();
 }
 
-static LogicalResult emit(ImplicitLocOpBuilder &b,
-                          SegmentedContractionOpInterface op,
-                          const SegmentedContraction &contraction,
-                          GpuTileAttr tile) {
+static LogicalResult emitGemv(ImplicitLocOpBuilder &b,
+                              SegmentedContractionOpInterface op,
+                              const SegmentedContraction &contraction,
+                              GpuTileAttr attr) {
+  StringRef reason;
+  std::optional<gemv::GemvTile> tile =
+      gemv::GemvTile::get(contraction, attr, reason);
+  if (!tile)
+    return op->emitOpError() << "has a tile that does not fit: " << reason;
+  gemv::GemvKernel(b, op, contraction, *tile).emit();
+  return success();
+}
+
+static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
+                                SegmentedContractionOpInterface op,
+                                const SegmentedContraction &contraction,
+                                GpuTileAttr tile) {
   switch (tile.getKernel()) {
   case GpuKernel::Simt:
     return emitSimt(b, op, contraction, tile);
   case GpuKernel::Wgmma:
     return emitWgmma(b, op, contraction, tile);
+  case GpuKernel::Gemv:
+    return emitGemv(b, op, contraction, tile);
   }
   return failure();
+}
+
+/// The kernel of `tile`, or one for few rows if there are no more when the code
+/// runs.
+static LogicalResult emit(ImplicitLocOpBuilder &b,
+                          SegmentedContractionOpInterface op,
+                          const SegmentedContraction &contraction,
+                          GpuTileAttr tile) {
+  OpBuilder::InsertionGuard guard(b);
+  Value numRows;
+  for (int64_t rows : tile.getFewRows()) {
+    GpuTileAttr few = gemv::chooseTile(op->getContext(), contraction, rows);
+    if (!few)
+      return op->emitOpError("has a tile with 'few_rows', expected operands "
+                             "that are known to run along k in pieces of 16 "
+                             "bytes");
+    if (!numRows) {
+      const ContractionTerm &term = contraction.segments.front().terms.front();
+      SmallVector<OpFoldResult> extents =
+          getExtents(b, b.getLoc(), contraction, term);
+      numRows = cpu::DimGroup{contraction.m, extents}.getSize(b);
+    }
+    Value isFew = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, numRows,
+                                        cpu::constant(b, rows));
+    auto branch = scf::IfOp::create(b, isFew, /*withElseRegion=*/true);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    if (failed(emitGemv(b, op, contraction, few)))
+      return failure();
+    b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  }
+  return emitKernel(b, op, contraction, tile);
 }
 
 static LogicalResult generate(SegmentedContractionOpInterface op) {

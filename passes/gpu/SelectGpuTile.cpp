@@ -8,6 +8,7 @@
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/GpuTile.h"
+#include "boostr/passes/gpu/gemv/GemvKernel.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"
 
 namespace mlir::boostr {
@@ -82,7 +83,7 @@ static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
     auto tile = GpuTileAttr::get(
         target.getContext(), GpuKernel::Wgmma,
         {wgmma::kConsumers * wgmma::kUnit, columns, wgmma::kUnit},
-        /*stages=*/4, /*group=*/16, /*split=*/8);
+        /*stages=*/4, /*group=*/16, /*split=*/8, /*fewRows=*/{});
     int64_t cost = getColumnCost(contraction, *shape, columns);
     if (!wgmma::WgmmaTile::get(*shape, tile, reason) ||
         (best && cost >= leastCost))
@@ -115,15 +116,45 @@ static GpuTileAttr chooseSimtTile(MLIRContext *context,
   int64_t columns =
       isDouble || isAtMost(contraction, contraction.n, 64) ? 64 : 128;
   return GpuTileAttr::get(context, GpuKernel::Simt, {rows, columns, 16},
-                          /*stages=*/2, /*group=*/8, /*split=*/1);
+                          /*stages=*/2, /*group=*/8, /*split=*/1,
+                          /*fewRows=*/{});
+}
+
+/// Up to this many rows reading rhs takes longer than what is done with it.
+static constexpr int64_t kFewRows = 8;
+
+/// The gemv kernel's tile if there are known to be few rows; null if not.
+static GpuTileAttr chooseGemvTile(MLIRContext *context,
+                                  const SegmentedContraction &contraction) {
+  if (!isAtMost(contraction, contraction.m, kFewRows))
+    return {};
+  const ContractionTerm &term = contraction.segments.front().terms.front();
+  int64_t rows = getStaticProduct(term, contraction.m);
+  return gemv::chooseTile(context, contraction, std::max<int64_t>(rows, 1));
+}
+
+/// `tile` with kernels for few rows, if there may turn out to be few: one for a
+/// single row, which is the most frequent number of all.
+static GpuTileAttr addFewRows(GpuTileAttr tile,
+                              const SegmentedContraction &contraction) {
+  const ContractionTerm &term = contraction.segments.front().terms.front();
+  if (!ShapedType::isDynamic(getStaticProduct(term, contraction.m)) ||
+      !gemv::chooseTile(tile.getContext(), contraction, kFewRows))
+    return tile;
+  return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
+                          tile.getStages(), tile.getGroup(), tile.getSplit(),
+                          {1, kFewRows});
 }
 
 GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
                                         const SegmentedContraction &contraction,
                                         SegmentedContractionOpInterface op) {
-  if (GpuTileAttr tile = chooseWgmmaTile(target, contraction, op))
+  MLIRContext *context = target.getContext();
+  if (GpuTileAttr tile = chooseGemvTile(context, contraction))
     return tile;
-  return chooseSimtTile(target.getContext(), contraction);
+  if (GpuTileAttr tile = chooseWgmmaTile(target, contraction, op))
+    return addFewRows(tile, contraction);
+  return addFewRows(chooseSimtTile(context, contraction), contraction);
 }
 
 void SelectGpuTile::runOnOperation() {

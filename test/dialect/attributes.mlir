@@ -139,10 +139,12 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 // -----
 
 // CHECK-LABEL: func private @gpu
+// CHECK-SAME: few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, few_rows = [1, 8]>
 // CHECK-SAME: shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8>
 // CHECK-SAME: target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">
 // CHECK-SAME: tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>
 func.func private @gpu() attributes {
+  few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, few_rows = [1, 8], split = 8>,
   shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8>,
   target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">,
   tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>}
@@ -158,6 +160,24 @@ func.func private @negative_gpu_target_chip() attributes {
 func.func private @negative_gpu_tile_rank() attributes {
   // expected-error @below {{'block' expected 3 sizes [m, n, k], got 2}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64], stages = 1, group = 1>}
+
+// -----
+
+func.func private @negative_gpu_tile_few_rows() attributes {
+  // expected-error @below {{'few_rows' expected positive numbers that increase}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, few_rows = [8, 1]>}
+
+// -----
+
+func.func private @negative_gpu_tile_few_rows_of_gemv() attributes {
+  // expected-error @below {{'few_rows' expected of another kernel than gemv}}
+  tile = #boostr.gpu_tile<kernel = gemv, block = [1, 8, 256], stages = 1, group = 1, few_rows = [1]>}
+
+// -----
+
+func.func private @negative_gpu_tile_option() attributes {
+  // expected-error @below {{expected 'few_rows', or 'split'}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, rows = [1]>}
 
 // -----
 

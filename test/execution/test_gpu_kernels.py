@@ -25,6 +25,8 @@ TILES = {
     "one_stage": ("simt", (64, 64, 16), 1, 1),
     "deep": ("simt", (64, 128, 32), 1, 2),
     "tall": ("simt", (128, 64, 16), 2, 3),
+    # Single elements of k.
+    "gemv": ("gemv", (4, 8, 32), 4, 1),
 }
 
 
@@ -95,11 +97,31 @@ def test_tiles(tile):
     everything = Variant(("activations", "weight", "bias"))
     forward = qkv.function(qkv.name_of(element, heads, "dynamic", True), element, heads,
                            (None,) * 3, True)
-    backward = qkv_grad.function(qkv_grad.name_of(element, heads, "dynamic", everything), element,
-                                 heads, (None,) * 3, everything)
-    module = compile_emulated(
-        re.sub(r"(head_dim = \d+)", rf"\1 {attribute(tile, count)}", text)
-        for text, count in ((forward, 1), (backward, 2)))
+    texts = [re.sub(r"(head_dim = \d+)", rf"\1 {attribute(tile, 1)}", forward)]
+    if tile != "gemv":
+        backward = qkv_grad.function(qkv_grad.name_of(element, heads, "dynamic", everything),
+                                     element, heads, (None,) * 3, everything)
+        texts.append(re.sub(r"(head_dim = \d+)", rf"\1 {attribute(tile, 2)}", backward))
+    module = compile_emulated(texts)
     for shape in SHAPES + [(1, 300, 131)]:
         qkv.check(module, element, heads, "dynamic", shape, True)
-        qkv_grad.check(module, element, heads, "dynamic", everything, shape)
+        if tile != "gemv":
+            qkv_grad.check(module, element, heads, "dynamic", everything, shape)
+
+
+@pytest.mark.parametrize("element", TYPES)
+def test_few_tokens(element):
+    """Known when compiling, and when running."""
+    heads = Heads(3, 1, 24)
+    shapes = [(1, 1, 512), (5, 1, 512), (2, 4, 1056), (1, 9, 264), (1, 2, 0), (0, 1, 64)]
+    few = [shape for shape in shapes if 0 < shape[0] * shape[1] <= 8]
+    texts = [qkv.function(qkv.name_of(element, heads, f"static{i}", True), element, heads, shape,
+                          True) for i, shape in enumerate(few)]
+    for hidden in {shape[2] for shape in shapes}:
+        texts.append(qkv.function(qkv.name_of(element, heads, f"dynamic{hidden}", True), element,
+                                  heads, (None, None, hidden), True))
+    module = compile_emulated(texts)
+    for i, shape in enumerate(few):
+        qkv.check(module, element, heads, f"static{i}", shape, True)
+    for shape in shapes:
+        qkv.check(module, element, heads, f"dynamic{shape[2]}", shape, True)

@@ -6,6 +6,7 @@
 #include "boostr/passes/cpu/IndexMath.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -104,13 +105,7 @@ void SimtKernel::emitBlock(const SegmentArrays &segment,
   isFirstColumn = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                         columnBlock, constant(b, 0));
   createShared();
-  Sums sums = createZeros();
-  for (auto [index, term] : llvm::enumerate(segment.terms)) {
-    // The last step of the term before may still be read.
-    if (index > 0)
-      ::mlir::gpu::BarrierOp::create(b);
-    sums = accumulateTerm(term, sums);
-  }
+  Sums sums = accumulateTerms(segment);
   if (segment.product)
     storeProducts(*segment.product, extents, sums);
   if (segment.lhsSum)
@@ -170,6 +165,64 @@ SimtKernel::Sums SimtKernel::createZeros() {
 // Sums
 //===----------------------------------------------------------------------===//
 
+/// An iteration has enough to do in parallel; several run out of registers.
+static void keepRolled(scf::ForOp loop) {
+  MLIRContext *context = loop.getContext();
+  LLVM::LoopUnrollAttr never = LLVM::LoopUnrollAttr::get(
+      context, /*disable=*/BoolAttr::get(context, true), /*count=*/{},
+      /*runtimeDisable=*/{}, /*full=*/{}, /*followupUnrolled=*/{},
+      /*followupRemainder=*/{}, /*followupAll=*/{});
+  auto annotation = LLVM::LoopAnnotationAttr::get(
+      context, /*disableNonforced=*/{}, /*vectorize=*/{}, /*interleave=*/{},
+      never, /*unrollAndJam=*/{}, /*licm=*/{}, /*distribute=*/{},
+      /*pipeline=*/{}, /*peeled=*/{}, /*unswitch=*/{}, /*mustProgress=*/{},
+      /*isVectorized=*/{}, /*startLoc=*/{}, /*endLoc=*/{},
+      /*parallelAccesses=*/{});
+  loop->setAttr("llvm.loop_annotation", annotation);
+}
+
+SmallVector<Value> SimtKernel::flatten(const Sums &sums) {
+  SmallVector<Value> values(sums.products);
+  if (sums.lhs)
+    values.push_back(sums.lhs);
+  return values;
+}
+
+SimtKernel::Sums SimtKernel::unflatten(ValueRange values) {
+  Sums sums;
+  if (hasLhsSum()) {
+    sums.lhs = values.back();
+    values = values.drop_back();
+  }
+  llvm::append_range(sums.products, values);
+  return sums;
+}
+
+/// A loop over the terms, so that the code for a step exists once.
+SimtKernel::Sums SimtKernel::accumulateTerms(const SegmentArrays &segment) {
+  Sums zeros = createZeros();
+  if (segment.terms.size() == 1)
+    return accumulateTerm(segment.terms.front(), zeros);
+  auto loop =
+      scf::ForOp::create(b, constant(b, 0), constant(b, segment.terms.size()),
+                         constant(b, 1), flatten(zeros));
+  keepRolled(loop);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  // The last step of the term before may still be read.
+  ::mlir::gpu::BarrierOp::create(b);
+  TermArrays term = segment.terms.back();
+  for (size_t number = segment.terms.size() - 1; number-- > 0;) {
+    Value isIt =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                              loop.getInductionVar(), constant(b, number));
+    term = select(b, isIt, segment.terms[number], term);
+  }
+  Sums sums = accumulateTerm(term, unflatten(loop.getRegionIterArgs()));
+  scf::YieldOp::create(b, flatten(sums));
+  return unflatten(loop.getResults());
+}
+
 SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
   SmallVector<Walk, 2> walks;
   walks.push_back(startWalk(lhs, term.lhs, term.extents, rows));
@@ -177,57 +230,44 @@ SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
     walks.push_back(startWalk(rhs, term.rhs, term.extents, columns));
 
   // Carried: sums, then what the next step multiplies.
-  size_t numProducts = sums.products.size();
-  auto collect = [&](const Sums &sums, Value firstStep) {
-    SmallVector<Value> carried(sums.products);
-    if (sums.lhs)
-      carried.push_back(sums.lhs);
+  auto loadAll = [&](Value firstStep) {
+    SmallVector<Value> chunks;
     for (const Walk &walk : walks)
-      carried.append(load(walk, firstStep));
-    return carried;
+      chunks.append(load(walk, firstStep));
+    return chunks;
   };
-  auto restore = [&](ValueRange carried) {
-    Sums sums;
-    sums.products.assign(carried.begin(), carried.begin() + numProducts);
-    if (hasLhsSum())
-      sums.lhs = carried[numProducts];
-    return sums;
-  };
-
+  SmallVector<Value> carried = flatten(sums);
+  size_t numSums = carried.size();
   Value zero = constant(b, 0), one = constant(b, 1);
   OpFoldResult numSteps = ceilDiv(b, walks.front().numSteps, tile.steps);
-  auto loop = scf::ForOp::create(b, zero, toValue(b, numSteps), one,
-                                 collect(sums, zero));
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Value step = loop.getInductionVar();
-    Value stage = remainder(step, tile.stages);
-    ValueRange carried = loop.getRegionIterArgs();
-    Sums next = restore(carried);
-    ValueRange chunks = carried.drop_front(numProducts + (hasLhsSum() ? 1 : 0));
-    for (const Walk &walk : walks) {
-      int64_t count = walk.operand->chunksPerThread(tile);
-      store(walk, stage, chunks.take_front(count));
-      chunks = chunks.drop_front(count);
-    }
-    ::mlir::gpu::BarrierOp::create(b);
-    // Loads first: they take longest.
-    SmallVector<Value> yielded =
-        collect(Sums(), times(plus(step, one), tile.steps));
-    if (hasLhsSum())
-      sumLhs(stage, next);
-    if (hasProduct())
-      multiply(stage, next);
-    if (tile.stages == 1)
-      ::mlir::gpu::BarrierOp::create(b);
-    SmallVector<Value> results(next.products);
-    if (next.lhs)
-      results.push_back(next.lhs);
-    results.append(yielded);
-    scf::YieldOp::create(b, results);
+  carried.append(loadAll(zero));
+  auto loop = scf::ForOp::create(b, zero, toValue(b, numSteps), one, carried);
+  keepRolled(loop);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value step = loop.getInductionVar();
+  Value stage = remainder(step, tile.stages);
+  ValueRange arguments = loop.getRegionIterArgs();
+  Sums next = unflatten(arguments.take_front(numSums));
+  ValueRange chunks = arguments.drop_front(numSums);
+  for (const Walk &walk : walks) {
+    int64_t count = walk.operand->chunksPerThread(tile);
+    store(walk, stage, chunks.take_front(count));
+    chunks = chunks.drop_front(count);
   }
-  return restore(loop.getResults());
+  ::mlir::gpu::BarrierOp::create(b);
+  // Loads first: they take longest.
+  SmallVector<Value> loaded = loadAll(times(plus(step, one), tile.steps));
+  if (hasLhsSum())
+    sumLhs(stage, next);
+  if (hasProduct())
+    multiply(stage, next);
+  if (tile.stages == 1)
+    ::mlir::gpu::BarrierOp::create(b);
+  SmallVector<Value> yielded = flatten(next);
+  yielded.append(loaded);
+  scf::YieldOp::create(b, yielded);
+  return unflatten(loop.getResults().take_front(numSums));
 }
 
 /// `count` elements of this thread at one step, in vectors: each has `lanes` of

@@ -89,6 +89,9 @@ private:
                                       const cpu::SegmentGrid &grid);
   void createShared();
   Sums createZeros();
+  SmallVector<Value> flatten(const Sums &sums);
+  Sums unflatten(ValueRange values);
+  Sums accumulateTerms(const cpu::SegmentArrays &segment);
   Sums accumulateTerm(const cpu::TermArrays &term, Sums sums);
   void multiply(Value stage, Sums &sums);
   void sumLhs(Value stage, Sums &sums);

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/gpu/simt/SimtTile.h"
+#include "boostr/passes/gpu/ArrayLayout.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -52,51 +53,6 @@ std::optional<SimtTile> SimtTile::get(const SegmentedContraction &contraction,
 // Arrays
 //===----------------------------------------------------------------------===//
 
-static std::optional<unsigned> getPosition(AffineMap map, unsigned dim) {
-  return map.getResultPosition(getAffineDimExpr(dim, map.getContext()));
-}
-
-static MemRefType getMemRefType(const ContractionOperand &operand) {
-  return cast<MemRefType>(operand.array.getType());
-}
-
-bool simt::isFlat(const ContractionOperand &operand, ArrayRef<unsigned> dims) {
-  for (size_t number = 1; number < dims.size(); ++number) {
-    std::optional<unsigned> outer = getPosition(operand.map, dims[number - 1]),
-                            inner = getPosition(operand.map, dims[number]);
-    if (!outer && !inner)
-      continue;
-    if (!outer || !inner || *outer + 1 != *inner)
-      return false;
-    bool isSplitRow = operand.rows && *outer == 0;
-    if (!isSplitRow && !getMemRefType(operand).getLayout().isIdentity())
-      return false;
-  }
-  return true;
-}
-
-bool simt::isContiguousInChunks(const ContractionOperand &operand,
-                                ArrayRef<unsigned> dims, int64_t count) {
-  MemRefType type = getMemRefType(operand);
-  if (count * type.getElementTypeBitWidth() > 128 ||
-      !type.getLayout().isIdentity() ||
-      getPosition(operand.map, dims.back()) != operand.map.getNumResults() - 1)
-    return false;
-  // Then every stride but that of the last dimension is a multiple of its
-  // extent, and so is where the rows begin.
-  bool isSplit = operand.rows && type.getRank() == 1;
-  if (isSplit && operand.rows->offset % count != 0)
-    return false;
-  int64_t extent = isSplit ? operand.rows->headDim : type.getShape().back();
-  return !ShapedType::isDynamic(extent) && extent % count == 0;
-}
-
-static bool hasAny(const ContractionOperand &operand, ArrayRef<unsigned> dims) {
-  return llvm::any_of(dims, [&](unsigned dim) {
-    return getPosition(operand.map, dim).has_value();
-  });
-}
-
 static SmallVector<ContractionOperand>
 collectOperands(const SegmentedContraction &contraction, bool isLhs) {
   SmallVector<ContractionOperand> operands;
@@ -120,9 +76,7 @@ LoadPlan simt::planLoads(const SegmentedContraction &contraction,
            });
   };
   LoadPlan plan;
-  AffineMap map = operands.front().map;
-  plan.alongSteps =
-      getPosition(map, stepDims.back()) == map.getNumResults() - 1;
+  plan.alongSteps = runsAlong(operands.front(), stepDims.back());
   for (int64_t chunk : {8, 4, 2})
     if (areContiguous(plan.alongSteps ? stepDims : rowDims, chunk)) {
       plan.chunk = chunk;

@@ -64,16 +64,6 @@ struct EpiloguePlan {
   bool isContiguous = false;
 };
 
-/// Whether the dimensions `dims` of `operand` lie in memory like one.
-bool isFlat(const ContractionOperand &operand, ArrayRef<unsigned> dims);
-
-/// Whether `count` elements that follow each other along `dims`, from a
-/// multiple of `count` on, follow each other in memory at a multiple of their
-/// size: the first element of an array is one of 16 bytes
-/// (runtime/boostr_runtime.h).
-bool isContiguousInChunks(const ContractionOperand &operand,
-                          ArrayRef<unsigned> dims, int64_t count);
-
 EpiloguePlan planEpilogue(const SegmentedContraction &contraction,
                           ArrayRef<ContractionOperand> arrays, int64_t lanes);
 

@@ -96,3 +96,64 @@ func.func @negative_simt_shared(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: 
       : memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>, memref<2x3x8xf32>
   return
 }
+
+// -----
+
+func.func @negative_gemv_columns(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: columns of a tile of gemv are a multiple of 4}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 6, 256], stages = 4, group = 1>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_elements(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a warp of gemv computes at most 32 elements}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [17, 8, 256], stages = 4, group = 1>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_steps(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: steps of a tile of gemv are what a warp reads at once}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 8, 128], stages = 4, group = 1>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_stages(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: gemv has up to 16 stages}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 8, 256], stages = 17, group = 1>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_lhs_sum(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>,
+    %dw: memref<8x8xf32>, %db: memref<8xf32>) {
+  // expected-error @below {{has a tile that does not fit: gemv computes products and nothing beside them}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw, %db) wrt(weight, bias)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 8, 128], stages = 4, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<8x8xf32>, memref<8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_few_rows(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: memref<?x?x?xbf16>) {
+  // expected-error @below {{has a tile with 'few_rows', expected operands that are known to run along k in pieces of 16 bytes}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, few_rows = [1]>]}
+      : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
+  return
+}

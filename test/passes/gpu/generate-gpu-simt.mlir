@@ -40,13 +40,16 @@ func.func @out_proj_residual_bf16(%a: memref<?x?x64xbf16>, %w: memref<128x64xbf1
   return
 }
 
-// Terms follow each other, with a barrier between them; one stage takes two of
-// them for each step. The bias gradient is summed by the blocks of the first
-// column.
+// A loop over terms and in it one over steps; one stage takes two barriers for
+// each step. The bias gradient is summed by the blocks of the first column.
 
 // CHECK-LABEL: func @fused_qkv_grad_f64(
 // CHECK:         gpu.launch
-// CHECK-COUNT-3:   scf.for
+// CHECK:           scf.for
+// CHECK-NEXT:        gpu.barrier
+// CHECK:             scf.for
+// CHECK-COUNT-2:       gpu.barrier
+// CHECK-NOT:           gpu.barrier
 // CHECK:         gpu.launch
 // CHECK:           scf.for
 // CHECK:             scf.if

@@ -1,0 +1,59 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/gpu/ArrayLayout.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+static std::optional<unsigned> getPosition(AffineMap map, unsigned dim) {
+  return map.getResultPosition(getAffineDimExpr(dim, map.getContext()));
+}
+
+static MemRefType getMemRefType(const ContractionOperand &operand) {
+  return cast<MemRefType>(operand.array.getType());
+}
+
+bool mlir::boostr::runsAlong(const ContractionOperand &operand, unsigned dim) {
+  return getPosition(operand.map, dim) == operand.map.getNumResults() - 1;
+}
+
+bool mlir::boostr::isFlat(const ContractionOperand &operand,
+                          ArrayRef<unsigned> dims) {
+  for (size_t number = 1; number < dims.size(); ++number) {
+    std::optional<unsigned> outer = getPosition(operand.map, dims[number - 1]),
+                            inner = getPosition(operand.map, dims[number]);
+    if (!outer && !inner)
+      continue;
+    if (!outer || !inner || *outer + 1 != *inner)
+      return false;
+    bool isSplitRow = operand.rows && *outer == 0;
+    if (!isSplitRow && !getMemRefType(operand).getLayout().isIdentity())
+      return false;
+  }
+  return true;
+}
+
+bool mlir::boostr::isContiguousInChunks(const ContractionOperand &operand,
+                                        ArrayRef<unsigned> dims,
+                                        int64_t count) {
+  MemRefType type = getMemRefType(operand);
+  if (count * type.getElementTypeBitWidth() > 128 ||
+      !type.getLayout().isIdentity() || !runsAlong(operand, dims.back()))
+    return false;
+  // Then every stride but that of the last dimension is a multiple of its
+  // extent, and so is where the rows begin.
+  bool isSplit = operand.rows && type.getRank() == 1;
+  if (isSplit && operand.rows->offset % count != 0)
+    return false;
+  int64_t extent = isSplit ? operand.rows->headDim : type.getShape().back();
+  return !ShapedType::isDynamic(extent) && extent % count == 0;
+}
+
+bool mlir::boostr::hasAny(const ContractionOperand &operand,
+                          ArrayRef<unsigned> dims) {
+  return llvm::any_of(dims, [&](unsigned dim) {
+    return getPosition(operand.map, dim).has_value();
+  });
+}

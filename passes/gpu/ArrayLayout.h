@@ -1,0 +1,33 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What is known of how arrays lie in memory, for code that reads several
+// elements at once or divides no index in vain.
+
+#ifndef BOOSTR_PASSES_GPU_ARRAYLAYOUT_H
+#define BOOSTR_PASSES_GPU_ARRAYLAYOUT_H
+
+#include "boostr/dialect/SegmentedContraction.h"
+
+namespace mlir::boostr {
+
+/// Whether the array has any of the dimensions `dims` of the contraction.
+bool hasAny(const ContractionOperand &operand, ArrayRef<unsigned> dims);
+
+/// Whether memory runs along dimension `dim` of the contraction.
+bool runsAlong(const ContractionOperand &operand, unsigned dim);
+
+/// Whether the dimensions `dims` of `operand` lie in memory like one.
+bool isFlat(const ContractionOperand &operand, ArrayRef<unsigned> dims);
+
+/// Whether `count` elements that follow each other along `dims`, from a
+/// multiple of `count` on, follow each other in memory at a multiple of their
+/// size: the first element of an array is one of 16 bytes
+/// (runtime/boostr_runtime.h).
+bool isContiguousInChunks(const ContractionOperand &operand,
+                          ArrayRef<unsigned> dims, int64_t count);
+
+} // namespace mlir::boostr
+
+#endif // BOOSTR_PASSES_GPU_ARRAYLAYOUT_H
