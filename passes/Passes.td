@@ -233,8 +233,10 @@ def SelectGpuTile : Pass<"boostr-select-gpu-tile", "::mlir::ModuleOp"> {
     Input: boostr ops in buffer form, in a module with `boostr.gpu_target`.
 
     Output: each of them with an attribute `boostr.gpu_tiles`, an array of one tile
-    for each of the op's contractions: for `wgmma` where the target has it and the
-    contraction fits, else for `simt`.
+    for each of the op's contractions: for `gemv` where there are known to be few
+    rows, for `wgmma` where the target has it and the contraction fits, else for
+    `simt`. Where the number of rows is not known, `few_rows` adds kernels to choose
+    from when the code runs.
 
     Leaves: ops that have `boostr.gpu_tiles`: what the user wrote wins. Ops in value
     form, and every other op.
@@ -252,9 +254,12 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
     Input: boostr ops in buffer form with `boostr.gpu_tiles`, one tile for each
     contraction. Their memrefs are memory of the device.
 
-    Output: for each contraction a `gpu.module` with its kernel, and in place of
-    the op `gpu.launch_func`, after the arithmetic that it takes: extents, tensor
-    maps (`boostr_cuda_encode_tensor_map`), the number of blocks.
+    Output: for each contraction a kernel, and in place of the op its launch, after
+    the arithmetic that it takes: extents, tensor maps
+    (`boostr_cuda_encode_tensor_map`), the number of blocks. The kernels of `wgmma`
+    are in `gpu.module`s and launched by `gpu.launch_func`; those of `simt` and `gemv`
+    are the bodies of `gpu.launch`, for upstream's outlining. With `few_rows` an
+    `scf.if` chooses between launches.
 
     Leaves: every other op.
 
