@@ -46,8 +46,11 @@ boostr_parallel_for(void (*task)(void *, int64_t), void *context,
     is_done[i] = 0;
     makecontext(&threads[i], run_thread, 0);
   }
-  for (int64_t left = count; left > 0;)
-    for (int64_t i = 0; i < count; ++i) {
+  /* To and fro, so that what must not depend on the order does not. */
+  int is_backward = 0;
+  for (int64_t left = count; left > 0; is_backward = !is_backward)
+    for (int64_t turn = 0; turn < count; ++turn) {
+      int64_t i = is_backward ? count - 1 - turn : turn;
       if (is_done[i])
         continue;
       current = i;

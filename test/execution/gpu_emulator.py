@@ -11,6 +11,7 @@ run at once.
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -51,12 +52,13 @@ def emulate(text):
                       f"{size} = arith.index_cast {shared} : i32 to index" if shared else
                       f"{size} = arith.constant 0 : index",
                       f"scf.for {block} = %zero to {blocks} step %one {{",
-                      f"%shared_memory = memref.alloc({size}) {{alignment = 16 : i64}} : memref<?xi8>",
+                      f"%shared_memory = memref.alloc({size}) {{alignment = 16 : i64}} "
+                      ": memref<?xi8>",
                       f"scf.parallel ({thread}) = (%zero) to ({threads}) step (%one) {{"]
             is_open = True
         elif is_open and line.strip() == "gpu.terminator":
-            lines += ["scf.reduce", "} {boostr.grain = 1 : i64}", "memref.dealloc %shared_memory : memref<?xi8>",
-                      "}", "scf.yield"]
+            lines += ["scf.reduce", "} {boostr.grain = 1 : i64}",
+                      "memref.dealloc %shared_memory : memref<?xi8>", "}", "scf.yield"]
             is_open = False
         else:
             lines.append(line)
@@ -69,6 +71,12 @@ def emulate(text):
     assert "gpu.launch" not in text, "a launch of another form"
     end = text.rstrip().rindex("}")
     return text[:end] + DECLARATIONS + text[end:]
+
+
+def find_tool(name):
+    """LLVM's tools are in PATH, with or without the version in the name; without, `clang` may
+    be another one."""
+    return shutil.which(f"{name}-22") or name
 
 
 def run(arguments, text=None):
@@ -86,11 +94,12 @@ def compile_emulated(texts, chip="sm_80"):
                   "\n".join(texts))
     lowered = run([opt, f"--pass-pipeline=builtin.module({','.join(LOWERING)})"],
                   emulate(kernels))
-    llvm = run(["mlir-translate-22", "--mlir-to-llvmir", "--allow-unregistered-dialect"], lowered)
+    llvm = run([find_tool("mlir-translate"), "--mlir-to-llvmir", "--allow-unregistered-dialect"],
+               lowered)
     runtime = os.environ["BOOSTR_RUNTIME_LIBRARY"]
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "kernels.so")
-        run(["clang-22", "-O1", "-w", "-shared", "-fPIC", "-o", path,
+        run([find_tool("clang"), "-O1", "-w", "-shared", "-fPIC", "-o", path,
              os.path.join(HERE, "gpu_emulator.c"), "-x", "ir", "-", "-x", "none", runtime,
              "-lm"], llvm)
         return boostr.load(path)

@@ -66,7 +66,9 @@ def test_out_proj_residual(element):
 @pytest.mark.parametrize("element", TYPES)
 def test_fused_qkv_grad(element):
     everything = variants(element)[6]
-    cases = [("dynamic", (None,) * 3, HEADS[0], variant) for variant in variants(element)]
+    # Most of the time is compiling.
+    some = variants(element)[0 if element in ("f32", "bf16") else 6:]
+    cases = [("dynamic", (None,) * 3, HEADS[0], variant) for variant in some]
     cases.append(("static", STATIC_SHAPE, Heads(2, 1, 8), everything))
     cases.append(("dynamic", (None,) * 3, HEADS[1], everything))
     module = compile_emulated(
