@@ -1,0 +1,225 @@
+"""Measures the ops on a GPU against libraries and compilers, in one run.
+
+For each op and shape every contender is checked against float32 first. Then its work on several sets of inputs
+(more than the L2 cache holds) is captured in a CUDA graph, and the graphs of all contenders are replayed in
+turn; the time of a contender is the median of its replays, by CUDA events, divided by the number of sets.
+
+usage: bench.py MODULES [--runtime libboostr_runtime.so.1] [--ops ...] [--shapes ...] [--contenders ...] [--out FOLDER]
+
+MODULES is the folder that modules.py wrote. Needs torch and triton; matplotlib for the picture.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import sys
+from pathlib import Path
+
+import torch
+
+import contenders as c
+import modules
+import ours
+
+LIMITS = {torch.bfloat16: 4e-3, torch.float16: 6e-4}
+L2_BYTES = 100 << 20
+
+
+def relative_error(result, reference):
+    difference = (result.double() - reference.double()).norm() / reference.double().norm()
+    return difference.item() if math.isfinite(difference.item()) else math.inf
+
+
+class Contender:
+    """One way to compute an op, captured on all sets of tensors."""
+
+    def __init__(self, name, make, cases, references):
+        self.name, self.times, self.error = name, [], None
+        calls = [make(case) for case in cases]
+        self.available = calls[0] is not None
+        if not self.available:
+            return
+        if references is not None:
+            results = calls[0]()
+            torch.cuda.synchronize()
+            self.error = max(relative_error(x, y) for x, y in zip(results, references))
+        stream = torch.cuda.Stream()
+        with torch.cuda.stream(stream):
+            for call in calls:
+                call()
+            torch.cuda.synchronize()
+            # Short ones several times: a replay should be long against its start.
+            self.rounds = self._rounds(calls, stream)
+            self.count = self.rounds * len(calls)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph, stream=stream):
+                for _ in range(self.rounds):
+                    for call in calls:
+                        call()
+        self.calls = calls
+        self.graph.replay()
+        torch.cuda.synchronize()
+
+    @staticmethod
+    def _rounds(calls, stream):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record(stream)
+        for call in calls:
+            call()
+        end.record(stream)
+        end.synchronize()
+        return max(1, min(20, math.ceil(2.0 / max(start.elapsed_time(end), 0.05))))
+
+    def replay(self):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        self.graph.replay()
+        end.record()
+        end.synchronize()
+        self.times.append(start.elapsed_time(end) / self.count)
+
+
+def measure(op, shape, dtype, makers, repeats):
+    first = c.Case(op, shape, dtype)
+    sets = max(1, min(8, math.ceil(L2_BYTES / first.bytes())))
+    cases = [first] + [c.Case(op, shape, dtype) for _ in range(sets - 1)]
+    references = first.reference()
+    rivals = []
+    for name, make in makers.items():
+        contender = Contender(name, make, cases, None if name == "floor" else references)
+        if contender.available:
+            rivals.append(contender)
+    del references
+    for _ in range(repeats):
+        for contender in rivals:
+            contender.replay()
+    flops, size = shape.products(op), first.bytes()
+    rows = []
+    for contender in rivals:
+        ms = statistics.median(contender.times)
+        rows.append({"op": op, "shape": shape.name, "contender": contender.name, "ms": ms,
+                     "tflops": flops / ms / 1e9, "gb_per_s": size / ms / 1e6, "error": contender.error,
+                     "spread": (max(contender.times) - min(contender.times)) / ms})
+    return rows
+
+
+def add_ratios(rows):
+    """Against the floor, and of ours against the best of those that compute the whole op."""
+    floor = next(row["ms"] for row in rows if row["contender"] == "floor")
+    rivals = [row["ms"] for row in rows if row["contender"] not in ("floor", "ours")]
+    for row in rows:
+        row["floor_ratio"] = floor / row["ms"]
+        row["rival_ratio"] = min(rivals) / row["ms"] if row["contender"] == "ours" and rivals else None
+
+
+def table(results):
+    lines = ["| op | shape | contender | ms | TFLOP/s | GB/s | floor / time | best rival / time | error |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    for row in results:
+        rival = f"{row['rival_ratio']:.3f}" if row["rival_ratio"] else ""
+        error = f"{row['error']:.1e}" if row["error"] is not None else ""
+        lines.append(f"| {row['op']} | {row['shape']} | {row['contender']} | {row['ms']:.4f} | {row['tflops']:.1f} | "
+                     f"{row['gb_per_s']:.0f} | {row['floor_ratio']:.3f} | {rival} | {error} |")
+    return "\n".join(lines)
+
+
+def geometric_means(results):
+    lines = []
+    for op in modules.OPS:
+        mine = [row for row in results if row["op"] == op and row["contender"] == "ours" and "decode" not in row["shape"]]
+        if not mine:
+            continue
+        floor = statistics.geometric_mean(row["floor_ratio"] for row in mine)
+        rival = [row["rival_ratio"] for row in mine if row["rival_ratio"]]
+        lines.append(f"{op}: geometric mean of floor / ours {floor:.3f}" +
+                     (f", of best rival / ours {statistics.geometric_mean(rival):.3f}" if rival else "") +
+                     f" ({len(mine)} training shapes)")
+    return "\n".join(lines)
+
+
+def picture(results, title, path):
+    try:
+        import matplotlib
+        matplotlib.use("Agg")
+        import matplotlib.pyplot as plt
+    except ImportError:
+        return
+    groups = [(op, shape) for op in modules.OPS
+              for shape in dict.fromkeys(r["shape"] for r in results if r["op"] == op) if "decode" not in shape]
+    names = list(dict.fromkeys(r["contender"] for r in results))
+    if not groups:
+        return
+    figure, axes = plt.subplots(figsize=(max(8, 0.9 * len(groups)), 4.5))
+    for position, name in enumerate(names):
+        xs, ys = [], []
+        for x, (op, shape) in enumerate(groups):
+            found = [r for r in results if (r["op"], r["shape"], r["contender"]) == (op, shape, name)]
+            if found:
+                xs.append(x + (position - len(names) / 2) * 0.8 / len(names))
+                ys.append(found[0]["tflops"])
+        axes.bar(xs, ys, 0.8 / len(names), label=name)
+    axes.set_xticks(range(len(groups)), [f"{op}\n{shape}" for op, shape in groups], rotation=60, ha="right", fontsize=7)
+    axes.set_ylabel("TFLOP/s of the products")
+    axes.set_title(title)
+    axes.legend(fontsize=7, ncol=4)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
+def main():
+    shapes = {shape.name: shape for shape in modules.load_shapes()}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", help="the folder that modules.py wrote")
+    parser.add_argument("--runtime", default="libboostr_runtime.so.1")
+    parser.add_argument("--dtype", default="bf16", choices=("bf16", "f16"))
+    parser.add_argument("--ops", nargs="+", default=modules.OPS, choices=modules.OPS)
+    parser.add_argument("--shapes", nargs="+", default=list(shapes), choices=list(shapes))
+    parser.add_argument("--contenders", nargs="+", help="floor is always one of them",
+                        default=["eager", "library", "batched", "triton", "ours"],
+                        choices=["eager", "compile", "library", "batched", "triton", "ours"])
+    parser.add_argument("--repeats", type=int, default=15, help="replays of each graph")
+    parser.add_argument("--out", type=Path, help="folder for table, picture and raw data")
+    args = parser.parse_args()
+    dtype = {"bf16": torch.bfloat16, "f16": torch.float16}[args.dtype]
+    torch.manual_seed(0)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    runtime = ours.load_runtime(args.runtime)
+    loaded = {}
+
+    def module_of(case):
+        path = modules.module_path(args.modules, case.op, case.shape, args.dtype)
+        return loaded.setdefault(path, ours.Module(runtime, path))
+
+    every = {"floor": c.floor, "eager": c.eager, "compile": c.compiled, "library": c.library_fused,
+             "batched": c.strided_batched, "triton": c.triton_fused, "ours": c.generated(module_of)}
+    makers = {name: make for name, make in every.items() if name == "floor" or name in args.contenders}
+    results, wrong = [], 0
+    for op in args.ops:
+        for name in args.shapes:
+            rows = measure(op, shapes[name], dtype, makers, args.repeats)
+            add_ratios(rows)
+            for row in rows:
+                is_wrong = row["error"] is not None and row["error"] > LIMITS[dtype]
+                wrong += is_wrong
+                rival = f" rival/ours {row['rival_ratio']:.3f}" if row["rival_ratio"] else ""
+                error = "" if row["error"] is None else f" error {row['error']:.1e}" + (" WRONG" if is_wrong else "")
+                print(f"{op:22s} {name:20s} {row['contender']:8s} {row['ms'] * 1e3:9.1f} us {row['tflops']:7.1f} TFLOP/s "
+                      f"{row['gb_per_s']:6.0f} GB/s floor/time {row['floor_ratio']:.3f}{rival}{error}", flush=True)
+            results += rows
+            torch.cuda.empty_cache()
+    device = torch.cuda.get_device_name()
+    print(device, args.dtype)
+    print(geometric_means(results))
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "results.json").write_text(json.dumps({"device": device, "dtype": args.dtype, "rows": results}, indent=1))
+        (args.out / "table.md").write_text(table(results) + "\n")
+        picture(results, f"{device}, {args.dtype}", args.out / "tflops.png")
+    if wrong:
+        print(f"{wrong} results are wrong", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
