@@ -4,7 +4,8 @@ For each op and shape every contender is checked against float32 first. Then its
 (more than the L2 cache holds) is captured in a CUDA graph, and the graphs of all contenders are replayed in
 turn; the time of a contender is the median of its replays, by CUDA events, divided by the number of sets.
 
-usage: bench.py MODULES [--runtime libboostr_runtime.so.1] [--ops ...] [--shapes ...] [--contenders ...] [--out FOLDER]
+usage: bench.py MODULES [--runtime libboostr_runtime.so.1] [--ops ...] [--shapes ...] [--contenders ...]
+                [--variant NAME=MODULES] [--out FOLDER]
 
 MODULES is the folder that modules.py wrote. Needs torch and triton; matplotlib for the picture.
 """
@@ -104,10 +105,10 @@ def measure(op, shape, dtype, makers, repeats):
     return rows
 
 
-def add_ratios(rows):
-    """Against the floor, and of ours against the best of those that compute the whole op."""
+def add_ratios(rows, variants):
+    """Against the floor, and of ours against the best of the others that compute the whole op."""
     floor = next(row["ms"] for row in rows if row["contender"] == "floor")
-    rivals = [row["ms"] for row in rows if row["contender"] not in ("floor", "ours")]
+    rivals = [row["ms"] for row in rows if row["contender"] not in {"floor", "ours"} | variants]
     for row in rows:
         row["floor_ratio"] = floor / row["ms"]
         row["rival_ratio"] = min(rivals) / row["ms"] if row["contender"] == "ours" and rivals else None
@@ -178,6 +179,8 @@ def main():
     parser.add_argument("--contenders", nargs="+", help="floor is always one of them",
                         default=["eager", "library", "batched", "triton", "ours"],
                         choices=["eager", "compile", "library", "batched", "triton", "ours"])
+    parser.add_argument("--variant", action="append", default=[], metavar="NAME=MODULES",
+                        help="another folder of modules, compiled otherwise, as one more contender")
     parser.add_argument("--repeats", type=int, default=15, help="replays of each graph")
     parser.add_argument("--out", type=Path, help="folder for table, picture and raw data")
     args = parser.parse_args()
@@ -185,20 +188,27 @@ def main():
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = False
     runtime = ours.load_runtime(args.runtime)
-    loaded = {}
 
-    def module_of(case):
-        path = modules.module_path(args.modules, case.op, case.shape, args.dtype)
-        return loaded.setdefault(path, ours.Module(runtime, path))
+    def modules_in(folder):
+        loaded = {}
+
+        def module_of(case):
+            path = modules.module_path(folder, case.op, case.shape, args.dtype)
+            return loaded.setdefault(path, ours.Module(runtime, path))
+        return module_of
 
     every = {"floor": c.floor, "eager": c.eager, "compile": c.compiled, "library": c.library_fused,
-             "batched": c.strided_batched, "triton": c.triton_fused, "ours": c.generated(module_of)}
+             "batched": c.strided_batched, "triton": c.triton_fused, "ours": c.generated(modules_in(args.modules))}
     makers = {name: make for name, make in every.items() if name == "floor" or name in args.contenders}
+    for variant in args.variant:
+        name, _, folder = variant.partition("=")
+        makers[name] = c.generated(modules_in(folder))
+    variants = {variant.partition("=")[0] for variant in args.variant}
     results, wrong = [], 0
     for op in args.ops:
         for name in args.shapes:
             rows = measure(op, shapes[name], dtype, makers, args.repeats)
-            add_ratios(rows)
+            add_ratios(rows, variants)
             for row in rows:
                 is_wrong = row["error"] is not None and row["error"] > LIMITS[dtype]
                 wrong += is_wrong

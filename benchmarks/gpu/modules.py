@@ -2,7 +2,7 @@
 
 Batch and tokens are dynamic, so shapes that differ in nothing else share a module.
 
-usage: modules.py [--dtype bf16|f16] [--boostr-compile PATH] [--target cuda:sm_90a] FOLDER
+usage: modules.py [--dtype bf16|f16] [--boostr-compile PATH] [--target cuda:sm_90a] [--tile TILE] FOLDER
 """
 
 import argparse
@@ -76,7 +76,8 @@ def signature(op, shape):
     return inputs, outputs
 
 
-def module_text(op, shape, dtype):
+def module_text(op, shape, dtype, tile=None):
+    """`tile` is a `#boostr.gpu_tile` for every contraction of the op, instead of the compiler's choice."""
     inputs, outputs = signature(op, shape)
 
     def tensor(extents):
@@ -94,11 +95,12 @@ def module_text(op, shape, dtype):
         "out_proj_residual_grad": "%d_output, %attn, %weight "
                                   f"wrt(attn, weight{', bias' if shape.bias else ''})",
     }[op]
+    tiles = (f" {{boostr.gpu_tiles = [{', '.join([tile] * (2 if 'grad' in op else 1))}]}}" if tile else "")
     arguments = ", ".join(f"%{name}: {types[name]}" for name in inputs)
     results = ", ".join(types[name] for name in outputs)
     values = ", ".join(f"%{name}" for name in outputs)
     return (f"func.func @{op}({arguments}) -> ({results}) {{\n"
-            f"  {values} = boostr.{op} {operands}{heads}\n"
+            f"  {values} = boostr.{op} {operands}{heads}{tiles}\n"
             f"      : {', '.join(types[name] for name in inputs)}\n"
             f"  return {values} : {results}\n}}\n")
 
@@ -109,10 +111,10 @@ def module_path(folder, op, shape, dtype):
     return Path(folder) / f"{op}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.so"
 
 
-def compile_modules(folder, shapes, dtype, compiler, target):
+def compile_modules(folder, shapes, dtype, compiler, target, tile=None):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {module_path(folder, op, shape, dtype): module_text(op, shape, dtype)
+    texts = {module_path(folder, op, shape, dtype): module_text(op, shape, dtype, tile)
              for shape in shapes for op in OPS}
 
     def compile_one(item):
@@ -132,9 +134,10 @@ def main():
     parser.add_argument("--dtype", default="bf16", choices=("bf16", "f16"))
     parser.add_argument("--boostr-compile", default="boostr-compile", help="the compiler")
     parser.add_argument("--target", default="cuda:sm_90a", help="as boostr-compile takes it")
+    parser.add_argument("--tile", help="a #boostr.gpu_tile<...> to use for every contraction")
     args = parser.parse_args()
     for path in compile_modules(args.folder, load_shapes(), args.dtype, args.boostr_compile,
-                                args.target):
+                                args.target, args.tile):
         print(path)
 
 
