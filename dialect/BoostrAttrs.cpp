@@ -13,18 +13,26 @@ using namespace mlir::boostr;
 
 #include "boostr/dialect/BoostrEnums.cpp.inc"
 
-/// What a tile has only if it is not the usual: `, split = 8, few_rows = [1]`.
+/// What a tile has only if it is not the usual, in any order: `, split = 8,
+/// narrow = 64, few_rows = [1]`.
 static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
+                                       int64_t &narrow,
                                        SmallVector<int64_t> &rows) {
   split = 1;
+  narrow = 0;
   while (succeeded(parser.parseOptionalComma())) {
-    if (succeeded(parser.parseOptionalKeyword("split"))) {
-      if (parser.parseEqual() || parser.parseInteger(split))
+    int64_t *number = nullptr;
+    if (succeeded(parser.parseOptionalKeyword("split")))
+      number = &split;
+    else if (succeeded(parser.parseOptionalKeyword("narrow")))
+      number = &narrow;
+    if (number) {
+      if (parser.parseEqual() || parser.parseInteger(*number))
         return failure();
       continue;
     }
     auto parseRows = [&] { return parser.parseInteger(rows.emplace_back()); };
-    if (parser.parseKeyword("few_rows", ", or 'split'") ||
+    if (parser.parseKeyword("few_rows", ", 'narrow' or 'split'") ||
         parser.parseEqual() ||
         parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseRows))
       return failure();
@@ -33,9 +41,11 @@ static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
 }
 
 static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
-                                ArrayRef<int64_t> rows) {
+                                int64_t narrow, ArrayRef<int64_t> rows) {
   if (split != 1)
     printer << ", split = " << split;
+  if (narrow != 0)
+    printer << ", narrow = " << narrow;
   if (rows.empty())
     return;
   printer << ", few_rows = [";
@@ -113,12 +123,12 @@ GpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   GpuKernel kernel, ArrayRef<int64_t> block,
                                   int64_t stages, int64_t group, int64_t split,
-                                  ArrayRef<int64_t> fewRows) {
+                                  int64_t narrow, ArrayRef<int64_t> fewRows) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
   if (!llvm::all_of(block, [](int64_t size) { return size > 0; }) ||
-      stages <= 0 || group <= 0 || split <= 0)
+      stages <= 0 || group <= 0 || split <= 0 || narrow < 0)
     return emitError() << "tile sizes expected positive";
   int64_t previous = 0;
   for (int64_t rows : fewRows) {

@@ -152,20 +152,24 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
 
     How many rows there are may be known only when the code runs. For each number
     of `few_rows`, which increase, there is a `gemv` kernel too, and it is launched
-    instead if it is the first that has all rows.
+    instead if it is the first that has all rows. With `narrow`, which only `wgmma`
+    has, there is a second kernel with tiles of `narrow` columns, so that few rows
+    occupy many multiprocessors; it is launched instead where C has at most
+    `block[0]` rows.
 
-    Constraints: all are positive.
+    Constraints: all are positive, but `narrow` may be 0, which means none.
 
     Example: `#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>`
   }];
   let parameters = (ins EnumParameter<Boostr_GpuKernel>:$kernel,
       ArrayRefParameter<"int64_t">:$block, "int64_t":$stages,
       "int64_t":$group, DefaultValuedParameter<"int64_t", "1">:$split,
+      DefaultValuedParameter<"int64_t", "0">:$narrow,
       OptionalArrayRefParameter<"int64_t">:$fewRows);
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `stages` `=` $stages `,` `group` `=` $group
-        `` custom<GpuTileOptions>($split, $fewRows) `` `>`
+        `` custom<GpuTileOptions>($split, $narrow, $fewRows) `` `>`
   }];
   let genVerifyDecl = 1;
 }

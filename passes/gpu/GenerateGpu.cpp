@@ -33,6 +33,19 @@ struct GenerateGpu : boostr::impl::GenerateGpuBase<GenerateGpu> {
 
 } // namespace
 
+/// Whether the result of the contraction has at most `limit` rows.
+static Value createHasFewRows(ImplicitLocOpBuilder &b,
+                              const SegmentedContraction &contraction,
+                              int64_t limit) {
+  SmallVector<OpFoldResult> extents = getExtents(
+      b, b.getLoc(), contraction, contraction.segments.front().terms.front());
+  OpFoldResult rows = b.getIndexAttr(1);
+  for (unsigned dim : contraction.m)
+    rows = cpu::mul(b, rows, extents[dim]);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                               cpu::toValue(b, rows), cpu::constant(b, limit));
+}
+
 static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
                                SegmentedContractionOpInterface op,
                                const SegmentedContraction &contraction,
@@ -46,7 +59,24 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
       wgmma::WgmmaTile::get(*shape, attr, reason);
   if (!tile)
     return op->emitOpError() << "has a tile that does not fit: " << reason;
-  wgmma::WgmmaKernel(b, op, contraction, *shape, *tile).emit();
+  auto emit = [&](const wgmma::WgmmaTile &chosen) {
+    wgmma::WgmmaKernel(b, op, contraction, *shape, chosen).emit();
+  };
+  if (attr.getNarrow() == 0) {
+    emit(*tile);
+    return success();
+  }
+  std::optional<wgmma::WgmmaTile> narrow =
+      wgmma::WgmmaTile::getNarrow(*shape, attr, reason);
+  if (!narrow)
+    return op->emitOpError() << "has a tile that does not fit: " << reason;
+  Value hasFewRows = createHasFewRows(b, contraction, attr.getBlock()[0]);
+  auto branch = scf::IfOp::create(b, hasFewRows, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  emit(*narrow);
+  b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  emit(*tile);
   return success();
 }
 

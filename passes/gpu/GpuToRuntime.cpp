@@ -186,7 +186,6 @@ LogicalResult LaunchLowering::run() {
   llvm::append_range(fields, ValueRange(operands).getTypes());
   memoryType = LLVM::LLVMStructType::getLiteral(b.getContext(), fields);
   memory = createMemory(memoryType);
-  LLVM::LifetimeStartOp::create(b, memory);
   storeGrid();
   storeParameters();
   Value module = LLVM::AddressOfOp::create(b, pointer, kernel.module);
@@ -194,7 +193,6 @@ LogicalResult LaunchLowering::run() {
                                           b.getI32IntegerAttr(kernel.number));
   LLVM::CallOp::create(
       b, callee, ValueRange{module, number, getAddress({0}), getAddress({1})});
-  LLVM::LifetimeEndOp::create(b, memory);
   launch.erase();
   return success();
 }

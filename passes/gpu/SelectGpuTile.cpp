@@ -64,6 +64,21 @@ static int64_t getColumnCost(const SegmentedContraction &contraction,
   return cost;
 }
 
+/// Columns of tiles for few rows, where the time is that of reading rhs: so
+/// many tiles that every multiprocessor has one to read for.
+static int64_t getNarrowColumns(const wgmma::WgmmaShape &shape) {
+  constexpr int64_t least = 32;
+  if (!shape.headDim)
+    return wgmma::kUnit;
+  if (shape.headDim <= wgmma::kUnit)
+    return wgmma::kUnit / shape.headDim * shape.headDim;
+  for (int64_t parts = 2; shape.headDim / parts >= least; ++parts)
+    if (shape.headDim % (parts * 8) == 0 &&
+        shape.headDim / parts <= wgmma::kUnit)
+      return shape.headDim / parts;
+  return shape.headDim;
+}
+
 /// The tile of the wgmma kernel that costs least; null if the contraction is
 /// nothing for it.
 static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
@@ -76,6 +91,13 @@ static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
       wgmma::WgmmaShape::match(op, contraction, reason);
   if (!shape)
     return {};
+  // Rows that may be few are those of tokens, whose number is unknown.
+  int64_t rows = getStaticProduct(contraction.segments.front().terms.front(),
+                                  contraction.m);
+  int64_t narrow =
+      ShapedType::isDynamic(rows) || rows <= wgmma::kConsumers * wgmma::kUnit
+          ? getNarrowColumns(*shape)
+          : 0;
   GpuTileAttr best;
   int64_t leastCost = 0;
   int64_t step = shape->headDim ? shape->headDim : wgmma::kUnit;
@@ -83,7 +105,7 @@ static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
     auto tile = GpuTileAttr::get(
         target.getContext(), GpuKernel::Wgmma,
         {wgmma::kConsumers * wgmma::kUnit, columns, wgmma::kUnit},
-        /*stages=*/4, /*group=*/16, /*split=*/8, /*fewRows=*/{});
+        /*stages=*/4, /*group=*/16, /*split=*/8, narrow, /*fewRows=*/{});
     int64_t cost = getColumnCost(contraction, *shape, columns);
     if (!wgmma::WgmmaTile::get(*shape, tile, reason) ||
         (best && cost >= leastCost))
@@ -117,7 +139,7 @@ static GpuTileAttr chooseSimtTile(MLIRContext *context,
       isDouble || isAtMost(contraction, contraction.n, 64) ? 64 : 128;
   return GpuTileAttr::get(context, GpuKernel::Simt, {rows, columns, 16},
                           /*stages=*/2, /*group=*/8, /*split=*/1,
-                          /*fewRows=*/{});
+                          /*narrow=*/0, /*fewRows=*/{});
 }
 
 /// Up to this many rows reading rhs takes longer than what is done with it.
@@ -143,7 +165,7 @@ static GpuTileAttr addFewRows(GpuTileAttr tile,
     return tile;
   return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
                           tile.getStages(), tile.getGroup(), tile.getSplit(),
-                          {1, kFewRows});
+                          tile.getNarrow(), {1, kFewRows});
 }
 
 GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,

@@ -81,7 +81,8 @@ GpuTileAttr gemv::chooseTile(MLIRContext *context,
   int64_t warpColumns = 2, stages = rows <= 2 ? 4 : 2;
   return GpuTileAttr::get(context, GpuKernel::Gemv,
                           {rows, warpColumns * kWarps, kWarp * chunk}, stages,
-                          /*group=*/1, /*split=*/1, /*fewRows=*/{});
+                          /*group=*/1, /*split=*/1, /*narrow=*/0,
+                          /*fewRows=*/{});
 }
 
 //===----------------------------------------------------------------------===//

@@ -89,9 +89,9 @@ void DeviceBuilder::arrive(Value barrier) {
       NVVM::MemScopeKindAttr::get(getContext(), NVVM::MemScopeKind::CTA));
 }
 
-void DeviceBuilder::arriveAndExpect(Value barrier, int64_t numBytes) {
+void DeviceBuilder::arriveAndExpect(Value barrier, Value numBytes) {
   NVVM::MBarrierArriveExpectTxOp::create(
-      *this, /*res=*/Type(), sharedPointer(barrier), number(numBytes),
+      *this, /*res=*/Type(), sharedPointer(barrier), numBytes,
       NVVM::MemScopeKindAttr::get(getContext(), NVVM::MemScopeKind::CTA),
       /*relaxed=*/getBoolAttr(false), /*predicate=*/Value());
 }

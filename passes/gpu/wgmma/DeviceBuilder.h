@@ -63,7 +63,10 @@ public:
   // parity `parity` is complete.
   void initBarrier(Value barrier, int64_t numArrivals);
   void arrive(Value barrier);
-  void arriveAndExpect(Value barrier, int64_t numBytes);
+  void arriveAndExpect(Value barrier, Value numBytes);
+  void arriveAndExpect(Value barrier, int64_t numBytes) {
+    arriveAndExpect(barrier, number(numBytes));
+  }
   void wait(Value barrier, Value parity);
 
   /// A barrier of one warpgroup.

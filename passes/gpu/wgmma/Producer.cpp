@@ -64,22 +64,44 @@ WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
   return {last[0], last[1]};
 }
 
+/// The units of rows of a tile, one for each consumer; of a narrow tile those
+/// that are there. What is not loaded gives rows that are not stored.
+void WgmmaKernel::forEachLoadedUnit(
+    const Tile &tile,
+    llvm::function_ref<void(int64_t consumer, Value unit)> body) {
+  Value first = b.mul(tile.m, kConsumers);
+  for (int64_t i = 0; i < kConsumers; ++i) {
+    Value unit = b.add(first, i);
+    if (this->tile.isNarrow)
+      b.when(b.isLess(unit, numUnits), [&] { body(i, unit); });
+    else
+      body(i, unit);
+  }
+}
+
+Value WgmmaKernel::countLoadedRows(const Tile &tile) {
+  if (!this->tile.isNarrow)
+    return b.number(kConsumers * kUnit);
+  Value units = b.sub(numUnits, b.mul(tile.m, kConsumers));
+  return b.mul(b.min(units, b.number(kConsumers)), unitRows);
+}
+
 /// Loads 64 indices of k of both operands.
 void WgmmaKernel::loadStep(const Tile &tile, const Term &term, Value step,
                            Value slot) {
   Value barrier = fullBarrier(slot);
-  b.arriveAndExpect(barrier, this->tile.stageBytes());
+  b.arriveAndExpect(barrier, b.add(b.mul(countLoadedRows(tile), kRowBytes),
+                                   this->tile.rhsBytes()));
   Value address = stageAddress(slot);
   Coordinates coordinates = noCoordinates();
   setUnit(coordinates, shape.k, term.k, step);
 
   Value lhs = select(tile, term.lhs);
-  Value firstUnit = b.mul(tile.m, kConsumers);
-  for (int64_t unit = 0; unit < kConsumers; ++unit) {
-    setUnit(coordinates, shape.m, m, b.add(firstUnit, unit));
+  forEachLoadedUnit(tile, [&](int64_t unit, Value index) {
+    setUnit(coordinates, shape.m, m, index);
     b.loadBox(lhs, getMapCoordinates(lhsDims, coordinates),
               b.add(address, unit * kBoxBytes), barrier);
-  }
+  });
 
   Value rhs = select(tile, term.rhs);
   int64_t width = shape.rhsAlongK ? this->tile.columns : kUnit;
@@ -94,16 +116,15 @@ void WgmmaKernel::loadStep(const Tile &tile, const Term &term, Value step,
 void WgmmaKernel::forEachAddendBox(
     const Tile &tile,
     llvm::function_ref<void(int64_t, size_t, ValueRange)> body) {
-  Value firstUnit = b.mul(tile.m, kConsumers);
   Coordinates coordinates = noCoordinates();
-  for (int64_t unit = 0; unit < kConsumers; ++unit) {
-    setUnit(coordinates, shape.m, m, b.add(firstUnit, unit));
+  forEachLoadedUnit(tile, [&](int64_t unit, Value index) {
+    setUnit(coordinates, shape.m, m, index);
     for (auto [number, box] :
          llvm::enumerate(this->tile.getColumnBoxes(shape, 2))) {
       setColumns(coordinates, tile, box);
       body(unit, number, getMapCoordinates(resultDims, coordinates));
     }
-  }
+  });
 }
 
 /// Addends are for the block that stores the tile.
@@ -134,7 +155,8 @@ WgmmaKernel::Position WgmmaKernel::loadAddends(const Tile &tile,
     size_t end = std::min(first + perStage, count);
     b.wait(emptyBarrier(position.slot), position.parity);
     Value barrier = fullBarrier(position.slot);
-    b.arriveAndExpect(barrier, kConsumers * (end - first) * kBoxBytes);
+    b.arriveAndExpect(barrier,
+                      b.mul(countLoadedRows(tile), (end - first) * kRowBytes));
     Value address = stageAddress(position.slot);
     forEachAddendBox(
         tile, [&](int64_t unit, size_t number, ValueRange coordinates) {

@@ -200,6 +200,18 @@ WgmmaKernel::Walk WgmmaKernel::getWalk(const Axis &axis,
   return walk;
 }
 
+/// That of m. Boxes of a narrow tile have no more rows than there are.
+WgmmaKernel::Walk WgmmaKernel::getRowWalk(ArrayRef<OpFoldResult> extents) {
+  Walk walk = getWalk(shape.m, extents);
+  if (!tile.isNarrow || shape.m.isContiguous)
+    return walk;
+  OpFoldResult &box = shape.m.outer ? walk.outerBox : walk.innerBox;
+  OpFoldResult extent = shape.m.outer ? extents[*shape.m.outer]
+                                      : getInnerExtent(host, shape.m, extents);
+  box = cpu::min(host, box, roundUpToPowerOf2(host, extent));
+  return walk;
+}
+
 WgmmaKernel::DeviceWalk WgmmaKernel::addWalk(const Walk &walk) {
   return {parameters.addNumber(walk.innerBox),
           parameters.addNumber(walk.outerBox),
@@ -250,9 +262,8 @@ void WgmmaKernel::collectTerm(unsigned number) {
       term.lhs.push_back(term.lhs.front());
     if (segment == 0 || shape.segmented == SegmentedAxis::N) {
       Walk n;
-      n.innerBox = host.getIndexAttr(
-          shape.n.outer ? shape.headDim
-                        : (shape.rhsAlongK ? tile.columns : kUnit));
+      int64_t columns = shape.rhsAlongK ? tile.columns : kUnit;
+      n.innerBox = host.getIndexAttr(tile.heads > 0 ? shape.headDim : columns);
       n.outerBox = host.getIndexAttr(std::max<int64_t>(tile.heads, 1));
       term.rhs.push_back(
           parameters.addTensorMap(getView(source.rhs.array, source.rhs.rows,
@@ -311,11 +322,27 @@ void WgmmaKernel::collectResults() {
   }
 }
 
+OpFoldResult
+WgmmaKernel::countColumnTiles(ArrayRef<OpFoldResult> segmentExtents) {
+  if (!shape.n.outer)
+    return cpu::ceilDiv(host, getInnerExtent(host, shape.n, segmentExtents),
+                        tile.columns);
+  OpFoldResult heads = segmentExtents[*shape.n.outer];
+  if (tile.partsOfHead)
+    return cpu::mul(host, heads, host.getIndexAttr(tile.partsOfHead));
+  return cpu::ceilDiv(host, heads, tile.heads);
+}
+
 void WgmmaKernel::collectParameters() {
   for (const ContractionSegment &segment : contraction.segments)
     extents.push_back(Extents(
         getExtents(host, host.getLoc(), contraction, segment.terms.front())));
-  mWalk = getWalk(shape.m, extents.front());
+  mWalk = getRowWalk(extents.front());
+  if (tile.isNarrow) {
+    numUnits = parameters.addNumber(mWalk.count);
+    unitRows =
+        parameters.addNumber(cpu::mul(host, mWalk.innerBox, mWalk.outerBox));
+  }
   m = addWalk(mWalk);
   for (unsigned term = 0; term < contraction.segments.front().terms.size();
        ++term)
@@ -328,11 +355,7 @@ void WgmmaKernel::collectParameters() {
   for (auto [number, segmentExtents] : llvm::enumerate(extents)) {
     Walk walk = getWalk(shape.m, segmentExtents);
     OpFoldResult rows = cpu::ceilDiv(host, walk.count, kConsumers);
-    OpFoldResult columns =
-        shape.n.outer
-            ? cpu::ceilDiv(host, segmentExtents[*shape.n.outer], tile.heads)
-            : cpu::ceilDiv(host, getInnerExtent(host, shape.n, segmentExtents),
-                           tile.columns);
+    OpFoldResult columns = countColumnTiles(segmentExtents);
     bool isFirst = number == 0;
     if (isFirst || shape.segmented == SegmentedAxis::M)
       rowTiles = cpu::add(host, rowTiles, rows);
@@ -438,14 +461,19 @@ void WgmmaKernel::setUnit(Coordinates &coordinates, const Axis &axis,
 
 void WgmmaKernel::setColumns(Coordinates &coordinates, const Tile &tile,
                              const ColumnBox &box) {
+  Value &inner = coordinates[shape.n.inner];
   if (!shape.n.outer) {
-    coordinates[shape.n.inner] =
-        b.add(b.mul(tile.n, this->tile.columns), box.inner);
+    inner = b.add(b.mul(tile.n, this->tile.columns), box.inner);
     return;
   }
-  coordinates[*shape.n.outer] =
-      b.add(b.mul(tile.n, this->tile.heads), box.outer);
-  coordinates[shape.n.inner] = b.number(box.inner);
+  Value &outer = coordinates[*shape.n.outer];
+  if (int64_t parts = this->tile.partsOfHead) {
+    outer = b.div(tile.n, parts);
+    inner = b.add(b.mul(b.rem(tile.n, parts), this->tile.columns), box.inner);
+    return;
+  }
+  outer = b.add(b.mul(tile.n, this->tile.heads), box.outer);
+  inner = b.number(box.inner);
 }
 
 SmallVector<Value>

@@ -90,9 +90,9 @@ private:
   // WgmmaKernel.cpp: the frame.
   void collectParameters();
   Walk getWalk(const Axis &axis, ArrayRef<OpFoldResult> extents);
+  Walk getRowWalk(ArrayRef<OpFoldResult> extents);
   DeviceWalk addWalk(const Walk &walk);
-  OpFoldResult countTiles(const Walk &m, ArrayRef<OpFoldResult> extents,
-                          bool rows);
+  OpFoldResult countColumnTiles(ArrayRef<OpFoldResult> segmentExtents);
   TensorView getView(Value array, const std::optional<HeadRows> &rows,
                      AffineMap map, ArrayRef<OpFoldResult> extents);
   Extents getBox(std::initializer_list<std::pair<const Axis *, Walk>> walks);
@@ -123,6 +123,10 @@ private:
   void emitProducer();
   Position loadTile(const Tile &tile, Position position);
   std::pair<Value, Value> getRange(const Tile &tile, const Term &term);
+  void forEachLoadedUnit(
+      const Tile &tile,
+      llvm::function_ref<void(int64_t consumer, Value unit)> body);
+  Value countLoadedRows(const Tile &tile);
   void forEachAddendBox(const Tile &tile,
                         llvm::function_ref<void(int64_t consumer, size_t number,
                                                 ValueRange coordinates)>
@@ -202,6 +206,8 @@ private:
   // Kernel: parameters.
   SmallVector<Term, 3> terms;
   DeviceWalk m;
+  /// Of a narrow tile: the units of rows, and the rows of each.
+  Value numUnits, unitRows;
   Value numTiles, numRowTiles, numColumnTiles, numSteps;
   /// If blocks share tiles: the tiles that none share, the parts of each other
   /// one, and the workspace. `numTiles` counts parts as tiles then.

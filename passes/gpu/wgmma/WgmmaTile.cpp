@@ -34,12 +34,34 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
   if (!shape.rhsAlongK && tile.columns % kUnit != 0)
     return fail("columns that memory runs along come in multiples of 64");
   if (shape.n.outer) {
-    if (tile.columns % shape.headDim != 0)
-      return fail("columns of a tile must be whole heads");
-    tile.heads = tile.columns / shape.headDim;
+    if (tile.columns % shape.headDim == 0)
+      tile.heads = tile.columns / shape.headDim;
+    else if (shape.headDim % tile.columns == 0)
+      tile.partsOfHead = shape.headDim / tile.columns;
+    else
+      return fail("columns of a tile must be whole heads, or a part of one "
+                  "that divides it");
   }
   if (tile.stages < 2 || tile.sharedBytes() > kMaxSharedBytes)
     return fail("two to as many stages as shared memory holds are possible");
+  return tile;
+}
+
+std::optional<WgmmaTile> WgmmaTile::getNarrow(const WgmmaShape &shape,
+                                              GpuTileAttr attr,
+                                              StringRef &reason) {
+  constexpr int64_t mostStages = 8;
+  std::optional<WgmmaTile> tile;
+  for (int64_t stages = mostStages; stages > 1 && !tile; --stages)
+    tile = get(shape,
+               GpuTileAttr::get(
+                   attr.getContext(), attr.getKernel(),
+                   {attr.getBlock()[0], attr.getNarrow(), attr.getBlock()[2]},
+                   stages, attr.getGroup(), attr.getSplit(),
+                   /*narrow=*/0, /*fewRows=*/{}),
+               reason);
+  if (tile)
+    tile->isNarrow = true;
   return tile;
 }
 

@@ -18,8 +18,9 @@ inline constexpr int64_t kUnit = 64;
 inline constexpr int64_t kConsumers = 2;
 inline constexpr int64_t kWarpgroup = 128;
 inline constexpr int64_t kThreads = (kConsumers + 1) * kWarpgroup;
-/// Bytes of a box of 64 rows of 128 bytes.
-inline constexpr int64_t kBoxBytes = 64 * 128;
+/// Bytes of a row of a box, and of a box of 64 rows.
+inline constexpr int64_t kRowBytes = 128;
+inline constexpr int64_t kBoxBytes = kUnit * kRowBytes;
 /// Boxes through which a consumer's results leave, in turn.
 inline constexpr int64_t kStagingBoxes = 2;
 
@@ -38,18 +39,25 @@ struct ColumnBox {
 struct WgmmaTile {
   /// Columns of a tile; multiple of 8 up to 256.
   int64_t columns = 0;
-  /// Heads in these columns; 0 if n is flat.
-  int64_t heads = 0;
+  /// Heads in these columns; 0 if n is flat, or if they are a part of a head,
+  /// of which it has `partsOfHead`.
+  int64_t heads = 0, partsOfHead = 0;
   int64_t stages = 0;
   /// Rows of tiles that are walked together.
   int64_t group = 0;
   /// The most blocks that share a tile, each with a part of k.
   int64_t split = 1;
+  /// Whether this is for few rows: of lhs only those that are there are loaded.
+  bool isNarrow = false;
   bool rhsAlongK = false;
 
   /// Fails, telling `reason`, if the tile does not fit the kernel.
   static std::optional<WgmmaTile> get(const WgmmaShape &shape, GpuTileAttr tile,
                                       StringRef &reason);
+  /// The second kernel of a tile that has `narrow` columns: as many stages as
+  /// fit.
+  static std::optional<WgmmaTile>
+  getNarrow(const WgmmaShape &shape, GpuTileAttr tile, StringRef &reason);
 
   int64_t lhsBytes() const { return kConsumers * kBoxBytes; }
   int64_t rhsBytes() const;
