@@ -59,6 +59,24 @@ func.func @shared_tiles(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>,
   return
 }
 
+// Few tokens occupy more multiprocessors with narrow tiles: half a head here. Boxes
+// of lhs have as many rows as there are tokens.
+
+// CHECK-LABEL: func @narrow_tiles(
+// CHECK:         %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c128 : index
+// CHECK:         scf.if %[[FEW]]
+// CHECK:           gpu.launch_func @[[NARROW:.+]]::@fused_qkv
+// CHECK:         } else {
+// CHECK:           gpu.launch_func @[[WIDE:.+]]::@fused_qkv
+func.func @narrow_tiles(%x: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>,
+    %q: memref<?x4x?x128xbf16>, %k: memref<?x2x?x128xbf16>, %v: memref<?x2x?x128xbf16>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 4 num_kv_heads = 2 head_dim = 128
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 64>]}
+      : memref<?x?x512xbf16>, memref<1024x512xbf16>,
+        memref<?x4x?x128xbf16>, memref<?x2x?x128xbf16>, memref<?x2x?x128xbf16>
+  return
+}
+
 // CHECK-LABEL: func @elsewhere
 // CHECK-NEXT:    return
 func.func @elsewhere() {
@@ -95,3 +113,8 @@ func.func @elsewhere() {
 // CHECK:           llvm.load %{{.+}} atomic syncscope("device") acquire
 // CHECK:           nvvm.cp.async.bulk.shared.cluster.global
 // CHECK:           llvm.store %{{.+}} atomic syncscope("device") release
+
+// CHECK:       gpu.module @[[NARROW]]
+// CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 64, k = 16>
+// CHECK:       gpu.module @[[WIDE]]
+// CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>
