@@ -11,6 +11,29 @@ target_include_directories(boostr_mlir_options SYSTEM INTERFACE
 separate_arguments(boostr_llvm_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 target_compile_definitions(boostr_mlir_options INTERFACE ${boostr_llvm_definitions})
 
+# LLVM, MLIR and lld.
+if(BOOSTR_STATIC_LLVM)
+  set(BOOSTR_LLVM_LIBRARIES boostr_static_llvm)
+  set(BOOSTR_LLD_LIBRARIES)
+  set(BOOSTR_LLVM_RPATH "")
+else()
+  set(BOOSTR_LLVM_LIBRARIES MLIR LLVM)
+  set(BOOSTR_LLD_LIBRARIES lldELF lldCommon)
+  set(BOOSTR_LLVM_RPATH ";${LLVM_LIBRARY_DIR}")
+endif()
+
+# boostr_upstream_archives(VARIABLE names...)
+# Archives of MLIR that libMLIR lacks.
+function(boostr_upstream_archives variable)
+  set(archives)
+  if(NOT BOOSTR_STATIC_LLVM)
+    foreach(name ${ARGN})
+      list(APPEND archives "${LLVM_LIBRARY_DIR}/lib${name}.a")
+    endforeach()
+  endif()
+  set(${variable} ${archives} PARENT_SCOPE)
+endfunction()
+
 # The headers that nearly every file needs, compiled once.
 if(BOOSTR_USE_PCH)
   add_library(boostr_pch OBJECT "${PROJECT_SOURCE_DIR}/cmake/Precompiled.cpp")
@@ -37,13 +60,13 @@ function(boostr_target_settings name)
 endfunction()
 
 # add_boostr_library(NAME [INTERNAL] sources... DEPENDS targets... LINK libraries...)
-# A static library of MLIR code. MLIR and LLVM come as their shared libraries.
+# A static library of MLIR code. It links LLVM and MLIR for those who link it.
 # INTERNAL ones serve this tree alone and are not installed.
 function(add_boostr_library name)
   cmake_parse_arguments(ARG "INTERNAL" "" "DEPENDS;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   boostr_target_settings(${name})
-  target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} ${BOOSTR_LLVM_LIBRARIES})
   target_include_directories(${name} INTERFACE
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   if(ARG_DEPENDS)
@@ -54,8 +77,8 @@ function(add_boostr_library name)
   endif()
 endfunction()
 
-# add_boostr_tool(NAME sources... LINK libraries...)
-function(add_boostr_tool name)
+# add_boostr_program(NAME sources... LINK libraries...)
+function(add_boostr_program name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   # As the precompiled header; CMake would say -fPIE.
@@ -64,10 +87,27 @@ function(add_boostr_tool name)
     target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/SanitizerOptions.cpp")
   endif()
   boostr_target_settings(${name})
-  target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} ${BOOSTR_LLVM_LIBRARIES})
   set_target_properties(${name} PROPERTIES
-    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${LLVM_LIBRARY_DIR}")
+    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}${BOOSTR_LLVM_RPATH}")
   set_property(GLOBAL APPEND PROPERTY BOOSTR_TOOLS ${name})
+endfunction()
+
+# add_boostr_tool(NAME function sources... LINK libraries...)
+# A program that begins in the function of tools/common/Tools.h; a part of the one
+# program where LLVM is static.
+function(add_boostr_tool name main)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  if(BOOSTR_STATIC_LLVM)
+    list(TRANSFORM ARG_UNPARSED_ARGUMENTS PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+    set_property(GLOBAL APPEND PROPERTY BOOSTR_TOOL_SOURCES ${ARG_UNPARSED_ARGUMENTS})
+    set_property(GLOBAL APPEND PROPERTY BOOSTR_TOOL_LINK ${ARG_LINK})
+    set_property(GLOBAL APPEND PROPERTY BOOSTR_TOOL_NAMES ${name})
+  else()
+    add_boostr_program(${name} ${ARG_UNPARSED_ARGUMENTS}
+      "${PROJECT_SOURCE_DIR}/tools/common/Main.cpp" LINK ${ARG_LINK})
+    target_compile_definitions(${name} PRIVATE BOOSTR_TOOL_MAIN=${main})
+  endif()
 endfunction()
 
 # boostr_tablegen(TARGET FOLDER FILE.td out1 -gen-flag1 out2 -gen-flag2 ...)

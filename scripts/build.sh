@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Sets up, configures and builds one of the presets of CMakePresets.json.
 #
-# usage: scripts/build.sh [release|debug|asan] [ninja arguments...]
+# usage: scripts/build.sh [release|debug|asan|package] [ninja arguments...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
 shift || true
 case $preset in
 release) build=build ;;
-debug | asan) build=build-$preset ;;
+debug | asan | package) build=build-$preset ;;
 *)
-  echo "build.sh: error: preset expected release, debug or asan, got '$preset'" >&2
+  echo "build.sh: error: preset expected release, debug, asan or package, got '$preset'" >&2
   exit 1
   ;;
 esac

@@ -92,6 +92,7 @@ def _runtime_candidates():
         return
     root = Path(__file__).resolve().parents[2]
     yield root / "build" / "lib" / "libboostr_runtime.so"  # the source tree
+    yield root / "lib" / "libboostr_runtime.so"  # a package
     # One that is loaded already, as by a compiled module, or where the loader searches.
     yield Path("libboostr_runtime.so.1")
 

@@ -22,9 +22,11 @@ class CompileError(Exception):
 def _find_compiler() -> str:
     if named := os.environ.get("BOOSTR_COMPILE"):
         return named
-    in_tree = Path(__file__).resolve().parents[2] / "build" / "bin" / "boostr-compile"
-    if in_tree.exists():
-        return str(in_tree)
+    root = Path(__file__).resolve().parents[2]
+    for folder in (root / "build", root):  # a source tree that is built, a package
+        compiler = folder / "bin" / "boostr-compile"
+        if compiler.exists():
+            return str(compiler)
     if found := shutil.which("boostr-compile"):
         return found
     raise FileNotFoundError("boostr-compile was not found; name it in BOOSTR_COMPILE")

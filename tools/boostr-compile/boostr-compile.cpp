@@ -5,6 +5,7 @@
 // `boostr-compile`: from an MLIR file to IR, machine code or a shared object.
 
 #include "../common/LoweringOptions.h"
+#include "../common/Tools.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "boostr/passes/driver/Header.h"
 #include "boostr/passes/driver/LinkSharedObject.h"
@@ -159,7 +160,7 @@ static LogicalResult compile(const CommandLine &args, ModuleOp module,
   }
 }
 
-int main(int argc, char **argv) {
+int mlir::boostr::compileMain(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   // The options of LLVM and lld, of which some have our names, are not ours.
   cl::ResetCommandLineParser();
@@ -186,6 +187,6 @@ int main(int argc, char **argv) {
   if (!module)
     return 1;
   std::string executable = llvm::sys::fs::getMainExecutable(
-      argv[0], reinterpret_cast<void *>(&main));
+      argv[0], reinterpret_cast<void *>(&compileMain));
   return failed(compile(args, *module, output, executable));
 }

@@ -5,10 +5,11 @@
 // `boostr-lsp-server`: completions, hover and diagnostics for `.mlir` files
 // with all of mlir-opt's dialects and ours, over the Language Server Protocol.
 
+#include "../common/Tools.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
 
-int main(int argc, char **argv) {
+int mlir::boostr::lspServerMain(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::boostr::registerCompiler(registry);
   return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry));

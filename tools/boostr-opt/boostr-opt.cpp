@@ -4,13 +4,14 @@
 //
 // `boostr-opt`: all of mlir-opt's dialects and passes, and ours.
 
+#include "../common/Tools.h"
 #include "boostr/passes/Register.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
-int main(int argc, char **argv) {
+int mlir::boostr::optMain(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);

@@ -5,6 +5,7 @@
 // `boostr-run`: compiles a function, runs it on .npy files, writes its results.
 
 #include "../common/LoweringOptions.h"
+#include "../common/Tools.h"
 #include "Tensors.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "boostr/passes/driver/CountFlops.h"
@@ -274,7 +275,7 @@ static int fail(llvm::Error error) {
   return 1;
 }
 
-int main(int argc, char **argv) {
+int mlir::boostr::runMain(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   // The options of LLVM and lld, of which some have our names, are not ours.
   cl::ResetCommandLineParser();
