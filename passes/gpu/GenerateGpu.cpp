@@ -33,17 +33,17 @@ struct GenerateGpu : boostr::impl::GenerateGpuBase<GenerateGpu> {
 
 } // namespace
 
-/// Whether the result of the contraction has at most `limit` rows.
-static Value createHasFewRows(ImplicitLocOpBuilder &b,
-                              const SegmentedContraction &contraction,
-                              int64_t limit) {
+/// The number of rows of the contraction's result.
+static Value countRows(ImplicitLocOpBuilder &b,
+                       const SegmentedContraction &contraction) {
   SmallVector<OpFoldResult> extents = getExtents(
       b, b.getLoc(), contraction, contraction.segments.front().terms.front());
-  OpFoldResult rows = b.getIndexAttr(1);
-  for (unsigned dim : contraction.m)
-    rows = cpu::mul(b, rows, extents[dim]);
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
-                               cpu::toValue(b, rows), cpu::constant(b, limit));
+  return cpu::DimGroup{contraction.m, extents}.getSize(b);
+}
+
+static Value isAtMost(ImplicitLocOpBuilder &b, Value number, int64_t limit) {
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ule, number,
+                               cpu::constant(b, limit));
 }
 
 static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
@@ -70,7 +70,7 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
       wgmma::WgmmaTile::getNarrow(*shape, attr, reason);
   if (!narrow)
     return op->emitOpError() << "has a tile that does not fit: " << reason;
-  Value hasFewRows = createHasFewRows(b, contraction, attr.getBlock()[0]);
+  Value hasFewRows = isAtMost(b, countRows(b, contraction), attr.getBlock()[0]);
   auto branch = scf::IfOp::create(b, hasFewRows, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
@@ -135,14 +135,9 @@ static LogicalResult emit(ImplicitLocOpBuilder &b,
       return op->emitOpError("has a tile with 'few_rows', expected operands "
                              "that are known to run along k in pieces of 16 "
                              "bytes");
-    if (!numRows) {
-      const ContractionTerm &term = contraction.segments.front().terms.front();
-      SmallVector<OpFoldResult> extents =
-          getExtents(b, b.getLoc(), contraction, term);
-      numRows = cpu::DimGroup{contraction.m, extents}.getSize(b);
-    }
-    Value isFew = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, numRows,
-                                        cpu::constant(b, rows));
+    if (!numRows)
+      numRows = countRows(b, contraction);
+    Value isFew = isAtMost(b, numRows, rows);
     auto branch = scf::IfOp::create(b, isFew, /*withElseRegion=*/true);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
     if (failed(emitGemv(b, op, contraction, few)))
