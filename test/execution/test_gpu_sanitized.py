@@ -1,0 +1,42 @@
+# Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+"""One case of each family of GPU kernels, small enough for compute-sanitizer."""
+
+import pytest
+import test_fused_qkv as qkv
+import test_fused_qkv_grad as qkv_grad
+import test_out_proj_residual as out
+from gradients import variants
+from support import Heads, compile_functions
+
+HEADS = Heads(2, 1, 64)
+
+
+@pytest.mark.parametrize("element, hidden", [("bf16", 128), ("f32", 37)])
+def test_fused_qkv(element, hidden):
+    """Tensor cores (narrow and wide tiles) and single threads; a product for one token."""
+    name = qkv.name_of(element, HEADS, "small", True)
+    module = compile_functions(
+        [qkv.function(name, element, HEADS, (None, None, hidden), True)])
+    for batch, tokens in ((1, 1), (2, 33), (2, 129)):
+        qkv.check(module, element, HEADS, "small", (batch, tokens, hidden), True)
+
+
+@pytest.mark.parametrize("element, hidden", [("f16", 128), ("f64", 19)])
+def test_fused_qkv_grad(element, hidden):
+    """Bias gradients, accumulation, and tiles that blocks share."""
+    for variant in variants(element)[6:8]:
+        name = qkv_grad.name_of(element, HEADS, "small", variant)
+        module = compile_functions(
+            [qkv_grad.function(name, element, HEADS, (None, None, hidden), variant)])
+        for batch, tokens in ((2, 33), (1, 2100)):
+            qkv_grad.check(module, element, HEADS, "small", variant, (batch, tokens, hidden))
+
+
+def test_out_proj_residual():
+    """A residual that arrives through the ring."""
+    module = compile_functions(
+        [out.function("small_bf16_True", "bf16", (None, None, 64, 192), True)])
+    out.check(module, "small", "bf16", True, (2, 130, 64, 192))
