@@ -17,7 +17,15 @@ if [ "${1:-}" = --sanitize ]; then
   sanitize=true
   shift
 fi
-find_first() { for path in "$@"; do [ -e "$path" ] && echo "$path" && return; done; }
+find_first() {
+  local path
+  for path in "$@"; do
+    if [ -e "$path" ]; then
+      echo "$path"
+      return
+    fi
+  done
+}
 BOOSTR_COMPILE=${BOOSTR_COMPILE:-$(find_first build/bin/boostr-compile bin/boostr-compile)}
 BOOSTR_RUNTIME_LIBRARY=${BOOSTR_RUNTIME_LIBRARY:-$(find_first build/lib/libboostr_runtime.so.1 lib/libboostr_runtime.so.1)}
 [ -n "$BOOSTR_COMPILE" ] && [ -n "$BOOSTR_RUNTIME_LIBRARY" ] || {
