@@ -67,16 +67,10 @@ static int64_t getColumnCost(const SegmentedContraction &contraction,
 /// Columns of tiles for few rows, where the time is that of reading rhs: so
 /// many tiles that every multiprocessor has one to read for.
 static int64_t getNarrowColumns(const wgmma::WgmmaShape &shape) {
-  constexpr int64_t least = 32;
-  if (!shape.headDim)
+  int64_t dim = shape.headDim;
+  if (dim == 0 || dim % wgmma::kUnit == 0)
     return wgmma::kUnit;
-  if (shape.headDim <= wgmma::kUnit)
-    return wgmma::kUnit / shape.headDim * shape.headDim;
-  for (int64_t parts = 2; shape.headDim / parts >= least; ++parts)
-    if (shape.headDim % (parts * 8) == 0 &&
-        shape.headDim / parts <= wgmma::kUnit)
-      return shape.headDim / parts;
-  return shape.headDim;
+  return dim < wgmma::kUnit ? wgmma::kUnit / dim * dim : dim;
 }
 
 /// The tile of the wgmma kernel that costs least; null if the contraction is

@@ -36,11 +36,11 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
   if (shape.n.outer) {
     if (tile.columns % shape.headDim == 0)
       tile.heads = tile.columns / shape.headDim;
-    else if (shape.headDim % tile.columns == 0)
+    else if (shape.headDim % tile.columns == 0 && tile.columns % kUnit == 0)
       tile.partsOfHead = shape.headDim / tile.columns;
     else
-      return fail("columns of a tile must be whole heads, or a part of one "
-                  "that divides it");
+      return fail("columns of a tile must be whole heads, or 64, 128 or 192 "
+                  "columns that divide one");
   }
   if (tile.stages < 2 || tile.sharedBytes() > kMaxSharedBytes)
     return fail("two to as many stages as shared memory holds are possible");

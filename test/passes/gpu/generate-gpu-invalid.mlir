@@ -39,6 +39,18 @@ func.func @negative_wgmma_strides(%a: memref<2x3x9xbf16>, %w: memref<8x9xbf16>, 
 
 // -----
 
+// A box of results has 64 columns: it would reach into the other half of the head.
+func.func @negative_wgmma_part_of_head(%x: memref<2x3x64xbf16>, %w: memref<288x64xbf16>,
+    %q: memref<2x1x3x96xbf16>, %k: memref<2x1x3x96xbf16>, %v: memref<2x1x3x96xbf16>) {
+  // expected-error @below {{has a tile that does not fit: columns of a tile must be whole heads, or 64, 128 or 192 columns that divide one}}
+  boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 1 num_kv_heads = 1 head_dim = 96
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 48, 64], stages = 4, group = 16>]}
+      : memref<2x3x64xbf16>, memref<288x64xbf16>, memref<2x1x3x96xbf16>, memref<2x1x3x96xbf16>, memref<2x1x3x96xbf16>
+  return
+}
+
+// -----
+
 func.func @negative_wgmma_tile(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
   // expected-error @below {{has a tile that does not fit: two to as many stages as shared memory holds are possible}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
