@@ -1,0 +1,164 @@
+# Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+"""CUDA functions on PyTorch's tensors and streams: what only memory of a device can show."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+if os.environ.get("BOOSTR_TEST_TARGET") != "cuda" or not torch.cuda.is_available():
+    pytest.skip("needs BOOSTR_TEST_TARGET=cuda and a GPU", allow_module_level=True)
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "gpu"))
+import ours  # noqa: E402  (of the benchmark: calls on torch tensors)
+
+OUT = """
+func.func @out(%a: tensor<?x?x{p}x{e}>, %w: tensor<{h}x{p}x{e}>, %r: tensor<?x?x{h}x{e}>) -> tensor<?x?x{h}x{e}> {{
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<?x?x{p}x{e}>, tensor<{h}x{p}x{e}>, tensor<?x?x{h}x{e}>
+  return %y : tensor<?x?x{h}x{e}>
+}}
+func.func @grad(%dy: tensor<?x?x{h}x{e}>, %a: tensor<?x?x{p}x{e}>, %w: tensor<{h}x{p}x{e}>)
+    -> (tensor<{h}x{p}x{e}>, tensor<{h}x{e}>) {{
+  %dw, %db = boostr.out_proj_residual_grad %dy, %a, %w wrt(weight, bias)
+      : tensor<?x?x{h}x{e}>, tensor<?x?x{p}x{e}>, tensor<{h}x{p}x{e}>
+  return %dw, %db : tensor<{h}x{p}x{e}>, tensor<{h}x{e}>
+}}
+"""
+
+
+def build(tmp, hidden, width, element="bf16"):
+    source, library = tmp / f"out_{hidden}_{width}.mlir", tmp / f"out_{hidden}_{width}.so"
+    source.write_text(OUT.format(h=hidden, p=width, e=element), encoding="utf-8")
+    subprocess.run([os.environ["BOOSTR_COMPILE"], source, "--target=cuda", "--emit=so", "-o",
+                    library], check=True)
+    return ours.Module(ours.load_runtime(os.environ["BOOSTR_RUNTIME_LIBRARY"]), library)
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("torch"), 512, 256)
+
+
+def tensors(batch, tokens, hidden=512, width=256):
+    def normal(*extents):
+        return torch.randn(*extents, device="cuda").bfloat16()
+    return normal(batch, tokens, width), normal(hidden, width), normal(batch, tokens, hidden)
+
+
+def poisoned(*extents):
+    return torch.full(extents, float("nan"), device="cuda", dtype=torch.bfloat16)
+
+
+def expected(a, w, r):
+    return a.double() @ w.double().t() + r.double()
+
+
+def check(result, exact):
+    error = (result.double() - exact).norm() / exact.norm()
+    assert error.item() < 3e-3  # One rounding to bf16.
+
+
+def test_same_bits(module):
+    """Also where blocks share tiles: few tiles, many steps."""
+    a, w, _ = tensors(2, 9000)
+    dy = torch.randn(2, 9000, 512, device="cuda").bfloat16()
+    results = []
+    for _ in range(3):
+        dw, db = poisoned(512, 256), poisoned(512)
+        module.bind("grad", [dy, a, w], [dw, db])()
+        results.append((dw, db))
+    torch.cuda.synchronize()
+    check(results[0][0], dy.view(-1, 512).double().t() @ a.view(-1, 256).double())
+    for dw, db in results[1:]:
+        assert torch.equal(dw, results[0][0]) and torch.equal(db, results[0][1])
+
+
+def test_threads_and_streams(module):
+    """Each thread its stream and shape, all at once."""
+    failures = []
+
+    def work(seed):
+        try:
+            stream = torch.cuda.Stream()
+            with torch.cuda.stream(stream):
+                for i in range(20):
+                    a, w, r = tensors(1 + seed, 100 + 37 * i)
+                    y = poisoned(*r.shape)
+                    module.bind("out", [a, w, r], [y])()
+                    check(y, expected(a, w, r))
+        except Exception as error:  # Told by the main thread.
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[0]
+
+
+@pytest.mark.parametrize("name", ["out", "grad"])
+def test_graph(module, name):
+    """Captured, then replayed on new data; `grad` allocates a workspace."""
+    a, w, r = tensors(2, 3000)
+    y, dw, db = poisoned(*r.shape), poisoned(512, 256), poisoned(512)
+    call = (module.bind("out", [a, w, r], [y]) if name == "out"
+            else module.bind("grad", [r, a, w], [dw, db]))
+    stream = torch.cuda.Stream()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        call()
+    for _ in range(2):
+        a.normal_()
+        r.normal_()
+        for result in (y, dw, db):
+            result.fill_(float("nan"))
+        graph.replay()
+        torch.cuda.synchronize()
+        if name == "out":
+            check(y, expected(a, w, r))
+        else:
+            check(dw, r.view(-1, 512).double().t() @ a.view(-1, 256).double())
+            check(db, r.view(-1, 512).double().sum(0))
+
+
+def test_refusals(module):
+    a, w, r = tensors(1, 8)
+    y = poisoned(*r.shape)
+    wrong = {
+        "alignment": (a, torch.randn(512 * 256 + 1, device="cuda").bfloat16()[1:].view(512, 256), r),
+        "shape": (a, w[:511].contiguous(), r),
+        "element type": (a, w.half(), r),
+    }
+    for inputs in wrong.values():
+        with pytest.raises(RuntimeError, match="argument 1 'w'"):
+            module.bind("out", list(inputs), [y])()
+    torch.cuda.synchronize()
+    assert y.isnan().all(), "something was written"
+
+
+def test_more_than_2_to_the_31_elements(tmp_path):
+    hidden, width, tokens = 2056, 64, (1 << 20) + 1024
+    if torch.cuda.mem_get_info()[0] < 24 << 30:
+        pytest.skip("needs 24 GiB of memory on the device")
+    large = build(tmp_path, hidden, width)
+    a, w, _ = tensors(1, tokens, 8, width)
+    w = torch.randn(hidden, width, device="cuda").bfloat16()
+    r = torch.empty(1, tokens, hidden, device="cuda", dtype=torch.bfloat16).normal_()
+    y = torch.empty_like(r)
+    assert y.numel() > 1 << 31
+    y.fill_(float("nan"))
+    large.bind("out", [a, w, r], [y])()
+    torch.cuda.synchronize()
+    for start in range(0, tokens, 1 << 16):
+        part = slice(start, start + (1 << 16))
+        exact = a[0, part].float() @ w.float().t() + r[0, part].float()
+        check(y[0, part], exact.double())
