@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
-if os.environ.get("BOOSTR_TEST_TARGET") != "cuda" or not torch.cuda.is_available():
-    pytest.skip("needs BOOSTR_TEST_TARGET=cuda and a GPU", allow_module_level=True)
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "gpu"))
-import ours  # noqa: E402  (of the benchmark: calls on torch tensors)
+try:
+    import torch
+    import ours  # Of the benchmark: calls on torch tensors.
+    HAS_GPU = torch.cuda.is_available()
+except ImportError:
+    HAS_GPU = False
+
+pytestmark = pytest.mark.skipif(
+    not HAS_GPU or os.environ.get("BOOSTR_TEST_TARGET") != "cuda",
+    reason="needs BOOSTR_TEST_TARGET=cuda, a GPU and PyTorch")
 
 OUT = """
 func.func @out(%a: tensor<?x?x{p}x{e}>, %w: tensor<{h}x{p}x{e}>, %r: tensor<?x?x{h}x{e}>) -> tensor<?x?x{h}x{e}> {{
