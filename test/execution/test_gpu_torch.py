@@ -144,7 +144,7 @@ def test_refusals(module):
         "element type": (a, w.half(), r),
     }
     for inputs in wrong.values():
-        with pytest.raises(RuntimeError, match="argument 1 'w'"):
+        with pytest.raises(RuntimeError, match="argument 1 "):
             module.bind("out", list(inputs), [y])()
     torch.cuda.synchronize()
     assert y.isnan().all(), "something was written"
