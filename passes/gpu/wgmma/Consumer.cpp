@@ -29,6 +29,15 @@ void WgmmaKernel::release(Value slot) {
   b.when(getLeader(), [&] { b.arrive(emptyBarrier(slot)); });
 }
 
+/// Releases a slot that threads have read themselves. Without the fence their
+/// loads could still be under way when the copy engine writes the slot again: a
+/// barrier does not wait for what a load brings.
+void WgmmaKernel::releaseRead(Value slot) {
+  b.fenceForAsync();
+  b.syncWarpgroup(b.add(consumer, 1));
+  release(slot);
+}
+
 WgmmaKernel::Position WgmmaKernel::multiplyTile(const Tile &tile,
                                                 Position position) {
   // Requested here, needed after the products.

@@ -282,8 +282,7 @@ WgmmaKernel::Position WgmmaKernel::storeTile(const Tile &tile, Value product,
                           b.mul(consumer, perStage * kBoxBytes));
       for (auto [number, box] : llvm::enumerate(part))
         addFromStage(box, b.add(stage, number * kBoxBytes), sums);
-      b.syncWarpgroup(b.add(consumer, 1));
-      release(position.slot);
+      releaseRead(position.slot);
       position = next(position);
     }
     for (auto [number, box] : llvm::enumerate(part))

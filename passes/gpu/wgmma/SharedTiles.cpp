@@ -381,8 +381,7 @@ SmallVector<Value> WgmmaKernel::addChunk(ValueRange values) {
           b, sums[i + j],
           LLVM::ExtractElementOp::create(b, vector, b.number(j)));
   }
-  b.syncWarpgroup(b.add(consumer, 1));
-  release(current.slot);
+  releaseRead(current.slot);
   current = next(current);
   SmallVector<Value> results = {current.slot, current.parity};
   results.append(sums);

@@ -150,6 +150,7 @@ private:
   Value createZeros(int64_t count);
   Value getLeader();
   void release(Value slot);
+  void releaseRead(Value slot);
 
   // SharedTiles.cpp
   int64_t getPartialBytes() const;
