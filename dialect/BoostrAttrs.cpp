@@ -79,19 +79,22 @@ CpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                  ArrayRef<int64_t> block,
-                                  ArrayRef<int64_t> registerTile,
-                                  int64_t lanes) {
+                                  CpuKernel kernel, ArrayRef<int64_t> block,
+                                  ArrayRef<int64_t> registerTile, int64_t lanes,
+                                  int64_t packedBytes) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [mc, nc, kc], got "
                        << block.size();
   if (registerTile.size() != 2)
-    return emitError() << "'register' expected 2 sizes [mr, nr], got "
+    return emitError() << "'register' expected 2 sizes [rows, columns], got "
                        << registerTile.size();
   auto isPositive = [](int64_t size) { return size > 0; };
   if (!llvm::all_of(block, isPositive) ||
       !llvm::all_of(registerTile, isPositive) || !isPositive(lanes))
     return emitError() << "tile sizes expected positive";
+  if (packedBytes < 0)
+    return emitError() << "'packed_bytes' expected zero or more, got "
+                       << packedBytes;
 
   auto expectDivides = [&](StringRef divisorName, int64_t divisor,
                            StringRef name, int64_t size) -> LogicalResult {
@@ -100,15 +103,20 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "'" << name << "' expected a multiple of '"
                        << divisorName << "' = " << divisor << ", got " << size;
   };
-  int64_t mc = block[0], nc = block[1], kc = block[2], mr = registerTile[0],
-          nr = registerTile[1];
-  if (failed(expectDivides("mr", mr, "lanes", lanes)) ||
-      failed(expectDivides("lanes", lanes, "nr", nr)) ||
-      failed(expectDivides("lanes", lanes, "mc", mc)) ||
-      failed(expectDivides("lanes", lanes, "kc", kc)) ||
-      failed(expectDivides("nr", nr, "nc", nc)))
+  int64_t rows = registerTile[0], columns = registerTile[1];
+  if (failed(expectDivides("lanes", lanes, "columns", columns)) ||
+      failed(expectDivides("lanes", lanes, "mc", block[0])) ||
+      failed(expectDivides("lanes", lanes, "nc", block[1])) ||
+      failed(expectDivides("lanes", lanes, "kc", block[2])))
     return failure();
-  return success();
+  if (kernel != CpuKernel::Amx)
+    return success();
+  if (lanes != 16)
+    return emitError() << "'lanes' expected 16 with 'kernel' = amx, got "
+                       << lanes;
+  if (failed(expectDivides("lanes", lanes, "rows", rows)))
+    return failure();
+  return expectDivides("two lanes", 2 * lanes, "kc", block[2]);
 }
 
 LogicalResult

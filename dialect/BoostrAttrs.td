@@ -74,26 +74,46 @@ def Boostr_CpuTargetAttr : Boostr_Attr<"CpuTarget", "cpu_target"> {
   let genVerifyDecl = 1;
 }
 
+def Boostr_CpuKernel : I32EnumAttr<"CpuKernel", "a kind of register tile", [
+    I32EnumAttrCase<"Fma", 0, "fma">,
+    I32EnumAttrCase<"Amx", 1, "amx">]> {
+  let cppNamespace = "::mlir::boostr";
+  let genSpecializedAttr = 0;
+}
+
 def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
   let summary = "Blocking of a contraction on a CPU";
   let description = [{
-    A contraction `C[m,n] = sum_k A[m,k] * B[n,k]` is cut in three levels:
+    A contraction `C[m,n] = sum_k A[m,k] * B[n,k]` is cut in four levels:
 
-    * `block = [mc, nc, kc]`: one task computes an `mc x nc` block of C,
-      packing `mc x kc` elements of A and `nc x kc` elements of B at a time;
-    * `register = [mr, nr]`: what the innermost loop keeps in registers;
-    * `lanes`: elements of one vector register; the width of a packed panel.
+    * rows of A are packed as many at a time as `packed_bytes` hold, at least
+      `mc`, for all k, and are then used by all tasks;
+    * `block = [mc, nc, kc]`: one task computes an `mc x nc` block of C, `kc`
+      steps of k at a time;
+    * `register = [rows, columns]`: what the innermost loop keeps in registers.
+      A is the side of rows and B that of columns, or the other way round where k
+      is what follows in the memory of B;
+    * `lanes`: elements of one vector register.
 
-    Constraints: all are positive; `mr` divides `lanes`, `lanes` divides `nr`,
-    `mc` and `kc`, and `nr` divides `nc`.
+    `kernel` is what multiplies:
 
-    Example: `#boostr.cpu_tile<block = [128, 384, 256], register = [8, 48], lanes = 16>`
+    * `fma`: fused multiply-adds of vectors, in the type of accumulation;
+    * `amx`: tiles of 16 x 16 sums of products of bf16, for CPUs with `amx-bf16`.
+
+    Constraints: sizes are positive, `packed_bytes` may be 0; `lanes` divides
+    `columns`, `mc`, `nc` and `kc`. With `amx`, `lanes` is 16, divides `rows`, and 32
+    divides `kc`.
+
+    Example: `#boostr.cpu_tile<kernel = fma, block = [512, 256, 256], register = [14, 32], lanes = 16, packed_bytes = 16777216>`
   }];
-  let parameters = (ins ArrayRefParameter<"int64_t">:$block,
-      ArrayRefParameter<"int64_t">:$register_tile, "int64_t":$lanes);
+  let parameters = (ins EnumParameter<Boostr_CpuKernel>:$kernel,
+      ArrayRefParameter<"int64_t">:$block,
+      ArrayRefParameter<"int64_t">:$register_tile, "int64_t":$lanes,
+      "int64_t":$packed_bytes);
   let assemblyFormat = [{
-    `<` `block` `=` `[` $block `]` `,` `register` `=` `[` $register_tile `]`
-        `,` `lanes` `=` $lanes `>`
+    `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
+        `register` `=` `[` $register_tile `]` `,` `lanes` `=` $lanes `,`
+        `packed_bytes` `=` $packed_bytes `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -203,24 +203,25 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
   let description = [{
     Input: boostr ops in buffer form with `boostr.cpu_tile`.
 
-    Output: for each contraction one `scf.parallel` over blocks of the result. A
-    task packs its blocks of both operands into panels, which converts them to the
-    type of accumulation and lays them out for the register tile; multiplies panels in a
-    register tile of `vector.fma`; and stores the block with bias, residual and
-    rounding, where the result lies. A bias gradient is summed from the packed
-    panels of the weight gradient. The result does not depend on the number of
-    threads.
+    Output: for each contraction a loop over as many rows of the left operand as
+    `packed_bytes` hold. A first `scf.parallel` packs them into panels, which lays
+    them out for the register tile; a second runs over blocks of the result. A task
+    of it packs its part of the right operand, multiplies panels in a register tile
+    of `vector.fma` or of `amx` tiles, and stores the block with bias, residual and
+    rounding, where the result lies. A bias gradient is summed from the packed rows
+    of the weight gradient. The result does not depend on the number of threads.
 
-    Leaves: every other op. Memory for panels is allocated and freed in each task.
+    Leaves: every other op. Memory for packed rows is allocated and freed around
+    the loop, that of a task in the task.
 
-    Fails: on an op in value form, on an op without `boostr.cpu_tile`, and on a
-    tile whose `lanes` fit no vector.
+    Fails: on an op in value form, on an op without `boostr.cpu_tile`, on a tile
+    whose `lanes` fit no vector, and on `kernel = amx` for elements other than bf16.
 
     Example: `test/passes/cpu/generate-cpu.mlir`.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
-    "::mlir::vector::VectorDialect"];
+  let dependentDialects = ["::mlir::amx::AMXDialect",
+    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
 //===----------------------------------------------------------------------===//

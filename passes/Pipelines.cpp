@@ -151,6 +151,12 @@ static void addLLVM(OpPassManager &pm, bool isCuda) {
   pm.addPass(createConvertIndexToLLVMPass());
   FinalizeMemRefToLLVMConversionPassOptions memory;
   memory.useGenericFunctions = true;
+  if (!isCuda) {
+    // Together, since branches carry tiles.
+    ConvertToLLVMPassOptions tiles;
+    tiles.filterDialects = {"amx", "cf"};
+    pm.addPass(createConvertToLLVMPass(tiles));
+  }
   pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createConvertFuncToLLVMPass());

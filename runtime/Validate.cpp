@@ -4,6 +4,8 @@
 
 #include "boostr/runtime/Validate.h"
 
+#include "boostr/runtime/CpuFeatures.h"
+
 #include "boostr/runtime/Status.h"
 
 #include <algorithm>
@@ -60,7 +62,8 @@ boostr_status boostr::runtime::checkFunction(const boostr_function *function) {
                 Message{} << "function: expected one for cpu or cuda, got one "
                              "for device type "
                           << int64_t{device});
-  return BOOSTR_OK;
+  bool hasFeatures = version % 1000 >= 2;
+  return checkCpuFeatures(hasFeatures ? function->cpu_features : 0);
 }
 
 DLDeviceType boostr::runtime::deviceType(const boostr_function &function) {

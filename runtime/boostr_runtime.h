@@ -61,9 +61,10 @@
 // one, and does not read the fields that came later.
 //
 // Minor version 1 added boostr_function.device_type and all that is named
-// boostr_cuda_* or *_on_stream.
+// boostr_cuda_* or *_on_stream. Minor version 2 added
+// boostr_function.cpu_features.
 #define BOOSTR_ABI_MAJOR 1
-#define BOOSTR_ABI_MINOR 1
+#define BOOSTR_ABI_MINOR 2
 #define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
 
 // The largest rank of a tensor that crosses this interface.
@@ -267,6 +268,11 @@ typedef struct boostr_function {
   // DLDeviceType. Since minor version 1; a function compiled for version 0 has
   // no such field, and runs on the CPU.
   int32_t device_type;
+  // What the code needs of an x86-64 CPU beyond the common, as bits that
+  // boostr/runtime/CpuFeatures.def lists. A call on a CPU that lacks some
+  // returns BOOSTR_UNSUPPORTED and runs nothing; one that needs AMX asks the
+  // system to permit it to the process. Since minor version 2.
+  uint64_t cpu_features;
 } boostr_function;
 
 // The memref descriptors of compiled code, by rank. Element (i0, i1, ...) is

@@ -54,28 +54,60 @@ TermArrays mlir::boostr::cpu::select(ImplicitLocOpBuilder &b, Value condition,
   return result;
 }
 
+SmallVector<SegmentArrays, 0>
+mlir::boostr::cpu::getSegmentArrays(ImplicitLocOpBuilder &b,
+                                    SegmentedContractionOpInterface op,
+                                    const SegmentedContraction &contraction) {
+  SmallVector<SegmentArrays, 0> segments;
+  for (const ContractionSegment &segment : contraction.segments)
+    segments.push_back(SegmentArrays::get(b, op, contraction, segment));
+  return segments;
+}
+
 NumberedBlocks::NumberedBlocks(ImplicitLocOpBuilder &b,
                                SegmentedContractionOpInterface op,
                                const SegmentedContraction &contraction,
                                int64_t rows, int64_t columns)
-    : count(b.getIndexAttr(0)) {
-  for (const ContractionSegment &segment : contraction.segments) {
-    segments.push_back(SegmentArrays::get(b, op, contraction, segment));
-    ArrayRef<OpFoldResult> extents = segments.back().terms.front().extents;
-    OpFoldResult rowBlocks =
-        ceilDiv(b, DimGroup{contraction.m, extents}.getSize(b), rows);
-    OpFoldResult columnBlocks =
-        ceilDiv(b, DimGroup{contraction.n, extents}.getSize(b), columns);
-    // Sums of lhs ride along with the first block of columns, if there is one,
-    // and need no other.
-    if (!segments.back().product)
-      columnBlocks = b.getIndexAttr(1);
-    else if (segments.back().lhsSum)
-      columnBlocks =
-          arith::MaxUIOp::create(b, toValue(b, columnBlocks), constant(b, 1))
-              .getResult();
-    grids.push_back({rowBlocks, columnBlocks, count});
+    : segments(getSegmentArrays(b, op, contraction)) {
+  number(
+      b,
+      [&](const SegmentArrays &segment) {
+        DimGroup group{contraction.m, segment.terms.front().extents};
+        return ceilDiv(b, group.getSize(b), rows);
+      },
+      [&](const SegmentArrays &segment) -> OpFoldResult {
+        DimGroup group{contraction.n, segment.terms.front().extents};
+        OpFoldResult columnBlocks = ceilDiv(b, group.getSize(b), columns);
+        // Sums of lhs ride along with the first block of columns, if there is
+        // one, and need no other.
+        if (!segment.product)
+          return b.getIndexAttr(1);
+        if (!segment.lhsSum)
+          return columnBlocks;
+        return arith::MaxUIOp::create(b, toValue(b, columnBlocks),
+                                      constant(b, 1))
+            .getResult();
+      });
+}
+
+NumberedBlocks::NumberedBlocks(ImplicitLocOpBuilder &b,
+                               ArrayRef<SegmentArrays> segments,
+                               CountBlocks countRowBlocks,
+                               CountBlocks countColumnBlocks)
+    : segments(segments.begin(), segments.end()) {
+  number(b, countRowBlocks, countColumnBlocks);
+}
+
+void NumberedBlocks::number(ImplicitLocOpBuilder &b, CountBlocks countRowBlocks,
+                            CountBlocks countColumnBlocks) {
+  count = b.getIndexAttr(0);
+  OpFoldResult numRowBlocks = b.getIndexAttr(0);
+  for (const SegmentArrays &segment : segments) {
+    OpFoldResult rowBlocks = countRowBlocks(segment);
+    OpFoldResult columnBlocks = countColumnBlocks(segment);
+    grids.push_back({rowBlocks, columnBlocks, count, numRowBlocks});
     count = add(b, count, mul(b, rowBlocks, columnBlocks));
+    numRowBlocks = add(b, numRowBlocks, rowBlocks);
   }
 }
 
@@ -106,6 +138,7 @@ NumberedBlocks::select(ImplicitLocOpBuilder &b, Value number) const {
       current = cpu::select(b, isBefore, one, current);
     };
     selectIndex(grids[index].first, grid.first);
+    selectIndex(grids[index].firstRowBlock, grid.firstRowBlock);
     selectIndex(grids[index].rowBlocks, grid.rowBlocks);
     selectIndex(grids[index].columnBlocks, grid.columnBlocks);
   }

@@ -36,17 +36,30 @@ struct SegmentArrays {
 TermArrays select(ImplicitLocOpBuilder &b, Value condition,
                   const TermArrays &ifTrue, const TermArrays &ifFalse);
 
-/// Blocks of a segment, and the number of its first one.
+/// The arrays of all segments.
+SmallVector<SegmentArrays, 0>
+getSegmentArrays(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
+                 const SegmentedContraction &contraction);
+
+/// Blocks of a segment, and the numbers of its first one and of its first row
+/// of blocks.
 struct SegmentGrid {
-  OpFoldResult rowBlocks, columnBlocks, first;
+  OpFoldResult rowBlocks, columnBlocks, first, firstRowBlock;
 };
 
-/// All segments of a contraction in blocks of `rows x columns` of the result.
+/// Blocks of all segments, numbered through.
 class NumberedBlocks {
 public:
+  /// A number of blocks of a segment along one dimension.
+  using CountBlocks = llvm::function_ref<OpFoldResult(const SegmentArrays &)>;
+
+  /// Blocks of `rows x columns` of the result.
   NumberedBlocks(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
                  const SegmentedContraction &contraction, int64_t rows,
                  int64_t columns);
+  /// As many rows and columns of blocks of each segment as the functions say.
+  NumberedBlocks(ImplicitLocOpBuilder &b, ArrayRef<SegmentArrays> segments,
+                 CountBlocks countRowBlocks, CountBlocks countColumnBlocks);
 
   ArrayRef<SegmentArrays> getSegments() const { return segments; }
   /// How many blocks there are.
@@ -56,6 +69,9 @@ public:
                                                Value number) const;
 
 private:
+  void number(ImplicitLocOpBuilder &b, CountBlocks countRowBlocks,
+              CountBlocks countColumnBlocks);
+
   SmallVector<SegmentArrays, 0> segments;
   SmallVector<SegmentGrid> grids;
   OpFoldResult count;

@@ -4,7 +4,6 @@
 
 #include "boostr/passes/cpu/ContractionEmitter.h"
 #include "boostr/passes/cpu/IndexMath.h"
-#include "boostr/passes/cpu/PackPanels.h"
 #include "boostr/passes/cpu/RegisterTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -15,31 +14,92 @@ using namespace mlir;
 using namespace mlir::boostr;
 using namespace mlir::boostr::cpu;
 
-ContractionEmitter::ContractionEmitter(ImplicitLocOpBuilder &b,
-                                       SegmentedContractionOpInterface op,
-                                       const SegmentedContraction &contraction,
-                                       CpuTileAttr tile)
-    : b(b), contraction(contraction), mc(tile.getBlock()[0]),
-      nc(tile.getBlock()[1]), kc(tile.getBlock()[2]),
-      mr(tile.getRegisterTile()[0]), nr(tile.getRegisterTile()[1]),
-      lanes(tile.getLanes()), blocks(b, op, contraction, mc, nc),
-      segments(blocks.getSegments()) {
-  Value lhs = contraction.segments.front().terms.front().lhs.array;
-  sumType = getAccumulatorType(getElementTypeOrSelf(lhs));
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+class ContractionEmitter::Scratch {
+public:
+  explicit Scratch(ImplicitLocOpBuilder &b) : b(b) {}
+  ~Scratch() {
+    for (Value memory : allocated)
+      memref::DeallocOp::create(b, memory);
+  }
+  Scratch(const Scratch &) = delete;
+
+  Value allocate(OpFoldResult size, Type elementType) {
+    std::optional<int64_t> known = getConstantIntValue(size);
+    auto type =
+        MemRefType::get({known.value_or(ShapedType::kDynamic)}, elementType);
+    SmallVector<Value, 1> dynamic;
+    if (!known)
+      dynamic.push_back(toValue(b, size));
+    auto memory = memref::AllocOp::create(b, type, dynamic,
+                                          b.getI64IntegerAttr(kAlignment));
+    allocated.push_back(memory);
+    return memory;
+  }
+  Value allocate(int64_t size, Type elementType) {
+    return allocate(b.getIndexAttr(size), elementType);
+  }
+
+private:
+  static constexpr int64_t kAlignment = 64;
+  ImplicitLocOpBuilder &b;
+  SmallVector<Value> allocated;
+};
+
+void ContractionEmitter::fillZero(Value memory, Value count) {
+  auto type = VectorType::get({lanes}, sumType);
+  Value zeros = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, b.getZeroAttr(sumType)));
+  forLoop(
+      b, count,
+      [&](Value i) {
+        vector::StoreOp::create(b, zeros, memory, ValueRange{i});
+      },
+      lanes);
 }
 
 //===----------------------------------------------------------------------===//
 // What the contraction reads and writes
 //===----------------------------------------------------------------------===//
 
+ContractionEmitter::ContractionEmitter(ImplicitLocOpBuilder &b,
+                                       SegmentedContractionOpInterface op,
+                                       const SegmentedContraction &contraction,
+                                       CpuTileAttr tile)
+    : b(b), contraction(contraction), tile(tile), mc(tile.getBlock()[0]),
+      nc(tile.getBlock()[1]), kc(tile.getBlock()[2]), lanes(tile.getLanes()),
+      segments(getSegmentArrays(b, op, contraction)) {
+  Type type = segments.front().terms.front().lhs.getElementType();
+  sumType = getAccumulatorType(type);
+  bool isAmx = tile.getKernel() == CpuKernel::Amx;
+  Type panelType = isAmx ? type : sumType;
+  int64_t stepsPerLane = isAmx ? 2 : 1;
+  rowFormat = {
+      PanelSide::Rows, tile.getRegisterTile()[0], kc, lanes, stepsPerLane,
+      panelType};
+  columnFormat = {
+      PanelSide::Columns, tile.getRegisterTile()[1], kc, lanes, stepsPerLane,
+      panelType};
+  bool hasLhsSum = llvm::any_of(segments, [](const Segment &segment) {
+    return segment.lhsSum.has_value();
+  });
+  // Sums of lhs are taken from panels of rows.
+  isTransposed = !hasLhsSum && getStrategy(/*isLhs=*/false, rowFormat) ==
+                                   PackStrategy::AlongK;
+}
+
 /// The strategy that is right for every term of every segment.
-PackStrategy ContractionEmitter::getStrategy(bool isLhs) const {
+PackStrategy ContractionEmitter::getStrategy(bool isLhs,
+                                             const PanelFormat &format) const {
   std::optional<PackStrategy> common;
   for (const Segment &segment : segments) {
     for (const Term &term : segment.terms) {
       DimGroup rows = isLhs ? rowsOf(term.extents) : columnsOf(term.extents);
       PackStrategy strategy = choosePackStrategy(
-          isLhs ? term.lhs : term.rhs, rows, stepsOf(term.extents), lanes);
+          isLhs ? term.lhs : term.rhs, rows, stepsOf(term.extents), format);
       if (common && *common != strategy)
         return PackStrategy::Gather;
       common = strategy;
@@ -64,11 +124,158 @@ bool ContractionEmitter::isEpilogueContiguous() const {
   return true;
 }
 
+/// True if all segments read the same lhs, so that it is packed once.
+bool ContractionEmitter::isLhsShared() const {
+  ArrayRef<ContractionTerm> first = contraction.segments.front().terms;
+  return llvm::all_of(
+      contraction.segments, [&](const ContractionSegment &segment) {
+        return segment.terms.size() == first.size() &&
+               llvm::all_of(
+                   llvm::zip_equal(segment.terms, first), [](auto pair) {
+                     const ContractionOperand &one = std::get<0>(pair).lhs;
+                     const ContractionOperand &other = std::get<1>(pair).lhs;
+                     return one.array == other.array && !one.rows &&
+                            !other.rows && one.map == other.map;
+                   });
+      });
+}
+
 //===----------------------------------------------------------------------===//
-// Tasks
+// Blocks and steps
 //===----------------------------------------------------------------------===//
 
+ContractionEmitter::Range ContractionEmitter::getRange(Value number,
+                                                       int64_t size,
+                                                       Value first, Value end) {
+  Value start = toValue(b, add(b, first, mul(b, number, b.getIndexAttr(size))));
+  Value length = toValue(b, min(b, sub(b, end, start), b.getIndexAttr(size)));
+  return {start, length, end};
+}
+
+/// Blocks of kc steps, numbered through all terms.
+OpFoldResult ContractionEmitter::countSteps(const Segment &segment) {
+  OpFoldResult count = b.getIndexAttr(0);
+  for (const Term &term : segment.terms)
+    count = add(b, count, ceilDiv(b, stepsOf(term.extents).getSize(b), kc));
+  return count;
+}
+
+ContractionEmitter::Step ContractionEmitter::selectStep(const Segment &segment,
+                                                        Value number) {
+  SmallVector<OpFoldResult> firstBlocks = {b.getIndexAttr(0)};
+  for (const Term &term : segment.terms)
+    firstBlocks.push_back(
+        add(b, firstBlocks.back(),
+            ceilDiv(b, stepsOf(term.extents).getSize(b), kc)));
+  firstBlocks.pop_back();
+
+  Term term = segment.terms.back();
+  OpFoldResult first = firstBlocks.back();
+  for (size_t index = segment.terms.size() - 1; index-- > 0;) {
+    Value isBefore = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number,
+                                           toValue(b, firstBlocks[index + 1]));
+    term = select(b, isBefore, segment.terms[index], term);
+    first = select(b, isBefore, firstBlocks[index], first);
+  }
+  Value firstStep =
+      toValue(b, mul(b, sub(b, number, first), b.getIndexAttr(kc)));
+  Value end = stepsOf(term.extents).getSize(b);
+  Value length = toValue(b, min(b, sub(b, end, firstStep), b.getIndexAttr(kc)));
+  return {term, firstStep, length};
+}
+
+/// The rows of one operand in `range`, with a table of their offsets.
+PackSource ContractionEmitter::getRows(Scratch &scratch, bool isLhs,
+                                       const Term &term, const Range &range) {
+  const PanelFormat &format = formatOf(isLhs);
+  PackSource source;
+  source.array = isLhs ? term.lhs : term.rhs;
+  source.strategy = getStrategy(isLhs, format);
+  source.firstRow = constant(b, 0);
+  source.endRow = range.length;
+  OpFoldResult filled = mul(b, ceilDiv(b, range.length, format.width),
+                            b.getIndexAttr(format.width));
+  source.endFill =
+      toValue(b, mul(b, ceilDiv(b, filled, lanes), b.getIndexAttr(lanes)));
+  // Panels are filled by whole vectors, the last of which may reach further.
+  int64_t maxRows = format.countPanels(isLhs ? mc : nc) * format.width;
+  source.rowOffsets =
+      scratch.allocate(llvm::alignTo(maxRows, lanes) + lanes, b.getIndexType());
+  fillOffsetTable(b, source.rowOffsets, source.array,
+                  isLhs ? rowsOf(term.extents) : columnsOf(term.extents),
+                  range.start, range.end,
+                  toValue(b, add(b, source.endFill, b.getIndexAttr(lanes))));
+  return source;
+}
+
+/// Completes `source` with a table of offsets for the steps.
+void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
+                                  PackSource &source) {
+  DimGroup steps = stepsOf(step.term.extents);
+  source.kOffsets = scratch.allocate(kc, b.getIndexType());
+  source.numSteps = step.length;
+  fillOffsetTable(b, source.kOffsets, source.array, steps, step.first,
+                  steps.getSize(b), step.length);
+}
+
+//===----------------------------------------------------------------------===//
+// Packed rows
+//===----------------------------------------------------------------------===//
+
+/// Blocks of rows of each segment that are packed at a time: as many as
+/// `packed_bytes` hold, at least one.
+OpFoldResult ContractionEmitter::countPackedBlocks() {
+  const PanelFormat &format = formatOf(/*isLhs=*/true);
+  int64_t bytes =
+      format.countPanels(mc) * format.size() *
+      llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
+      (isLhsShared() ? 1 : segments.size());
+  int64_t steps = std::max<int64_t>(tile.getPackedBytes() / bytes, 1);
+  Value blocks =
+      arith::DivUIOp::create(b, constant(b, steps), toValue(b, numSteps));
+  return arith::MaxUIOp::create(b, blocks, constant(b, 1)).getResult();
+}
+
+/// Blocks of the segment's rows from `firstRow` on, of those that are packed.
+OpFoldResult ContractionEmitter::countRowBlocks(const Segment &segment,
+                                                Value firstRow) {
+  Value end = rowsOf(segment.terms.front().extents).getSize(b);
+  Value rest = toValue(b, sub(b, end, min(b, firstRow, end)));
+  return min(b, ceilDiv(b, rest, mc), countPackedBlocks());
+}
+
 void ContractionEmitter::emit() {
+  Scratch scratch(b);
+  numSteps = b.getIndexAttr(1);
+  for (const Segment &segment : segments)
+    numSteps = arith::MaxUIOp::create(b, toValue(b, numSteps),
+                                      toValue(b, countSteps(segment)))
+                   .getResult();
+  Value maxRows = constant(b, 0);
+  OpFoldResult slots = b.getIndexAttr(0);
+  for (const Segment &segment : segments) {
+    maxRows = arith::MaxUIOp::create(
+        b, maxRows, rowsOf(segment.terms.front().extents).getSize(b));
+    if (!isLhsShared() || &segment == &segments.front())
+      slots = add(b, slots, countRowBlocks(segment, constant(b, 0)));
+  }
+  const PanelFormat &format = formatOf(/*isLhs=*/true);
+  OpFoldResult size =
+      mul(b, mul(b, slots, numSteps),
+          b.getIndexAttr(format.countPanels(mc) * format.size()));
+  packed = scratch.allocate(size, format.elementType);
+
+  auto loop = scf::ForOp::create(
+      b, constant(b, 0), maxRows,
+      toValue(b, mul(b, countPackedBlocks(), b.getIndexAttr(mc))));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(loop.getBody()->getTerminator());
+  emitRows(loop.getInductionVar());
+  b.setInsertionPointAfter(loop);
+}
+
+void ContractionEmitter::emitTasks(const NumberedBlocks &blocks,
+                                   llvm::function_ref<void(Value)> emitTask) {
   auto tasks = scf::ParallelOp::create(
       b, constant(b, 0), toValue(b, blocks.getCount()), constant(b, 1));
   tasks->setAttr(BoostrDialect::getGrainAttrName(), b.getI64IntegerAttr(1));
@@ -77,281 +284,302 @@ void ContractionEmitter::emit() {
   emitTask(tasks.getInductionVars().front());
 }
 
-ContractionEmitter::Range
-ContractionEmitter::getBlock(Value number, int64_t size, Value end) {
-  Value start = toValue(b, mul(b, number, b.getIndexAttr(size)));
-  Value length = toValue(b, min(b, sub(b, end, start), b.getIndexAttr(size)));
-  return {start, length, end};
+/// Packs rows of lhs from `firstRow` on, and computes what they contribute to.
+void ContractionEmitter::emitRows(Value firstRow) {
+  auto countRows = [&](const Segment &segment) {
+    return countRowBlocks(segment, firstRow);
+  };
+  auto countOne = [&](const Segment &) -> OpFoldResult {
+    return b.getIndexAttr(1);
+  };
+  ArrayRef<Segment> packedSegments = segments;
+  NumberedBlocks packs(
+      b, isLhsShared() ? packedSegments.take_front() : packedSegments,
+      countRows, [&](const Segment &segment) { return countSteps(segment); });
+  emitTasks(packs,
+            [&](Value task) { packLhs(selectBlock(packs, firstRow, task)); });
+  if (segments.front().lhsSum) {
+    NumberedBlocks sums(b, segments, countRows, countOne);
+    emitTasks(sums,
+              [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
+  }
+  if (segments.front().product) {
+    NumberedBlocks products(
+        b, segments, countRows, [&](const Segment &segment) {
+          return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
+                         nc);
+        });
+    emitTasks(products, [&](Value task) {
+      computeBlock(selectBlock(products, firstRow, task));
+    });
+  }
 }
 
-void ContractionEmitter::emitTask(Value task) {
+ContractionEmitter::Block
+ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
+                                Value task) {
   std::pair<Segment, SegmentGrid> selected = blocks.select(b, task);
-  const Segment &segment = selected.first;
   const SegmentGrid &grid = selected.second;
   Value local = toValue(b, sub(b, task, grid.first));
   // Neighbouring tasks share columns, which are the rows of a weight.
   Value rowBlocks = toValue(b, grid.rowBlocks);
+  Block block;
   Value rowBlock = arith::RemUIOp::create(b, local, rowBlocks);
-  Value columnBlock = arith::DivUIOp::create(b, local, rowBlocks);
-
-  const Extents &extents = segment.terms.front().extents;
-  Range rows = getBlock(rowBlock, mc, rowsOf(extents).getSize(b));
-  Range columns = getBlock(columnBlock, nc, columnsOf(extents).getSize(b));
-  Value isFirstColumn = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                              columnBlock, constant(b, 0));
-
-  allocateScratch();
-  accumulateTerms(segment, rows, columns, isFirstColumn);
-  if (segment.product)
-    storeProduct(*segment.product, extents, rows, columns);
-  if (segment.lhsSum)
-    ifElse(b, isFirstColumn,
-           [&] { storeLhsSum(*segment.lhsSum, extents, rows); });
-  free(/*first=*/0);
+  block.other = arith::DivUIOp::create(b, local, rowBlocks);
+  block.packedRows = isLhsShared()
+                         ? rowBlock
+                         : toValue(b, add(b, grid.firstRowBlock, rowBlock));
+  block.segment = std::move(selected.first);
+  block.rows = getRange(rowBlock, mc, firstRow,
+                        rowsOf(block.segment.terms.front().extents).getSize(b));
+  return block;
 }
 
-//===----------------------------------------------------------------------===//
-// Accumulation
-//===----------------------------------------------------------------------===//
-
-/// Steps of k in blocks of kc, which are numbered through all terms.
-void ContractionEmitter::accumulateTerms(const Segment &segment,
-                                         const Range &rows,
-                                         const Range &columns,
-                                         Value isFirstColumn) {
-  SmallVector<OpFoldResult> firstBlocks;
-  OpFoldResult numBlocks = b.getIndexAttr(0);
-  for (const Term &term : segment.terms) {
-    firstBlocks.push_back(numBlocks);
-    numBlocks =
-        add(b, numBlocks, ceilDiv(b, stepsOf(term.extents).getSize(b), kc));
-  }
-  bool isOneTerm = segment.terms.size() == 1;
-  if (isOneTerm)
-    fillBlockTables(segment.terms.front(), rows, columns);
-  forLoop(b, numBlocks, [&](Value block) {
-    Term term = segment.terms.back();
-    OpFoldResult first = firstBlocks.back();
-    for (size_t number = segment.terms.size() - 1; number-- > 0;) {
-      const Term &other = segment.terms[number];
-      Value isBefore =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, block,
-                                toValue(b, firstBlocks[number + 1]));
-      term = select(b, isBefore, other, term);
-      first = select(b, isBefore, firstBlocks[number], first);
-    }
-    if (!isOneTerm)
-      fillBlockTables(term, rows, columns);
-    Value firstStep =
-        toValue(b, mul(b, sub(b, block, first), b.getIndexAttr(kc)));
-    accumulateStep(term, rows, columns, firstStep, isFirstColumn);
-  });
+/// Where the packed rows of the block lie for a block of steps.
+Value ContractionEmitter::getPackedBlock(const Block &block, Value step) {
+  const PanelFormat &format = formatOf(/*isLhs=*/true);
+  OpFoldResult number = add(b, mul(b, block.packedRows, numSteps), step);
+  return toValue(
+      b,
+      mul(b, number, b.getIndexAttr(format.countPanels(mc) * format.size())));
 }
 
-Value ContractionEmitter::countPanels(const Range &range, int64_t multiple) {
-  OpFoldResult groups = ceilDiv(b, range.length, multiple);
-  return toValue(b, mul(b, groups, b.getIndexAttr(multiple / lanes)));
+void ContractionEmitter::packLhs(const Block &block) {
+  Scratch scratch(b);
+  Step step = selectStep(block.segment, block.other);
+  PackSource source = getRows(scratch, /*isLhs=*/true, step.term, block.rows);
+  addSteps(scratch, step, source);
+  packPanels(b, source, formatOf(/*isLhs=*/true), packed,
+             getPackedBlock(block, block.other));
 }
 
-/// Offsets of the block's rows and columns, also of those that only fill
-/// panels.
-void ContractionEmitter::fillBlockTables(const Term &term, const Range &rows,
-                                         const Range &columns) {
-  auto fillTable = [&](Value table, const StridedArray &array,
-                       const DimGroup &group, const Range &range,
-                       int64_t multiple) {
-    Value count =
-        toValue(b, mul(b, countPanels(range, multiple), b.getIndexAttr(lanes)));
-    fillOffsetTable(b, table, array, group, range.start, range.end, count);
+/// Adds up the packed rows of the block, and stores their sums as a block of
+/// one column.
+void ContractionEmitter::sumLhs(const Block &block) {
+  Scratch scratch(b);
+  const PanelFormat &format = rowFormat;
+  Value sums = scratch.allocate(mc, sumType);
+  auto type = VectorType::get({format.chunk()}, sumType);
+  Value zeros = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, b.getZeroAttr(sumType)));
+  auto addChunks = [&](Value row, Value number, Value sum) -> Value {
+    Step step = selectStep(block.segment, number);
+    Value place = toValue(
+        b, add(b, getPackedBlock(block, number), format.getOffset(b, row)));
+    Value numChunks = toValue(b, ceilDiv(b, step.length, format.chunk()));
+    auto loop =
+        scf::ForOp::create(b, constant(b, 0), numChunks, constant(b, 1), sum);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    OpFoldResult chunk =
+        mul(b, loop.getInductionVar(), b.getIndexAttr(format.chunkStride()));
+    Value elements = vector::LoadOp::create(
+        b, VectorType::get({format.chunk()}, format.elementType), packed,
+        ValueRange{toValue(b, add(b, place, chunk))});
+    Value next = arith::AddFOp::create(b, loop.getRegionIterArgs().front(),
+                                       convertFloat(b, elements, sumType));
+    scf::YieldOp::create(b, next);
+    return loop.getResult(0);
   };
-  fillTable(scratch.lhsRows, term.lhs, rowsOf(term.extents), rows, lanes);
-  if (scratch.rhsColumns)
-    fillTable(scratch.rhsColumns, term.rhs, columnsOf(term.extents), columns,
-              nr);
+  forLoop(b, block.rows.length, [&](Value row) {
+    auto loop = scf::ForOp::create(b, constant(b, 0),
+                                   toValue(b, countSteps(block.segment)),
+                                   constant(b, 1), zeros);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      scf::YieldOp::create(b, addChunks(row, loop.getInductionVar(),
+                                        loop.getRegionIterArgs().front()));
+    }
+    Value sum = vector::ReductionOp::create(b, vector::CombiningKind::ADD,
+                                            loop.getResult(0));
+    memref::StoreOp::create(b, sum, sums, row);
+  });
+
+  Epilogue epilogue;
+  epilogue.sums = {sums, mc, 1, 1};
+  epilogue.isTransposed = false;
+  epilogue.isContiguous = false;
+  store(*block.segment.lhsSum, epilogue, block.segment.terms.front().extents,
+        block.rows, nullptr);
 }
 
-/// Packs `kc` steps of both operands and multiplies them.
-void ContractionEmitter::accumulateStep(const Term &term, const Range &rows,
-                                        const Range &columns, Value firstStep,
-                                        Value isFirstColumn) {
-  DimGroup steps = stepsOf(term.extents);
-  Value end = steps.getSize(b);
-  Value numSteps =
-      toValue(b, min(b, sub(b, end, firstStep), b.getIndexAttr(kc)));
-  fillOffsetTable(b, scratch.lhsK, term.lhs, steps, firstStep, end, numSteps);
-  packPanels(b,
-             {term.lhs, getStrategy(/*isLhs=*/true), scratch.lhsRows,
-              scratch.lhsK, rows.length, countPanels(rows, lanes), numSteps},
-             scratch.lhsPanels);
-  if (segments.front().lhsSum)
-    ifElse(b, isFirstColumn, [&] { sumLhsPanels(rows, numSteps); });
-  if (!segments.front().product)
-    return;
-  fillOffsetTable(b, scratch.rhsK, term.rhs, steps, firstStep, end, numSteps);
-  packPanels(b,
-             {term.rhs, getStrategy(/*isLhs=*/false), scratch.rhsColumns,
-              scratch.rhsK, columns.length, countPanels(columns, nr), numSteps},
-             scratch.rhsPanels);
-  multiplyPanels(rows, columns, numSteps);
+//===----------------------------------------------------------------------===//
+// Blocks of a result
+//===----------------------------------------------------------------------===//
+
+SumBlock ContractionEmitter::allocateSums(Scratch &scratch, const Range &rows,
+                                          const Range &columns) {
+  int64_t height = isTransposed ? nc : mc, width = isTransposed ? mc : nc;
+  SumBlock sums;
+  sums.rows = rowFormat.width;
+  sums.columns = columnFormat.width;
+  sums.tilesPerRow = llvm::divideCeil(width, sums.columns);
+  int64_t rowSize = sums.tilesPerRow * sums.tileSize();
+  sums.memory =
+      scratch.allocate(llvm::divideCeil(height, sums.rows) * rowSize, sumType);
+  Value used = isTransposed ? columns.length : rows.length;
+  fillZero(sums.memory, toValue(b, mul(b, ceilDiv(b, used, sums.rows),
+                                       b.getIndexAttr(rowSize))));
+  return sums;
 }
 
-/// Adds every step of the packed lhs to the sums of its rows.
-void ContractionEmitter::sumLhsPanels(const Range &rows, Value numSteps) {
-  auto vectorType = VectorType::get({lanes}, sumType);
-  forLoop(b, countPanels(rows, lanes), [&](Value panel) {
-    Value row = toValue(b, mul(b, panel, b.getIndexAttr(lanes)));
-    Value sums =
-        vector::LoadOp::create(b, vectorType, scratch.lhsSums, ValueRange{row});
-    auto loop = scf::ForOp::create(
-        b, constant(b, 0), numSteps, constant(b, 1), sums,
-        [&](OpBuilder &nested, Location loc, Value k, ValueRange carried) {
-          ImplicitLocOpBuilder body(loc, nested);
-          Value step =
-              vector::LoadOp::create(body, vectorType, scratch.lhsPanels,
-                                     ValueRange{panel, k, constant(body, 0)});
-          Value next = arith::AddFOp::create(body, carried.front(), step);
-          scf::YieldOp::create(body, next);
-        });
-    vector::StoreOp::create(b, loop.getResult(0), scratch.lhsSums,
-                            ValueRange{row});
+void ContractionEmitter::computeBlock(const Block &block) {
+  Scratch scratch(b);
+  const Extents &extents = block.segment.terms.front().extents;
+  Range columns =
+      getRange(block.other, nc, constant(b, 0), columnsOf(extents).getSize(b));
+  Epilogue epilogue;
+  epilogue.sums = allocateSums(scratch, block.rows, columns);
+  epilogue.isTransposed = isTransposed;
+  epilogue.isContiguous = isEpilogueContiguous();
+  accumulate(block, columns, epilogue.sums);
+  store(*block.segment.product, epilogue, extents, block.rows, &columns);
+}
+
+/// Packs rhs for some steps at a time and multiplies it with the packed rows.
+void ContractionEmitter::accumulate(const Block &block, const Range &columns,
+                                    const SumBlock &sums) {
+  Scratch scratch(b);
+  const PanelFormat &format = formatOf(/*isLhs=*/false);
+  // A panel of rows is packed when it is multiplied, while it is in the
+  // first-level cache; columns pass by for every panel of rows.
+  int64_t packedColumns = isTransposed ? format.width : nc;
+  Value rhs = scratch.allocate(
+      format.countPanels(packedColumns) * format.size(), format.elementType);
+  bool isOneTerm = block.segment.terms.size() == 1;
+  PackSource rows;
+  if (isOneTerm)
+    rows =
+        getRows(scratch, /*isLhs=*/false, block.segment.terms.front(), columns);
+  forLoop(b, countSteps(block.segment), [&](Value number) {
+    Scratch tables(b);
+    Step step = selectStep(block.segment, number);
+    PackSource source =
+        isOneTerm ? rows : getRows(tables, /*isLhs=*/false, step.term, columns);
+    addSteps(tables, step, source);
+    if (!isTransposed)
+      packPanels(b, source, format, rhs, constant(b, 0));
+    multiplyPanels(block, columns, sums, getPackedBlock(block, number), rhs,
+                   source);
   });
 }
 
-void ContractionEmitter::multiplyPanels(const Range &rows, const Range &columns,
-                                        Value numSteps) {
-  RegisterTile tile = {
-      scratch.lhsPanels, scratch.rhsPanels, scratch.sums, mr, nr, lanes};
-  // A tile of columns stays in the first-level cache while the rows pass by.
-  forLoop(
-      b, columns.length,
-      [&](Value column) {
-        forLoop(
-            b, rows.length,
-            [&](Value row) { multiplyTile(b, tile, row, column, numSteps); },
-            /*step=*/mr);
-      },
-      /*step=*/nr);
+void ContractionEmitter::multiplyPanels(const Block &block,
+                                        const Range &columns,
+                                        const SumBlock &sums, Value lhs,
+                                        Value rhs,
+                                        const PackSource &rhsSource) {
+  RegisterTile registerTile;
+  registerTile.rowFormat = rowFormat;
+  registerTile.columnFormat = columnFormat;
+  registerTile.rows = isTransposed ? rhs : packed;
+  registerTile.columns = isTransposed ? packed : rhs;
+  registerTile.sums = sums.memory;
+  registerTile.numChunks =
+      toValue(b, ceilDiv(b, rhsSource.numSteps, rowFormat.chunk()));
+  Value zero = constant(b, 0);
+  Value firstRows = isTransposed ? zero : lhs;
+  Value firstColumns = isTransposed ? lhs : zero;
+  const Range &rowRange = isTransposed ? columns : block.rows;
+  const Range &columnRange = isTransposed ? block.rows : columns;
+
+  auto panelAt = [&](Value first, Value panel, const PanelFormat &format) {
+    return toValue(b,
+                   add(b, first, mul(b, panel, b.getIndexAttr(format.size()))));
+  };
+  Value numRows = toValue(b, ceilDiv(b, rowRange.length, rowFormat.width));
+  Value numColumns =
+      toValue(b, ceilDiv(b, columnRange.length, columnFormat.width));
+  forLoop(b, numRows, [&](Value row) {
+    registerTile.firstRow = panelAt(firstRows, row, rowFormat);
+    if (isTransposed) {
+      PackSource panel = rhsSource;
+      panel.firstRow = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
+      panel.endFill =
+          toValue(b, add(b, panel.firstRow, b.getIndexAttr(rowFormat.width)));
+      packPanels(b, panel, rowFormat, rhs, zero);
+      registerTile.firstRow = zero;
+    }
+    forLoop(b, numColumns, [&](Value column) {
+      registerTile.firstColumn = panelAt(firstColumns, column, columnFormat);
+      registerTile.firstSum = sums.getTile(b, row, column);
+      multiplyTile(b, tile.getKernel(), registerTile);
+      if (isTransposed)
+        prefetchPanel(rhsSource, row, numRows, column, numColumns);
+    });
+  });
+}
+
+/// Asks for a part of what is packed next, the panel of rows after `row` or the
+/// first one of the next steps, such that all of it is on its way when the last
+/// of `numColumns` tiles is done.
+void ContractionEmitter::prefetchPanel(const PackSource &source, Value row,
+                                       Value numRows, Value column,
+                                       Value numColumns) {
+  constexpr int64_t kLineBytes = 64;
+  int64_t elementBytes = llvm::divideCeil(
+      source.array.getElementType().getIntOrFloatBitWidth(), 8u);
+  Value next = toValue(b, add(b, row, b.getIndexAttr(1)));
+  Value isLast =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, next, numRows);
+  Value zero = constant(b, 0);
+  Value panel = arith::SelectOp::create(b, isLast, zero, next);
+  Value firstStep = arith::SelectOp::create(b, isLast, constant(b, kc), zero);
+  Value kOffset = memref::LoadOp::create(b, source.kOffsets, zero);
+  OpFoldResult base = add(b, kOffset, firstStep);
+
+  Value width = constant(b, rowFormat.width);
+  Value share = arith::CeilDivUIOp::create(b, width, numColumns);
+  Value first = toValue(b, min(b, mul(b, column, share), width));
+  Value end = toValue(b, min(b, add(b, first, share), width));
+  forLoop(b, first, end, [&](Value i) {
+    Value member =
+        toValue(b, add(b, mul(b, panel, b.getIndexAttr(rowFormat.width)), i));
+    Value rowOffset = memref::LoadOp::create(b, source.rowOffsets, member);
+    OpFoldResult start = add(b, base, rowOffset);
+    forLoop(
+        b, source.numSteps,
+        [&](Value k) {
+          memref::PrefetchOp::create(b, source.array.flat,
+                                     ValueRange{toValue(b, add(b, start, k))},
+                                     /*isWrite=*/false, /*localityHint=*/2,
+                                     /*isDataCache=*/true);
+        },
+        /*step=*/kLineBytes / elementBytes);
+  });
 }
 
 //===----------------------------------------------------------------------===//
 // Results
 //===----------------------------------------------------------------------===//
 
-EpilogueArray
-ContractionEmitter::getEpilogueArray(const StridedArray &array,
-                                     ArrayRef<OpFoldResult> extents,
-                                     const Range &rows, const Range *columns) {
-  EpilogueArray result{array, {}, {}};
-  auto createTable = [&](const DimGroup &group, const Range &range,
-                         int64_t size) {
-    Value table = allocate({size}, b.getIndexType());
+/// Fills in where the arrays lie, and emits the way out of a block.
+void ContractionEmitter::store(const Output &output, Epilogue epilogue,
+                               const Extents &extents, const Range &rows,
+                               const Range *columns) {
+  Scratch scratch(b);
+  auto createTable = [&](const StridedArray &array, const DimGroup &group,
+                         const Range &range, int64_t size) {
+    Value table = scratch.allocate(size, b.getIndexType());
     fillOffsetTable(b, table, array, group, range.start, range.end,
                     range.length);
     return table;
   };
-  if (array.hasAny(contraction.m))
-    result.rowOffsets = createTable(rowsOf(extents), rows, mc);
-  if (columns && array.hasAny(contraction.n))
-    result.columnOffsets = createTable(columnsOf(extents), *columns, nc);
-  return result;
-}
-
-void ContractionEmitter::storeProduct(const Output &output,
-                                      ArrayRef<OpFoldResult> extents,
-                                      const Range &rows, const Range &columns) {
-  size_t firstTable = scratch.all.size();
-  Epilogue epilogue;
-  epilogue.result = getEpilogueArray(output.result, extents, rows, &columns);
+  auto getArray = [&](const StridedArray &array) {
+    EpilogueArray result{array, {}, {}};
+    if (array.hasAny(contraction.m))
+      result.rowOffsets = createTable(array, rowsOf(extents), rows, mc);
+    if (columns && array.hasAny(contraction.n))
+      result.columnOffsets =
+          createTable(array, columnsOf(extents), *columns, nc);
+    return result;
+  };
+  epilogue.result = getArray(output.result);
   for (const StridedArray &addend : output.addends)
-    epilogue.addends.push_back(
-        getEpilogueArray(addend, extents, rows, &columns));
-  epilogue.sums = scratch.sums;
+    epilogue.addends.push_back(getArray(addend));
   epilogue.numRows = rows.length;
-  epilogue.numColumns = columns.length;
+  epilogue.numColumns = columns ? columns->length : constant(b, 1);
   epilogue.lanes = lanes;
-  epilogue.isContiguous = isEpilogueContiguous();
   storeBlock(b, epilogue);
-  free(firstTable);
-}
-
-/// The sums of lhs are a block of one column.
-void ContractionEmitter::storeLhsSum(const Output &output,
-                                     ArrayRef<OpFoldResult> extents,
-                                     const Range &rows) {
-  size_t firstTable = scratch.all.size();
-  Epilogue epilogue;
-  epilogue.result = getEpilogueArray(output.result, extents, rows, nullptr);
-  for (const StridedArray &addend : output.addends)
-    epilogue.addends.push_back(
-        getEpilogueArray(addend, extents, rows, nullptr));
-  SmallVector<ReassociationIndices> split = {{0, 1}};
-  epilogue.sums = memref::ExpandShapeOp::create(b, ArrayRef<int64_t>{mc, 1},
-                                                scratch.lhsSums, split);
-  epilogue.numRows = rows.length;
-  epilogue.numColumns = constant(b, 1);
-  epilogue.lanes = lanes;
-  epilogue.isContiguous = false;
-  storeBlock(b, epilogue);
-  free(firstTable);
-}
-
-//===----------------------------------------------------------------------===//
-// Memory
-//===----------------------------------------------------------------------===//
-
-Value ContractionEmitter::allocate(ArrayRef<int64_t> shape, Type elementType) {
-  auto memory = memref::AllocOp::create(b, MemRefType::get(shape, elementType),
-                                        b.getI64IntegerAttr(64));
-  scratch.all.push_back(memory);
-  return memory;
-}
-
-/// Frees what was allocated from number `first` on.
-void ContractionEmitter::free(size_t first) {
-  for (Value memory : ArrayRef(scratch.all).drop_front(first))
-    memref::DeallocOp::create(b, memory);
-  scratch.all.truncate(first);
-}
-
-void ContractionEmitter::allocateScratch() {
-  scratch = {};
-  Type index = b.getIndexType();
-  scratch.lhsPanels = allocate({mc / lanes, kc, lanes}, sumType);
-  scratch.lhsRows = allocate({mc}, index);
-  scratch.lhsK = allocate({kc}, index);
-  if (segments.front().product) {
-    scratch.rhsPanels = allocate({nc / lanes, kc, lanes}, sumType);
-    scratch.rhsColumns = allocate({nc}, index);
-    scratch.rhsK = allocate({kc}, index);
-    scratch.sums = allocate({mc, nc}, sumType);
-    fill(scratch.sums, b.getZeroAttr(sumType));
-  }
-  if (segments.front().lhsSum) {
-    scratch.lhsSums = allocate({mc}, sumType);
-    fill(scratch.lhsSums, b.getZeroAttr(sumType));
-  }
-}
-
-void ContractionEmitter::fill(Value memref, Attribute value) {
-  auto type = cast<MemRefType>(memref.getType());
-  auto vectorType = VectorType::get({lanes}, type.getElementType());
-  Value zeros =
-      arith::ConstantOp::create(b, DenseElementsAttr::get(vectorType, value));
-  if (type.getRank() == 1) {
-    forLoop(
-        b, b.getIndexAttr(type.getDimSize(0)),
-        [&](Value i) {
-          vector::StoreOp::create(b, zeros, memref, ValueRange{i});
-        },
-        lanes);
-    return;
-  }
-  forLoop(b, b.getIndexAttr(type.getDimSize(0)), [&](Value row) {
-    forLoop(
-        b, b.getIndexAttr(type.getDimSize(1)),
-        [&](Value column) {
-          vector::StoreOp::create(b, zeros, memref, ValueRange{row, column});
-        },
-        lanes);
-  });
 }

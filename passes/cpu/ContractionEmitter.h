@@ -2,8 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Emits one segmented contraction as tasks that each compute a block of a
-// result.
+// Emits one segmented contraction: lhs is packed by tasks, a range of rows at a
+// time, then tasks each compute a block of a result.
 
 #ifndef BOOSTR_PASSES_CPU_CONTRACTIONEMITTER_H
 #define BOOSTR_PASSES_CPU_CONTRACTIONEMITTER_H
@@ -17,6 +17,11 @@ namespace mlir::boostr::cpu {
 
 /// Emits code for one contraction of an op in buffer form.
 ///
+/// Which operand is the side of rows of the register tile, and which that of
+/// columns (PanelFormat.h), follows from how they lie: rhs, usually a weight,
+/// is to be copied and not transposed. So where its steps of k follow each
+/// other it is the side of rows, and the block of sums comes out transposed.
+///
 /// Blocks of all segments are numbered through, and one `scf.parallel` runs
 /// over them. Segments differ only in addresses, strides and extents, so a task
 /// selects these by its number and the code that follows exists once.
@@ -29,7 +34,6 @@ public:
 
 private:
   using Extents = SmallVector<OpFoldResult, 5>;
-
   using Term = TermArrays;
   using Output = OutputArrays;
   using Segment = SegmentArrays;
@@ -39,38 +43,57 @@ private:
   struct Range {
     Value start, length, end;
   };
-  /// Memory of one task.
-  struct Scratch {
-    Value lhsPanels, rhsPanels, sums, lhsSums;
-    Value lhsRows, lhsK, rhsColumns, rhsK;
-    SmallVector<Value> all;
+  /// Some steps of k, all of one term.
+  struct Step {
+    Term term;
+    Value first, length;
   };
+  /// What a task computes or packs: a block of a segment.
+  struct Block {
+    Segment segment;
+    /// The number of its rows among the packed ones, and its second number: of
+    /// a block of columns or of steps.
+    Value packedRows, other;
+    Range rows;
+  };
+  /// Memory that is freed at the end of a scope.
+  class Scratch;
 
-  void emitTask(Value task);
-  void accumulateTerms(const Segment &segment, const Range &rows,
-                       const Range &columns, Value isFirstColumn);
-  void accumulateStep(const Term &term, const Range &rows, const Range &columns,
-                      Value firstStep, Value isFirstColumn);
-  void fillBlockTables(const Term &term, const Range &rows,
-                       const Range &columns);
-  void sumLhsPanels(const Range &rows, Value numSteps);
-  void multiplyPanels(const Range &rows, const Range &columns, Value numSteps);
-  void storeProduct(const Output &output, ArrayRef<OpFoldResult> extents,
-                    const Range &rows, const Range &columns);
-  void storeLhsSum(const Output &output, ArrayRef<OpFoldResult> extents,
-                   const Range &rows);
-  EpilogueArray getEpilogueArray(const StridedArray &array,
-                                 ArrayRef<OpFoldResult> extents,
-                                 const Range &rows, const Range *columns);
+  // The rows of lhs that are packed at a time.
+  void emitRows(Value firstRow);
+  OpFoldResult countPackedBlocks();
+  OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
+  void emitTasks(const NumberedBlocks &blocks,
+                 llvm::function_ref<void(Value)> emitTask);
+  Block selectBlock(const NumberedBlocks &blocks, Value firstRow, Value task);
+  Value getPackedBlock(const Block &block, Value step);
+  void packLhs(const Block &block);
+  void sumLhs(const Block &block);
 
-  void allocateScratch();
-  Value allocate(ArrayRef<int64_t> shape, Type elementType);
-  void free(size_t first);
-  void fill(Value memref, Attribute value);
-  Range getBlock(Value number, int64_t size, Value end);
-  Value countPanels(const Range &range, int64_t multiple);
-  PackStrategy getStrategy(bool isLhs) const;
+  // A block of a result.
+  void computeBlock(const Block &block);
+  void accumulate(const Block &block, const Range &columns,
+                  const SumBlock &sums);
+  void multiplyPanels(const Block &block, const Range &columns,
+                      const SumBlock &sums, Value lhs, Value rhs,
+                      const PackSource &rhsSource);
+  void prefetchPanel(const PackSource &source, Value row, Value numRows,
+                     Value column, Value numColumns);
+  void store(const Output &output, Epilogue epilogue, const Extents &extents,
+             const Range &rows, const Range *columns);
+
+  OpFoldResult countSteps(const Segment &segment);
+  Step selectStep(const Segment &segment, Value number);
+  PackSource getRows(Scratch &scratch, bool isLhs, const Term &term,
+                     const Range &range);
+  void addSteps(Scratch &scratch, const Step &step, PackSource &source);
+  Range getRange(Value number, int64_t size, Value first, Value end);
+  PackStrategy getStrategy(bool isLhs, const PanelFormat &format) const;
   bool isEpilogueContiguous() const;
+  bool isLhsShared() const;
+  SumBlock allocateSums(Scratch &scratch, const Range &rows,
+                        const Range &columns);
+  void fillZero(Value memory, Value count);
 
   DimGroup rowsOf(ArrayRef<OpFoldResult> extents) const {
     return {contraction.m, extents};
@@ -81,14 +104,22 @@ private:
   DimGroup stepsOf(ArrayRef<OpFoldResult> extents) const {
     return {contraction.k, extents};
   }
+  const PanelFormat &formatOf(bool isLhs) const {
+    return isLhs != isTransposed ? rowFormat : columnFormat;
+  }
 
   ImplicitLocOpBuilder &b;
   const SegmentedContraction &contraction;
-  int64_t mc, nc, kc, mr, nr, lanes;
+  CpuTileAttr tile;
+  int64_t mc, nc, kc, lanes;
   Type sumType;
-  NumberedBlocks blocks;
-  ArrayRef<Segment> segments;
-  Scratch scratch;
+  SmallVector<Segment, 0> segments;
+  PanelFormat rowFormat, columnFormat;
+  /// True if rhs is the side of rows.
+  bool isTransposed;
+  /// Packed rows of lhs: blocks of rows, of each all blocks of steps.
+  Value packed;
+  OpFoldResult numSteps;
 };
 
 } // namespace mlir::boostr::cpu

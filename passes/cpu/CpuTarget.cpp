@@ -3,11 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/cpu/CpuTarget.h"
+#include "boostr/dialect/SegmentedContraction.h"
 #include "boostr/passes/Subtarget.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/TargetParser/Host.h"
+#include <numeric>
 #include <unistd.h>
 
 using namespace mlir;
@@ -76,28 +78,60 @@ static int64_t balance(int64_t extent, int64_t block, int64_t multiple) {
   return llvm::divideCeil(equal, multiple) * multiple;
 }
 
-CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
-                                             unsigned sumBits, int64_t m,
-                                             int64_t n, int64_t k) {
-  int64_t lanes = target.getVectorBits() / sumBits;
-  int64_t bytes = sumBits / 8;
-  // mr rows times three vectors of columns, next to three vectors of rhs and
-  // one of lhs: 8 x 3 of 32 registers, 4 x 3 of 16.
-  int64_t mr = std::min<int64_t>(target.getRegisters() >= 32 ? 8 : 4, lanes);
-  int64_t nr = 3 * lanes;
+/// True if the target multiplies tiles of `elementType`.
+static bool hasAmx(CpuTargetAttr target, Type elementType) {
+  if (!elementType.isBF16())
+    return false;
+  // Names and features come from LLVM, which has checked them.
+  auto ignore = [&]() -> InFlightDiagnostic { return {}; };
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget =
+      createX86Subtarget(ignore, target.getCpu(), target.getFeatures());
+  return subtarget && subtarget->checkFeatures("+amx-tile,+amx-bf16,+avx512f");
+}
 
-  // The rhs panels of a register tile fill the first-level cache; both packed
-  // blocks and the sums, with room for what streams by, the second.
+/// Rows and vectors of columns of the register tile: as many sums as leave
+/// registers for the vectors of columns and one broadcast.
+static std::pair<int64_t, int64_t> getVectorTile(CpuTargetAttr target) {
+  return target.getRegisters() >= 32 ? std::pair<int64_t, int64_t>{12, 2}
+                                     : std::pair<int64_t, int64_t>{6, 2};
+}
+
+// Larger blocks save nothing more.
+static constexpr int64_t kMaxRows = 512, kMaxColumns = 192;
+// Blocks of columns that there should be for threads to share.
+static constexpr int64_t kMinBlocks = 16;
+
+CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
+                                             Type elementType, int64_t m,
+                                             int64_t n, int64_t k) {
+  bool isAmx = hasAmx(target, elementType);
+  int64_t sumBytes = getAccumulatorType(elementType).getWidth() / 8;
+  int64_t bytes = isAmx ? 2 : sumBytes;
+  int64_t lanes = target.getVectorBits() / 8 / sumBytes;
+  auto [rows, vectors] =
+      isAmx ? std::pair<int64_t, int64_t>{32, 2} : getVectorTile(target);
+  int64_t columns = vectors * lanes;
+
+  // A panel of rows takes at most half of the first-level cache, so that
+  // columns can stream by; longer ones save little.
+  int64_t chunk = isAmx ? 2 * lanes : lanes;
   int64_t kc = std::min<int64_t>(
-      roundDown(target.getL1Bytes() / (nr * bytes), lanes), 512);
-  kc = balance(k, kc, lanes);
-  int64_t budget = target.getL2Bytes() / 2 / bytes;
-  // With nc = 3 mc: mc*kc + 3*mc*kc + 3*mc*mc = budget.
-  int64_t mc = lanes;
-  while (4 * (mc + lanes) * kc + 3 * (mc + lanes) * (mc + lanes) <= budget)
-    mc += lanes;
-  int64_t nc = roundDown(3 * mc, nr);
-  mc = balance(m, mc, lanes);
-  nc = balance(n, nc, nr);
-  return CpuTileAttr::get(target.getContext(), {mc, nc, kc}, {mr, nr}, lanes);
+      roundDown(target.getL1Bytes() / 2 / (rows * bytes), chunk), 256);
+  kc = balance(k, kc, chunk);
+  // Packed rows of lhs and sums take a quarter of the second each: the rest is
+  // for what streams by. Rhs may be either side, so whole panels of both fit.
+  int64_t whole = std::lcm(rows, columns);
+  int64_t quarter = target.getL2Bytes() / 4;
+  int64_t mc = std::min(roundDown(quarter / (kc * bytes), columns), kMaxRows);
+  int64_t nc = std::min(roundDown(quarter / (mc * sumBytes), whole),
+                        roundDown(kMaxColumns, whole));
+  mc = balance(m, mc, columns);
+  if (!ShapedType::isDynamic(n))
+    nc =
+        std::min(nc, std::max<int64_t>(llvm::divideCeil(n, kMinBlocks), whole));
+  nc = balance(n, nc, columns);
+  return CpuTileAttr::get(target.getContext(),
+                          isAmx ? CpuKernel::Amx : CpuKernel::Fma, {mc, nc, kc},
+                          {rows, columns}, lanes,
+                          /*packed_bytes=*/int64_t(16) << 20);
 }

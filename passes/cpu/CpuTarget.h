@@ -21,10 +21,10 @@ inline constexpr llvm::StringLiteral kTriple = "x86_64-unknown-linux-gnu";
 CpuTargetAttr getCpuTarget(MLIRContext *context, EmitError emitError,
                            StringRef cpu, StringRef features);
 
-/// Blocks and register tile for a contraction that accumulates in elements of
-/// `sumBits` bits. Extents are products over the contraction's m, n and k
-/// dimensions, the largest of any segment; `ShapedType::kDynamic` if unknown.
-CpuTileAttr chooseCpuTile(CpuTargetAttr target, unsigned sumBits, int64_t m,
+/// Blocks and register tile for a contraction of `elementType`. Extents are
+/// products over the contraction's m, n and k dimensions, the largest of any
+/// segment; `ShapedType::kDynamic` if unknown.
+CpuTileAttr chooseCpuTile(CpuTargetAttr target, Type elementType, int64_t m,
                           int64_t n, int64_t k);
 
 } // namespace mlir::boostr::cpu

@@ -4,6 +4,7 @@
 
 #include "boostr/passes/cpu/Epilogue.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/cpu/TransposeSquare.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -43,17 +44,43 @@ static Value load(ImplicitLocOpBuilder &b, const EpilogueArray &array,
   return convertFloat(b, loaded, sumElement);
 }
 
-/// Stores one element of the block, or `lanes` of them if `vectorize`.
-static void storeElements(ImplicitLocOpBuilder &b, const Epilogue &epilogue,
-                          Value row, Value column, bool vectorize) {
-  Type elementType = getElementTypeOrSelf(epilogue.sums.getType());
-  Value sum;
-  if (vectorize)
-    sum = vector::LoadOp::create(b,
-                                 VectorType::get({epilogue.lanes}, elementType),
-                                 epilogue.sums, ValueRange{row, column});
-  else
-    sum = memref::LoadOp::create(b, epilogue.sums, ValueRange{row, column});
+namespace {
+
+/// Emits the way out of one block.
+class BlockStorer {
+public:
+  BlockStorer(ImplicitLocOpBuilder &b, const Epilogue &epilogue)
+      : b(b), epilogue(epilogue),
+        sumType(getElementTypeOrSelf(epilogue.sums.memory)),
+        vectorType(VectorType::get({epilogue.lanes}, sumType)) {}
+
+  void store();
+
+private:
+  void storeRows(Value endColumn);
+  void storeSquares(Value endColumn);
+  void storeElement(Value row, Value column);
+  void finish(Value sum, Value row, Value column);
+  Value getSumOffset(Value row, Value column) {
+    return epilogue.isTransposed ? epilogue.sums.getOffset(b, column, row)
+                                 : epilogue.sums.getOffset(b, row, column);
+  }
+  Value loadSums(Value row, Value column) {
+    return vector::LoadOp::create(b, vectorType, epilogue.sums.memory,
+                                  ValueRange{getSumOffset(row, column)});
+  }
+
+  ImplicitLocOpBuilder &b;
+  const Epilogue &epilogue;
+  Type sumType;
+  VectorType vectorType;
+};
+
+} // namespace
+
+/// Adds what is to be added to one sum, or to `lanes` of them, and stores.
+void BlockStorer::finish(Value sum, Value row, Value column) {
+  bool vectorize = isa<VectorType>(sum.getType());
   for (const EpilogueArray &addend : epilogue.addends)
     sum = arith::AddFOp::create(
         b, sum,
@@ -67,24 +94,66 @@ static void storeElements(ImplicitLocOpBuilder &b, const Epilogue &epilogue,
     memref::StoreOp::create(b, rounded, result.array.flat, offset);
 }
 
-void mlir::boostr::cpu::storeBlock(ImplicitLocOpBuilder &b,
-                                   const Epilogue &epilogue) {
+void BlockStorer::storeElement(Value row, Value column) {
+  Value sum = memref::LoadOp::create(b, epilogue.sums.memory,
+                                     getSumOffset(row, column));
+  finish(sum, row, column);
+}
+
+/// Vectors of columns, as they lie.
+void BlockStorer::storeRows(Value endColumn) {
+  forLoop(b, epilogue.numRows, [&](Value row) {
+    forLoop(
+        b, endColumn,
+        [&](Value column) { finish(loadSums(row, column), row, column); },
+        /*step=*/epilogue.lanes);
+  });
+}
+
+/// Vectors of rows, of which squares are transposed.
+void BlockStorer::storeSquares(Value endColumn) {
+  int64_t lanes = epilogue.lanes;
+  auto storeSquare = [&](Value row, Value column) {
+    SmallVector<Value> square;
+    for (int64_t i = 0; i < lanes; ++i)
+      square.push_back(
+          loadSums(row, toValue(b, add(b, column, b.getIndexAttr(i)))));
+    transposeSquare(b, square);
+    for (int64_t i = 0; i < lanes; ++i) {
+      Value member = toValue(b, add(b, row, b.getIndexAttr(i)));
+      Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, member,
+                                           epilogue.numRows);
+      ifElse(b, exists, [&] { finish(square[i], member, column); });
+    }
+  };
+  forLoop(
+      b, epilogue.numRows,
+      [&](Value row) {
+        forLoop(
+            b, endColumn, [&](Value column) { storeSquare(row, column); },
+            /*step=*/lanes);
+      },
+      /*step=*/lanes);
+}
+
+void BlockStorer::store() {
   Value wholeColumns = constant(b, 0);
   if (epilogue.isContiguous) {
     Value rest = arith::RemUIOp::create(b, epilogue.numColumns,
                                         constant(b, epilogue.lanes));
     wholeColumns = toValue(b, sub(b, epilogue.numColumns, rest));
+    if (epilogue.isTransposed)
+      storeSquares(wholeColumns);
+    else
+      storeRows(wholeColumns);
   }
   forLoop(b, epilogue.numRows, [&](Value row) {
-    if (epilogue.isContiguous)
-      forLoop(
-          b, wholeColumns,
-          [&](Value column) {
-            storeElements(b, epilogue, row, column, /*vectorize=*/true);
-          },
-          /*step=*/epilogue.lanes);
-    forLoop(b, wholeColumns, epilogue.numColumns, [&](Value column) {
-      storeElements(b, epilogue, row, column, /*vectorize=*/false);
-    });
+    forLoop(b, wholeColumns, epilogue.numColumns,
+            [&](Value column) { storeElement(row, column); });
   });
+}
+
+void mlir::boostr::cpu::storeBlock(ImplicitLocOpBuilder &b,
+                                   const Epilogue &epilogue) {
+  BlockStorer(b, epilogue).store();
 }

@@ -10,6 +10,7 @@
 #define BOOSTR_PASSES_CPU_EPILOGUE_H
 
 #include "boostr/passes/cpu/StridedArray.h"
+#include "boostr/passes/cpu/SumBlock.h"
 
 namespace mlir::boostr::cpu {
 
@@ -24,9 +25,11 @@ struct EpilogueArray {
 struct Epilogue {
   EpilogueArray result;
   SmallVector<EpilogueArray, 3> addends;
-  /// The block, `memref<mc x nc x T>`, and the rows and columns of it that
-  /// exist.
-  Value sums, numRows, numColumns;
+  SumBlock sums;
+  /// True if the rows of `sums` are the columns of the result.
+  bool isTransposed;
+  /// Rows and columns of the result that exist in this block.
+  Value numRows, numColumns;
   int64_t lanes;
   /// True if `lanes` columns follow each other in every array that has columns.
   bool isContiguous;

@@ -6,6 +6,7 @@
 
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/cpu/ContractionEmitter.h"
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -41,6 +42,12 @@ static LogicalResult generate(SegmentedContractionOpInterface op) {
     return op->emitOpError()
            << "'" << name << "' expected 'lanes' a power of two, got "
            << tile.getLanes();
+  Type elementType = getElementTypeOrSelf(op->getOperand(0));
+  if (tile.getKernel() == CpuKernel::Amx && !elementType.isBF16())
+    return op->emitOpError() << "'" << name
+                             << "' expected elements of type 'bf16' with "
+                                "'kernel' = amx, got "
+                             << elementType;
 
   ImplicitLocOpBuilder b(op.getLoc(), op);
   for (const SegmentedContraction &contraction : op.getContractions())

@@ -4,6 +4,7 @@
 
 #include "boostr/passes/cpu/PackPanels.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/cpu/TransposeSquare.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -13,155 +14,251 @@ using namespace mlir;
 using namespace mlir::boostr;
 using namespace mlir::boostr::cpu;
 
+Value PanelFormat::getOffset(ImplicitLocOpBuilder &b, Value index) const {
+  Value panel = arith::DivUIOp::create(b, index, constant(b, width));
+  Value place = arith::RemUIOp::create(b, index, constant(b, width));
+  int64_t stride = side == PanelSide::Rows ? chunk() : stepsPerLane;
+  return toValue(b, add(b, mul(b, panel, b.getIndexAttr(size())),
+                        mul(b, place, b.getIndexAttr(stride))));
+}
+
 PackStrategy mlir::boostr::cpu::choosePackStrategy(const StridedArray &array,
                                                    const DimGroup &rows,
                                                    const DimGroup &k,
-                                                   int64_t lanes) {
-  if (isContiguousInChunks(array, rows, lanes))
+                                                   const PanelFormat &format) {
+  if (isContiguousInChunks(array, rows, format.lanes))
     return PackStrategy::AlongRows;
-  if (isContiguousInChunks(array, k, lanes))
+  if (isContiguousInChunks(array, k, format.chunk()))
     return PackStrategy::AlongK;
   return PackStrategy::Gather;
 }
 
 namespace {
 
-/// Emits the packing of one block.
+/// Emits the packing of one block, in groups of as many rows as a vector has
+/// lanes, whatever the width of the panels.
 class Packer {
 public:
-  Packer(ImplicitLocOpBuilder &b, const PackSource &source, Value panels)
-      : b(b), source(source), panels(panels) {
-    auto type = cast<MemRefType>(panels.getType());
-    elementType = type.getElementType();
-    lanes = type.getDimSize(2);
-  }
+  Packer(ImplicitLocOpBuilder &b, const PackSource &source,
+         const PanelFormat &format, Value panels, Value base)
+      : b(b), source(source), format(format), panels(panels), base(base),
+        lanes(format.lanes), pair(format.stepsPerLane) {}
 
   void pack();
 
 private:
-  void packAlongRows(Value panel);
-  void packAlongK(Value panel);
-  void gather(Value panel, Value firstStep);
+  void packGroup(Value row);
+  void packRow(Value row, Value endStep);
+  void packSquares(Value row, Value endStep);
+  void packVectors(Value row, Value endStep);
+  void gather(Value row, Value firstStep);
+  void gatherStep(Value rowOffset, Value place, Value k, bool isZero);
 
-  Value firstRow(Value panel) {
-    return toValue(b, mul(b, panel, b.getIndexAttr(lanes)));
+  /// Where `row` of the block begins in the panels.
+  Value getPlace(Value row) {
+    Value index = arith::SubIOp::create(b, row, source.firstRow);
+    return toValue(b, add(b, base, format.getOffset(b, index)));
   }
-  Value loadVector(Value rowOffset, Value kOffset);
+  Value getRowOffset(Value row) {
+    return memref::LoadOp::create(b, source.rowOffsets, row);
+  }
+  Value loadVector(Value rowOffset, Value k, int64_t length);
+  Value loadLanesAlongRows(Value rowOffset, Value k);
+  void store(Value vector, Value offset) {
+    vector::StoreOp::create(b, vector, panels, ValueRange{offset});
+  }
+  void transpose(MutableArrayRef<Value> lanesOfRows);
+
+  /// Steps up to the end of the last chunk.
+  Value getFilledSteps() {
+    return toValue(b, mul(b, ceilDiv(b, source.numSteps, format.chunk()),
+                          b.getIndexAttr(format.chunk())));
+  }
+  /// Where the chunk that begins with step `k` lies, relative to its row's
+  /// place.
+  Value getChunkOffset(Value k) {
+    return toValue(b, mul(b, k, b.getIndexAttr(format.width)));
+  }
 
   ImplicitLocOpBuilder &b;
   const PackSource &source;
-  Value panels;
-  Type elementType;
-  int64_t lanes;
+  const PanelFormat &format;
+  Value panels, base;
+  int64_t lanes, pair;
 };
 
 } // namespace
 
-/// `lanes` elements from the sum of the offsets on, converted.
-Value Packer::loadVector(Value rowOffset, Value kOffset) {
-  auto type = VectorType::get({lanes}, source.array.getElementType());
+/// `length` elements from the row's offset and that of step `k` on, converted.
+Value Packer::loadVector(Value rowOffset, Value k, int64_t length) {
+  Value kOffset = memref::LoadOp::create(b, source.kOffsets, k);
+  auto type = VectorType::get({length}, source.array.getElementType());
   Value offset = toValue(b, add(b, rowOffset, kOffset));
   Value loaded =
       vector::LoadOp::create(b, type, source.array.flat, ValueRange{offset});
-  return convertFloat(b, loaded, elementType);
+  return convertFloat(b, loaded, format.elementType);
 }
 
-void Packer::packAlongRows(Value panel) {
-  Value row = firstRow(panel);
-  Value rowOffset = memref::LoadOp::create(b, source.rowOffsets, row);
-  forLoop(b, source.numSteps, [&](Value k) {
-    Value kOffset = memref::LoadOp::create(b, source.kOffsets, k);
-    vector::StoreOp::create(b, loadVector(rowOffset, kOffset), panels,
-                            ValueRange{panel, k, constant(b, 0)});
-  });
+/// One vector with a lane for each row: of step `k`, or of it and the next.
+Value Packer::loadLanesAlongRows(Value rowOffset, Value k) {
+  Value first = loadVector(rowOffset, k, lanes);
+  if (pair == 1)
+    return first;
+  Value next = toValue(b, add(b, k, b.getIndexAttr(1)));
+  return vector::InterleaveOp::create(b, first,
+                                      loadVector(rowOffset, next, lanes));
 }
 
-/// Transposes as many vectors as each has elements: in round d, blocks of d x d
-/// elements off the diagonal change places, for d = 1, 2, 4, ...
-static void transposeSquare(ImplicitLocOpBuilder &b,
-                            MutableArrayRef<Value> rows) {
-  int64_t size = rows.size();
-  for (int64_t distance = 1; distance < size; distance *= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t i = 0; i < size; ++i) {
-      bool upper = i & distance;
-      low.push_back(upper ? size + i - distance : i);
-      high.push_back(upper ? size + i : i + distance);
-    }
-    for (int64_t i = 0; i < size; ++i) {
-      if (i & distance)
-        continue;
-      Value &first = rows[i], &second = rows[i + distance];
-      Value newFirst = vector::ShuffleOp::create(b, first, second, low);
-      second = vector::ShuffleOp::create(b, first, second, high);
-      first = newFirst;
-    }
-  }
+/// Transposes a square of lanes, each of which may hold a pair of elements.
+void Packer::transpose(MutableArrayRef<Value> rows) {
+  if (pair == 1)
+    return transposeSquare(b, rows);
+  Type packed = rows.front().getType();
+  auto laneType = VectorType::get(
+      {lanes},
+      b.getIntegerType(pair * format.elementType.getIntOrFloatBitWidth()));
+  for (Value &row : rows)
+    row = vector::BitCastOp::create(b, laneType, row);
+  transposeSquare(b, rows);
+  for (Value &row : rows)
+    row = vector::BitCastOp::create(b, packed, row);
 }
 
-void Packer::packAlongK(Value panel) {
-  Value row = firstRow(panel);
-  SmallVector<Value> rowOffsets;
-  for (int64_t r = 0; r < lanes; ++r)
-    rowOffsets.push_back(memref::LoadOp::create(
-        b, source.rowOffsets, toValue(b, add(b, row, b.getIndexAttr(r)))));
-  Value rest = arith::RemUIOp::create(b, source.numSteps, constant(b, lanes));
-  Value wholeSteps = toValue(b, sub(b, source.numSteps, rest));
+/// Steps follow each other, and so they shall: chunks are copied.
+void Packer::packRow(Value row, Value endStep) {
+  Value rowOffset = getRowOffset(row), place = getPlace(row);
   forLoop(
-      b, wholeSteps,
+      b, endStep,
       [&](Value k) {
-        Value kOffset = memref::LoadOp::create(b, source.kOffsets, k);
-        SmallVector<Value> square;
-        for (Value rowOffset : rowOffsets)
-          square.push_back(loadVector(rowOffset, kOffset));
-        transposeSquare(b, square);
-        for (auto [i, column] : llvm::enumerate(square))
-          vector::StoreOp::create(
-              b, column, panels,
-              ValueRange{panel, toValue(b, add(b, k, b.getIndexAttr(i))),
-                         constant(b, 0)});
+        store(loadVector(rowOffset, k, format.chunk()),
+              toValue(b, add(b, place, getChunkOffset(k))));
       },
-      /*step=*/lanes);
-  gather(panel, wholeSteps);
+      /*step=*/format.chunk());
 }
 
-void Packer::gather(Value panel, Value firstStep) {
-  Value row = firstRow(panel);
-  forLoop(b, firstStep, source.numSteps, [&](Value k) {
+/// The source has vectors where the panel has none: squares of lanes are
+/// transposed in registers.
+void Packer::packSquares(Value row, Value endStep) {
+  bool isAlongRows = source.strategy == PackStrategy::AlongRows;
+  SmallVector<Value> rowOffsets, places;
+  for (int64_t i = 0; i < lanes; ++i) {
+    Value member = toValue(b, add(b, row, b.getIndexAttr(i)));
+    rowOffsets.push_back(isAlongRows && i > 0 ? Value() : getRowOffset(member));
+    places.push_back(format.side == PanelSide::Columns && i > 0
+                         ? Value()
+                         : getPlace(member));
+  }
+  forLoop(
+      b, endStep,
+      [&](Value k) {
+        SmallVector<Value> square;
+        for (int64_t i = 0; i < lanes; ++i) {
+          Value step = toValue(b, add(b, k, b.getIndexAttr(i * pair)));
+          square.push_back(isAlongRows
+                               ? loadLanesAlongRows(rowOffsets.front(), step)
+                               : loadVector(rowOffsets[i], k, format.chunk()));
+        }
+        transpose(square);
+        Value chunk = getChunkOffset(k);
+        for (auto [i, vector] : llvm::enumerate(square)) {
+          OpFoldResult place =
+              format.side == PanelSide::Rows
+                  ? OpFoldResult(places[i])
+                  : add(b, places.front(),
+                        b.getIndexAttr(i * format.width * pair));
+          store(vector, toValue(b, add(b, place, chunk)));
+        }
+      },
+      /*step=*/format.chunk());
+}
+
+/// Columns follow each other, and so they shall: vectors are copied.
+void Packer::packVectors(Value row, Value endStep) {
+  Value rowOffset = getRowOffset(row), place = getPlace(row);
+  forLoop(
+      b, endStep,
+      [&](Value k) {
+        store(loadLanesAlongRows(rowOffset, k),
+              toValue(b, add(b, place, getChunkOffset(k))));
+      },
+      /*step=*/pair);
+}
+
+/// One element; zero for steps past the end.
+void Packer::gatherStep(Value rowOffset, Value place, Value k, bool isZero) {
+  Value element;
+  if (isZero) {
+    element = arith::ConstantOp::create(b, b.getZeroAttr(format.elementType));
+  } else {
     Value kOffset = memref::LoadOp::create(b, source.kOffsets, k);
-    forLoop(b, b.getIndexAttr(lanes), [&](Value r) {
-      Value rowOffset = memref::LoadOp::create(b, source.rowOffsets,
-                                               toValue(b, add(b, row, r)));
-      Value element = memref::LoadOp::create(
-          b, source.array.flat, toValue(b, add(b, rowOffset, kOffset)));
-      memref::StoreOp::create(b, convertFloat(b, element, elementType), panels,
-                              ValueRange{panel, k, r});
+    Value loaded = memref::LoadOp::create(
+        b, source.array.flat, toValue(b, add(b, rowOffset, kOffset)));
+    element = convertFloat(b, loaded, format.elementType);
+  }
+  int64_t together = format.side == PanelSide::Rows ? format.chunk() : pair;
+  Value inner = arith::RemUIOp::create(b, k, constant(b, together));
+  Value outer = getChunkOffset(arith::SubIOp::create(b, k, inner));
+  Value offset = toValue(b, add(b, place, add(b, outer, inner)));
+  memref::StoreOp::create(b, element, panels, offset);
+}
+
+/// A group of rows from `firstStep` on, element by element, and the zeros that
+/// fill the last chunk.
+void Packer::gather(Value row, Value firstStep) {
+  Value filled = getFilledSteps();
+  forLoop(b, b.getIndexAttr(lanes), [&](Value i) {
+    Value member = toValue(b, add(b, row, i));
+    Value rowOffset = getRowOffset(member), place = getPlace(member);
+    forLoop(b, firstStep, source.numSteps, [&](Value k) {
+      gatherStep(rowOffset, place, k, /*isZero=*/false);
     });
+    forLoop(b, source.numSteps, filled,
+            [&](Value k) { gatherStep(rowOffset, place, k, /*isZero=*/true); });
   });
+}
+
+void Packer::packGroup(Value row) {
+  if (source.strategy == PackStrategy::Gather)
+    return gather(row, constant(b, 0));
+  bool isCopiedAlongRows = source.strategy == PackStrategy::AlongRows &&
+                           format.side == PanelSide::Columns;
+  Value rest = arith::RemUIOp::create(
+      b, source.numSteps,
+      constant(b, isCopiedAlongRows ? pair : format.chunk()));
+  Value endStep = toValue(b, sub(b, source.numSteps, rest));
+  if (isCopiedAlongRows)
+    packVectors(row, endStep);
+  else if (source.strategy == PackStrategy::AlongK &&
+           format.side == PanelSide::Rows)
+    forLoop(b, b.getIndexAttr(lanes),
+            [&](Value i) { packRow(toValue(b, add(b, row, i)), endStep); });
+  else
+    packSquares(row, endStep);
+  Value hasRest = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, endStep,
+                                        getFilledSteps());
+  ifElse(b, hasRest, [&] { gather(row, endStep); });
 }
 
 void Packer::pack() {
-  forLoop(b, source.numPanels, [&](Value panel) {
-    switch (source.strategy) {
-    case PackStrategy::AlongRows: {
-      // The last panel may have rows that do not exist and so do not follow.
-      Value end = toValue(b, add(b, firstRow(panel), b.getIndexAttr(lanes)));
-      Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, end,
-                                            source.numRows);
-      ifElse(
-          b, isWhole, [&] { packAlongRows(panel); },
-          [&] { gather(panel, constant(b, 0)); });
-      return;
-    }
-    case PackStrategy::AlongK:
-      return packAlongK(panel);
-    case PackStrategy::Gather:
-      return gather(panel, constant(b, 0));
-    }
-  });
+  forLoop(
+      b, source.firstRow, source.endFill,
+      [&](Value row) {
+        if (source.strategy != PackStrategy::AlongRows)
+          return packGroup(row);
+        // The last group may have rows that do not exist and so do not follow.
+        Value end = toValue(b, add(b, row, b.getIndexAttr(lanes)));
+        Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, end,
+                                              source.endRow);
+        ifElse(
+            b, isWhole, [&] { packGroup(row); },
+            [&] { gather(row, constant(b, 0)); });
+      },
+      /*step=*/lanes);
 }
 
 void mlir::boostr::cpu::packPanels(ImplicitLocOpBuilder &b,
-                                   const PackSource &source, Value panels) {
-  Packer(b, source, panels).pack();
+                                   const PackSource &source,
+                                   const PanelFormat &format, Value panels,
+                                   Value base) {
+  Packer(b, source, format, panels, base).pack();
 }

@@ -2,48 +2,45 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Packing: a block of an operand becomes panels
-//
-//     panels[p][k][r] = block[p * lanes + r][k]
-//
-// in the type of accumulation. A panel is what one vector register holds of
-// rows, for every k, so the register tile reads both operands in the order they
-// lie.
+// Packing: a block of an operand becomes panels (PanelFormat.h), converted to
+// the type that is multiplied.
 
 #ifndef BOOSTR_PASSES_CPU_PACKPANELS_H
 #define BOOSTR_PASSES_CPU_PACKPANELS_H
 
+#include "boostr/passes/cpu/PanelFormat.h"
 #include "boostr/passes/cpu/StridedArray.h"
 
 namespace mlir::boostr::cpu {
 
 /// How a block of an operand lies in memory, which decides how it is packed.
 enum class PackStrategy {
-  /// `lanes` rows follow each other: vectors are loaded and stored as they are.
+  /// Vectors of rows (or columns) follow each other.
   AlongRows,
-  /// `lanes` steps of k follow each other: squares are transposed in registers.
+  /// Chunks of steps follow each other.
   AlongK,
   /// Nothing is known to follow anything: element by element.
   Gather,
 };
 
 PackStrategy choosePackStrategy(const StridedArray &array, const DimGroup &rows,
-                                const DimGroup &k, int64_t lanes);
+                                const DimGroup &k, const PanelFormat &format);
 
 /// A block to be packed.
 struct PackSource {
   StridedArray array;
   PackStrategy strategy;
-  /// Offsets of rows, one for each row of the panels (those past the end of the
-  /// array repeat the last), and offsets of steps of k.
+  /// Offsets of rows (those past the end of the array repeat the last) and of
+  /// steps of k.
   Value rowOffsets, kOffsets;
-  /// Rows that exist, and panels and steps to pack.
-  Value numRows, numPanels, numSteps;
+  /// The first row to pack, rows that exist, rows to fill, and steps.
+  Value firstRow, endRow, endFill, numSteps;
 };
 
-/// Emits the packing of `source` into `panels`, a `memref<PxKxLxT>`.
+/// Emits the packing of `source` into the flat memory `panels`, the first of
+/// which begins at `base` with row `source.firstRow`.
 void packPanels(ImplicitLocOpBuilder &b, const PackSource &source,
-                Value panels);
+                const PanelFormat &format, Value panels, Value base);
 
 } // namespace mlir::boostr::cpu
 

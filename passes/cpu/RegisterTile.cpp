@@ -4,6 +4,7 @@
 
 #include "boostr/passes/cpu/RegisterTile.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -13,77 +14,259 @@ using namespace mlir;
 using namespace mlir::boostr;
 using namespace mlir::boostr::cpu;
 
+using Carried = SmallVector<Value>;
+
+/// `base + offset`, where the offset is known.
+static Value plus(ImplicitLocOpBuilder &b, Value base, int64_t offset) {
+  return toValue(b, add(b, base, b.getIndexAttr(offset)));
+}
+
+static Value times(ImplicitLocOpBuilder &b, Value x, int64_t y) {
+  return toValue(b, mul(b, x, b.getIndexAttr(y)));
+}
+
+/// `for i in [0, count)` by `step`, which hands sums from turn to turn.
+static Carried
+carry(ImplicitLocOpBuilder &b, Value count, int64_t step, ValueRange sums,
+      llvm::function_ref<Carried(ImplicitLocOpBuilder &, Value, ValueRange)>
+          body) {
+  auto loop = scf::ForOp::create(
+      b, constant(b, 0), count, constant(b, step), sums,
+      [&](OpBuilder &nested, Location loc, Value i, ValueRange carried) {
+        ImplicitLocOpBuilder inner(loc, nested);
+        scf::YieldOp::create(inner, body(inner, i, carried));
+      });
+  return loop.getResults();
+}
+
+/// Asks for `elements` of what will be read next.
+static void prefetch(ImplicitLocOpBuilder &b, Value memory, Value offset,
+                     int64_t elements) {
+  constexpr int64_t kLineBytes = 64;
+  int64_t line =
+      kLineBytes * 8 / getElementTypeOrSelf(memory).getIntOrFloatBitWidth();
+  for (int64_t i = 0; i < elements; i += line)
+    memref::PrefetchOp::create(b, memory, ValueRange{plus(b, offset, i)},
+                               /*isWrite=*/false, /*localityHint=*/3,
+                               /*isDataCache=*/true);
+}
+
+/// Asks for the part of the next tile of sums, which follows in memory, that
+/// falls to `chunk`.
+static void prefetchNextSums(ImplicitLocOpBuilder &b, const RegisterTile &tile,
+                             Value chunk) {
+  int64_t size = tile.rowFormat.width * tile.columnFormat.width;
+  int64_t share =
+      llvm::divideCeil(size, tile.rowFormat.steps / tile.rowFormat.chunk());
+  Value offset =
+      toValue(b, add(b, plus(b, tile.firstSum, size), times(b, chunk, share)));
+  prefetch(b, tile.sums, offset, share);
+}
+
+//===----------------------------------------------------------------------===//
+// Vectors
+//===----------------------------------------------------------------------===//
+
 namespace {
 
-/// Position of row (or column) `index` in panels: which panel, and where in it.
-struct PanelPosition {
-  Value panel, lane;
+/// The tile in vectors of `lanes` columns.
+class VectorTile {
+public:
+  explicit VectorTile(const RegisterTile &tile)
+      : tile(tile), numRows(tile.rowFormat.width),
+        lanes(tile.columnFormat.lanes),
+        vectorsPerRow(tile.columnFormat.width / lanes),
+        vectorType(VectorType::get({lanes}, tile.columnFormat.elementType)) {}
 
-  PanelPosition(ImplicitLocOpBuilder &b, Value index, int64_t lanes)
-      : panel(arith::DivUIOp::create(b, index, constant(b, lanes))),
-        lane(arith::RemUIOp::create(b, index, constant(b, lanes))) {}
+  Carried load(ImplicitLocOpBuilder &b) const;
+  void store(ImplicitLocOpBuilder &b, ValueRange sums) const;
+  Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
+                        ValueRange sums) const;
+
+private:
+  Carried multiplyStep(ImplicitLocOpBuilder &b, Value row, Value column,
+                       ValueRange sums) const;
+  Value sumOffset(ImplicitLocOpBuilder &b, int64_t number) const {
+    return plus(b, tile.firstSum, number * lanes);
+  }
+
+  /// How far ahead columns are asked for.
+  static constexpr int64_t kStepsAhead = 8;
+  const RegisterTile &tile;
+  int64_t numRows, lanes, vectorsPerRow;
+  VectorType vectorType;
 };
 
 } // namespace
 
-/// Visits the vectors of the tile in the block of sums, row by row.
-static void
-forEachVector(ImplicitLocOpBuilder &b, const RegisterTile &tile, Value row,
-              Value column,
-              llvm::function_ref<void(unsigned, ValueRange)> visit) {
-  unsigned number = 0;
-  for (int64_t i = 0; i < tile.mr; ++i) {
-    Value r = toValue(b, add(b, row, b.getIndexAttr(i)));
-    for (int64_t j = 0; j < tile.nr; j += tile.lanes)
-      visit(number++, {r, toValue(b, add(b, column, b.getIndexAttr(j)))});
-  }
+Carried VectorTile::load(ImplicitLocOpBuilder &b) const {
+  Carried sums;
+  for (int64_t i = 0; i < numRows * vectorsPerRow; ++i)
+    sums.push_back(vector::LoadOp::create(b, vectorType, tile.sums,
+                                          ValueRange{sumOffset(b, i)}));
+  return sums;
 }
 
-/// One step of k: every row's element times every vector of columns.
-static SmallVector<Value> multiplyStep(ImplicitLocOpBuilder &b,
-                                       const RegisterTile &tile,
-                                       const PanelPosition &lhs, Value rhsPanel,
-                                       Value k, ValueRange sums,
-                                       VectorType vectorType) {
+void VectorTile::store(ImplicitLocOpBuilder &b, ValueRange sums) const {
+  for (auto [i, sum] : llvm::enumerate(sums))
+    vector::StoreOp::create(b, sum, tile.sums, ValueRange{sumOffset(b, i)});
+}
+
+/// One step of k, whose elements begin at `row` and `column`: every row's
+/// element times every vector of columns.
+Carried VectorTile::multiplyStep(ImplicitLocOpBuilder &b, Value row,
+                                 Value column, ValueRange sums) const {
   SmallVector<Value> columns;
-  for (int64_t j = 0; j < tile.nr / tile.lanes; ++j) {
-    Value panel = toValue(b, add(b, rhsPanel, b.getIndexAttr(j)));
+  for (int64_t j = 0; j < vectorsPerRow; ++j)
     columns.push_back(vector::LoadOp::create(
-        b, vectorType, tile.rhsPanels, ValueRange{panel, k, constant(b, 0)}));
-  }
-  SmallVector<Value> next;
-  for (int64_t i = 0; i < tile.mr; ++i) {
-    Value lane = toValue(b, add(b, lhs.lane, b.getIndexAttr(i)));
-    Value element = memref::LoadOp::create(b, tile.lhsPanels,
-                                           ValueRange{lhs.panel, k, lane});
-    Value row = vector::BroadcastOp::create(b, vectorType, element);
-    for (Value column : columns)
-      next.push_back(vector::FMAOp::create(b, row, column, sums[next.size()]));
+        b, vectorType, tile.columns, ValueRange{plus(b, column, j * lanes)}));
+  prefetch(b, tile.columns,
+           plus(b, column, kStepsAhead * tile.columnFormat.width),
+           tile.columnFormat.width);
+  Carried next;
+  for (int64_t i = 0; i < numRows; ++i) {
+    Value element = memref::LoadOp::create(
+        b, tile.rows, plus(b, row, i * tile.rowFormat.chunk()));
+    Value broadcast = vector::BroadcastOp::create(b, vectorType, element);
+    for (Value vector : columns)
+      next.push_back(
+          vector::FMAOp::create(b, broadcast, vector, sums[next.size()]));
   }
   return next;
 }
 
-void mlir::boostr::cpu::multiplyTile(ImplicitLocOpBuilder &b,
-                                     const RegisterTile &tile, Value row,
-                                     Value column, Value numSteps) {
-  Type elementType = cast<MemRefType>(tile.sums.getType()).getElementType();
-  auto vectorType = VectorType::get({tile.lanes}, elementType);
-  PanelPosition lhs(b, row, tile.lanes);
-  PanelPosition rhs(b, column, tile.lanes);
-
-  SmallVector<Value> initial;
-  forEachVector(b, tile, row, column, [&](unsigned, ValueRange position) {
-    initial.push_back(
-        vector::LoadOp::create(b, vectorType, tile.sums, position));
-  });
-  auto loop = scf::ForOp::create(
-      b, constant(b, 0), numSteps, constant(b, 1), initial,
-      [&](OpBuilder &nested, Location loc, Value k, ValueRange sums) {
-        ImplicitLocOpBuilder body(loc, nested);
-        scf::YieldOp::create(body, multiplyStep(body, tile, lhs, rhs.panel, k,
-                                                sums, vectorType));
+/// The steps of a chunk, some at a time so that the loop costs little.
+Carried VectorTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
+                                  ValueRange sums) const {
+  int64_t unrolled = std::min<int64_t>(lanes, 4);
+  Value row = toValue(
+      b, add(b, tile.firstRow, times(b, chunk, tile.rowFormat.chunkStride())));
+  Value column =
+      toValue(b, add(b, tile.firstColumn,
+                     times(b, chunk, tile.columnFormat.chunkStride())));
+  return carry(
+      b, constant(b, lanes), unrolled, sums,
+      [&](ImplicitLocOpBuilder &body, Value step, ValueRange carried) {
+        Value stepRow = toValue(body, add(body, row, step));
+        Value stepColumn =
+            toValue(body, add(body, column,
+                              times(body, step, tile.columnFormat.width)));
+        Carried next(carried);
+        for (int64_t i = 0; i < unrolled; ++i)
+          next = multiplyStep(
+              body, plus(body, stepRow, i),
+              plus(body, stepColumn, i * tile.columnFormat.width), next);
+        return next;
       });
-  forEachVector(b, tile, row, column, [&](unsigned n, ValueRange position) {
-    vector::StoreOp::create(b, loop.getResult(n), tile.sums, position);
-  });
+}
+
+//===----------------------------------------------------------------------===//
+// AMX
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// The tile in AMX tiles of 16 x 16 sums. A tile of rows is 16 of them by a
+/// chunk of steps, one of columns is as many pairs of steps by 16 columns.
+class AmxTile {
+public:
+  explicit AmxTile(const RegisterTile &tile)
+      : tile(tile), tileRows(tile.rowFormat.width / kEdge),
+        tileColumns(tile.columnFormat.width / kEdge) {}
+
+  Carried load(ImplicitLocOpBuilder &b) const;
+  void store(ImplicitLocOpBuilder &b, ValueRange sums) const;
+  Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
+                        ValueRange sums) const;
+
+private:
+  static constexpr int64_t kEdge = 16;
+
+  Value sumOffset(ImplicitLocOpBuilder &b, int64_t number) const {
+    int64_t row = number / tileColumns, column = number % tileColumns;
+    return plus(b, tile.firstSum,
+                (row * tile.columnFormat.width + column) * kEdge);
+  }
+  Value loadTile(ImplicitLocOpBuilder &b, Value memory, Value offset,
+                 int64_t stride, int64_t columns) const;
+
+  const RegisterTile &tile;
+  int64_t tileRows, tileColumns;
+};
+
+} // namespace
+
+Value AmxTile::loadTile(ImplicitLocOpBuilder &b, Value memory, Value offset,
+                        int64_t stride, int64_t columns) const {
+  auto type =
+      amx::TileType::get({kEdge, columns}, getElementTypeOrSelf(memory));
+  return amx::TileLoadOp::create(b, type, memory, ValueRange{offset},
+                                 constant(b, stride));
+}
+
+Carried AmxTile::load(ImplicitLocOpBuilder &b) const {
+  Carried sums;
+  for (int64_t i = 0; i < tileRows * tileColumns; ++i)
+    sums.push_back(loadTile(b, tile.sums, sumOffset(b, i),
+                            tile.columnFormat.width, kEdge));
+  return sums;
+}
+
+void AmxTile::store(ImplicitLocOpBuilder &b, ValueRange sums) const {
+  for (auto [i, sum] : llvm::enumerate(sums))
+    amx::TileStoreOp::create(b, tile.sums, ValueRange{sumOffset(b, i)}, sum,
+                             constant(b, tile.columnFormat.width));
+}
+
+Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
+                               ValueRange sums) const {
+  int64_t steps = tile.rowFormat.chunk();
+  Value row = toValue(
+      b, add(b, tile.firstRow, times(b, chunk, tile.rowFormat.chunkStride())));
+  Value column =
+      toValue(b, add(b, tile.firstColumn,
+                     times(b, chunk, tile.columnFormat.chunkStride())));
+  SmallVector<Value> columns;
+  for (int64_t j = 0; j < tileColumns; ++j)
+    columns.push_back(loadTile(
+        b, tile.columns,
+        plus(b, column, j * kEdge * tile.columnFormat.stepsPerLane),
+        tile.columnFormat.width * tile.columnFormat.stepsPerLane, steps));
+  Carried next;
+  for (int64_t i = 0; i < tileRows; ++i) {
+    Value rows =
+        loadTile(b, tile.rows, plus(b, row, i * kEdge * steps), steps, steps);
+    for (Value vector : columns) {
+      Value sum = sums[next.size()];
+      next.push_back(
+          amx::TileMulFOp::create(b, sum.getType(), rows, vector, sum));
+    }
+  }
+  return next;
+}
+
+//===----------------------------------------------------------------------===//
+// Either
+//===----------------------------------------------------------------------===//
+
+template <typename Tile>
+static void multiply(ImplicitLocOpBuilder &b,
+                     const RegisterTile &registerTile) {
+  Tile tile(registerTile);
+  tile.store(
+      b, carry(b, registerTile.numChunks, 1, tile.load(b),
+               [&](ImplicitLocOpBuilder &body, Value chunk, ValueRange sums) {
+                 prefetchNextSums(body, registerTile, chunk);
+                 return tile.multiplyChunk(body, chunk, sums);
+               }));
+}
+
+void mlir::boostr::cpu::multiplyTile(ImplicitLocOpBuilder &b, CpuKernel kernel,
+                                     const RegisterTile &tile) {
+  switch (kernel) {
+  case CpuKernel::Fma:
+    return multiply<VectorTile>(b, tile);
+  case CpuKernel::Amx:
+    return multiply<AmxTile>(b, tile);
+  }
 }

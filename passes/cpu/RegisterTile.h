@@ -2,30 +2,31 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The register tile: `mr x nr` sums kept in vector registers while k runs
-// through a packed block.
+// The register tile: a tile of sums kept in registers while k runs through a
+// panel of rows and one of columns (PanelFormat.h).
 
 #ifndef BOOSTR_PASSES_CPU_REGISTERTILE_H
 #define BOOSTR_PASSES_CPU_REGISTERTILE_H
 
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/passes/cpu/PanelFormat.h"
 
 namespace mlir::boostr::cpu {
 
-/// One register tile in a block of sums.
+/// One register tile: where the panels and the sums begin in flat memories.
 struct RegisterTile {
-  /// Packed operands, `memref<PxKxLxT>` as PackPanels.h describes them.
-  Value lhsPanels, rhsPanels;
-  /// The block of sums, `memref<mc x nc x T>`.
-  Value sums;
-  int64_t mr, nr, lanes;
+  Value rows, firstRow;
+  Value columns, firstColumn;
+  Value sums, firstSum;
+  PanelFormat rowFormat, columnFormat;
+  /// Chunks of steps in both panels.
+  Value numChunks;
 };
 
-/// Emits `sums[row + i][column + j] += sum over k < numSteps of lhs[row + i][k]
-/// * rhs[column + j][k]` for the `mr x nr` tile at (`row`, `column`), multiples
-/// of `mr` and `nr`.
-void multiplyTile(ImplicitLocOpBuilder &b, const RegisterTile &tile, Value row,
-                  Value column, Value numSteps);
+/// Emits `sums[r][c] += sum over k of rows[r][k] * columns[c][k]`, with vectors
+/// of `vector.fma` or with tiles of `amx`.
+void multiplyTile(ImplicitLocOpBuilder &b, CpuKernel kernel,
+                  const RegisterTile &tile);
 
 } // namespace mlir::boostr::cpu
 

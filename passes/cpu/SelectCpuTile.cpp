@@ -64,11 +64,10 @@ void SelectCpuTile::runOnOperation() {
                             << "'; run boostr-set-cpu-target before";
           return WalkResult::interrupt();
         }
-        FloatType sumType =
-            getAccumulatorType(getElementTypeOrSelf(op->getOperand(0)));
         ContractionSize size = getSize(op);
-        op->setAttr(name, cpu::chooseCpuTile(target, sumType.getWidth(), size.m,
-                                             size.n, size.k));
+        op->setAttr(name, cpu::chooseCpuTile(
+                              target, getElementTypeOrSelf(op->getOperand(0)),
+                              size.m, size.n, size.k));
         return WalkResult::advance();
       });
   if (result.wasInterrupted())

@@ -148,10 +148,10 @@ FlatSymbolRefAttr ConstantData::addSpecs(Location loc, StringRef name,
 
 FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
                                             const Function &function) {
-  auto i32 = IntegerType::get(context, 32);
+  auto i32 = IntegerType::get(context, 32), i64 = IntegerType::get(context, 64);
   auto type = LLVM::LLVMStructType::getLiteral(
       context, {i32, pointer, i32, i32, pointer, pointer, pointer, pointer, i32,
-                pointer, i32});
+                pointer, i32, i64});
   return add(
       loc, name, type, LLVM::Linkage::External, [&](ImplicitLocOpBuilder &b) {
         return createStruct(b, type,
@@ -165,7 +165,8 @@ FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
                              createPointer(b, function.shapes),
                              createInteger(b, 32, function.numConstraints),
                              createPointer(b, function.constraints),
-                             createInteger(b, 32, function.deviceType)});
+                             createInteger(b, 32, function.deviceType),
+                             createInteger(b, 64, function.cpuFeatures)});
       });
 }
 

@@ -54,6 +54,7 @@ public:
     FlatSymbolRefAttr name, inputs, outputs, packed, shapes, constraints;
     int32_t numInputs = 0, numOutputs = 0, numConstraints = 0;
     int32_t deviceType = 1; // kDLCPU of DLPack.
+    uint64_t cpuFeatures = 0;
   };
   /// `const boostr_function name`, exported.
   FlatSymbolRefAttr addFunction(Location loc, StringRef name,

@@ -5,8 +5,10 @@
 // `boostr-export-functions`: the C interface of lowered functions, as
 // boostr_runtime.h describes it.
 
+#include "boostr/dialect/BoostrAttrs.h"
 #include "boostr/dialect/BoostrDialect.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/Subtarget.h"
 #include "boostr/passes/export/CNames.h"
 #include "boostr/passes/export/ConstantData.h"
 #include "boostr/runtime/boostr_runtime.h"
@@ -41,7 +43,7 @@ struct Lowered {
 class FunctionExporter {
 public:
   FunctionExporter(SymbolTable &symbols, Lowered lowered,
-                   DLDeviceType deviceType);
+                   DLDeviceType deviceType, uint64_t cpuFeatures);
 
   /// The symbol of the `boostr_function`; null after an error.
   FlatSymbolRefAttr run();
@@ -58,6 +60,7 @@ private:
   LLVM::LLVMFuncOp createFunction(StringRef name, Type result,
                                   ArrayRef<Type> arguments,
                                   LLVM::Linkage linkage);
+  LLVM::LLVMFuncOp createEntry(StringRef name, ArrayRef<Type> arguments);
   LLVM::LLVMFuncOp declare(StringRef name, Type result,
                            ArrayRef<Type> arguments);
   Value createElementAddress(Type elementType, Value array, int32_t position);
@@ -68,6 +71,7 @@ private:
   SymbolTable &symbols;
   Lowered lowered;
   DLDeviceType deviceType;
+  uint64_t cpuFeatures;
   std::string name;
   ImplicitLocOpBuilder b;
   LLVM::LLVMPointerType pointer;
@@ -80,9 +84,10 @@ static constexpr StringLiteral wrapperPrefix = "_mlir_ciface_";
 static constexpr StringLiteral listName = "boostr_module_functions";
 
 FunctionExporter::FunctionExporter(SymbolTable &symbols, Lowered function,
-                                   DLDeviceType deviceType)
+                                   DLDeviceType deviceType,
+                                   uint64_t cpuFeatures)
     : symbols(symbols), lowered(std::move(function)), deviceType(deviceType),
-      name(lowered.body.getName().str()),
+      cpuFeatures(cpuFeatures), name(lowered.body.getName().str()),
       b(lowered.body.getLoc(), symbols.getOp()->getContext()),
       pointer(LLVM::LLVMPointerType::get(b.getContext())), i32(b.getI32Type()),
       i64(b.getI64Type()), nothing(LLVM::LLVMVoidType::get(b.getContext())) {}
@@ -137,6 +142,18 @@ LLVM::LLVMFuncOp FunctionExporter::createFunction(StringRef functionName,
   symbols.insert(function);
   b.setInsertionPointToStart(function.addEntryBlock(b));
   return function;
+}
+
+/// A function that hosts call. It runs on any CPU, since the runtime is yet to
+/// find out whether this one has what the others need.
+LLVM::LLVMFuncOp FunctionExporter::createEntry(StringRef functionName,
+                                               ArrayRef<Type> arguments) {
+  LLVM::LLVMFuncOp entry =
+      createFunction(functionName, i32, arguments, LLVM::Linkage::External);
+  entry.setTargetCpu("x86-64");
+  entry.setTargetFeaturesAttr(LLVM::TargetFeaturesAttr::get(
+      b.getContext(), ArrayRef<StringRef>{"+sse2"}));
+  return entry;
 }
 
 /// A function of the runtime. Null, after an error, if the module has another
@@ -209,8 +226,7 @@ FunctionExporter::createPlainEntry(FlatSymbolRefAttr description) {
   if (!invoke)
     return failure();
   LLVM::LLVMFuncOp entry =
-      createFunction(name, i32, SmallVector<Type>(getNumTensors(), pointer),
-                     LLVM::Linkage::External);
+      createEntry(name, SmallVector<Type>(getNumTensors(), pointer));
   Value null = LLVM::ZeroOp::create(b, pointer);
   Value descriptors = null;
   if (getNumTensors() > 0)
@@ -234,9 +250,8 @@ FunctionExporter::createCheckedEntry(FlatSymbolRefAttr description) {
       "boostr_call", i32, {pointer, pointer, pointer, i32, pointer, i32});
   if (!call)
     return failure();
-  LLVM::LLVMFuncOp entry = createFunction(name + "_dlpack", i32,
-                                          {pointer, pointer, i32, pointer, i32},
-                                          LLVM::Linkage::External);
+  LLVM::LLVMFuncOp entry =
+      createEntry(name + "_dlpack", {pointer, pointer, i32, pointer, i32});
   SmallVector<Value> arguments(entry.getArguments());
   arguments.insert(arguments.begin() + 1,
                    LLVM::AddressOfOp::create(b, pointer, description));
@@ -270,6 +285,7 @@ FlatSymbolRefAttr FunctionExporter::createDescription() {
   function.packed = createPacked();
   function.shapes = createShapes();
   function.deviceType = deviceType;
+  function.cpuFeatures = cpuFeatures;
   function.numConstraints = texts.size();
   function.constraints = data.addPointers(loc, name + "__constraints", texts,
                                           LLVM::Linkage::Internal);
@@ -399,6 +415,40 @@ static void hideImplementation(ModuleOp module, ArrayRef<Lowered> exported) {
   }
 }
 
+/// True if any code multiplies with AMX: a process that has no use for it need
+/// not ask for it.
+static bool usesAmx(ModuleOp module) {
+  return module
+      .walk([](LLVM::CallIntrinsicOp call) {
+        return call.getIntrin().starts_with("llvm.x86.tdp")
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// The features of `boostr.cpu_target` that the runtime knows to look for.
+static uint64_t getCpuFeatures(ModuleOp module) {
+  auto target = module->getAttrOfType<CpuTargetAttr>(
+      BoostrDialect::getCpuTargetAttrName());
+  if (!target)
+    return 0;
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget =
+      createX86Subtarget([] { return InFlightDiagnostic(); }, target.getCpu(),
+                         target.getFeatures());
+  uint64_t features = 0;
+  auto collect = [&](int bit, StringRef name) {
+    if (subtarget && subtarget->checkFeatures(("+" + name).str()))
+      features |= uint64_t(1) << bit;
+  };
+#define BOOSTR_CPU_FEATURE(bit, name) collect(bit, name);
+#define BOOSTR_CPU_FEATURE_AMX(bit, name)                                      \
+  if (usesAmx(module))                                                         \
+    collect(bit, name);
+#include "boostr/runtime/CpuFeatures.def"
+  return features;
+}
+
 void ExportFunctions::runOnOperation() {
   ModuleOp module = getOperation();
   SymbolTable symbols(module);
@@ -421,10 +471,12 @@ void ExportFunctions::runOnOperation() {
                        << "' belongs to the list of exported functions";
     return signalPassFailure();
   }
+  uint64_t features = getCpuFeatures(module);
   SmallVector<FlatSymbolRefAttr> descriptions;
   for (const Lowered &lowered : functions) {
     descriptions.push_back(
-        FunctionExporter(symbols, lowered, cuda ? kDLCUDA : kDLCPU).run());
+        FunctionExporter(symbols, lowered, cuda ? kDLCUDA : kDLCPU, features)
+            .run());
     if (!descriptions.back())
       return signalPassFailure();
   }

@@ -42,57 +42,82 @@ module attributes {boostr.cpu_target = "zen4"} {}
 // -----
 
 // CHECK-LABEL: func.func private @tile()
-// CHECK-SAME: tile = #boostr.cpu_tile<block = [16, 64, 16], register = [8, 32], lanes = 16>
+// CHECK-SAME: tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 16], register = [8, 32], lanes = 16, packed_bytes = 4096>
 func.func private @tile() attributes {
-  tile = #boostr.cpu_tile<block = [16, 64, 16], register = [8, 32], lanes = 16>}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 16], register = [8, 32], lanes = 16, packed_bytes = 4096>}
+
+// -----
+
+// CHECK-LABEL: func.func private @tile_amx()
+// CHECK-SAME: tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0>
+func.func private @tile_amx() attributes {
+  tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0>}
 
 // -----
 
 func.func private @negative_tile_block() attributes {
   // expected-error @below {{'block' expected 3 sizes [mc, nc, kc], got 2}}
-  tile = #boostr.cpu_tile<block = [16, 64], register = [8, 32], lanes = 16>}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 64], register = [8, 32], lanes = 16, packed_bytes = 4096>}
 
 // -----
 
 func.func private @negative_tile_register() attributes {
-  // expected-error @below {{'register' expected 2 sizes [mr, nr], got 1}}
-  tile = #boostr.cpu_tile<block = [16, 64, 16], register = [8], lanes = 16>}
+  // expected-error @below {{'register' expected 2 sizes [rows, columns], got 1}}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 16], register = [8], lanes = 16, packed_bytes = 4096>}
 
 // -----
 
 func.func private @negative_tile_positive() attributes {
   // expected-error @below {{tile sizes expected positive}}
-  tile = #boostr.cpu_tile<block = [16, 0, 16], register = [8, 32], lanes = 16>}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 0, 16], register = [8, 32], lanes = 16, packed_bytes = 4096>}
 
 // -----
 
-func.func private @negative_tile_mr() attributes {
-  // expected-error @below {{'lanes' expected a multiple of 'mr' = 6, got 16}}
-  tile = #boostr.cpu_tile<block = [16, 64, 16], register = [6, 32], lanes = 16>}
+func.func private @negative_tile_packed_bytes() attributes {
+  // expected-error @below {{'packed_bytes' expected zero or more, got -1}}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 16], register = [8, 32], lanes = 16, packed_bytes = -1>}
 
 // -----
 
-func.func private @negative_tile_nr() attributes {
-  // expected-error @below {{'nr' expected a multiple of 'lanes' = 16, got 24}}
-  tile = #boostr.cpu_tile<block = [16, 48, 16], register = [8, 24], lanes = 16>}
+func.func private @negative_tile_columns() attributes {
+  // expected-error @below {{'columns' expected a multiple of 'lanes' = 16, got 24}}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 48, 16], register = [8, 24], lanes = 16, packed_bytes = 4096>}
 
 // -----
 
 func.func private @negative_tile_mc() attributes {
   // expected-error @below {{'mc' expected a multiple of 'lanes' = 16, got 24}}
-  tile = #boostr.cpu_tile<block = [24, 64, 16], register = [8, 32], lanes = 16>}
+  tile = #boostr.cpu_tile<kernel = fma, block = [24, 64, 16], register = [8, 32], lanes = 16, packed_bytes = 4096>}
+
+// -----
+
+func.func private @negative_tile_nc() attributes {
+  // expected-error @below {{'nc' expected a multiple of 'lanes' = 16, got 40}}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 40, 16], register = [8, 32], lanes = 16, packed_bytes = 4096>}
 
 // -----
 
 func.func private @negative_tile_kc() attributes {
   // expected-error @below {{'kc' expected a multiple of 'lanes' = 16, got 20}}
-  tile = #boostr.cpu_tile<block = [16, 64, 20], register = [8, 32], lanes = 16>}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 20], register = [8, 32], lanes = 16, packed_bytes = 4096>}
 
 // -----
 
-func.func private @negative_tile_nc() attributes {
-  // expected-error @below {{'nc' expected a multiple of 'nr' = 32, got 48}}
-  tile = #boostr.cpu_tile<block = [16, 48, 16], register = [8, 32], lanes = 16>}
+func.func private @negative_tile_amx_lanes() attributes {
+  // expected-error @below {{'lanes' expected 16 with 'kernel' = amx, got 8}}
+  tile = #boostr.cpu_tile<kernel = amx, block = [16, 64, 32], register = [16, 32], lanes = 8, packed_bytes = 4096>}
+
+// -----
+
+func.func private @negative_tile_amx_rows() attributes {
+  // expected-error @below {{'rows' expected a multiple of 'lanes' = 16, got 12}}
+  tile = #boostr.cpu_tile<kernel = amx, block = [16, 64, 32], register = [12, 32], lanes = 16, packed_bytes = 4096>}
+
+// -----
+
+func.func private @negative_tile_amx_kc() attributes {
+  // expected-error @below {{'kc' expected a multiple of 'two lanes' = 32, got 48}}
+  tile = #boostr.cpu_tile<kernel = amx, block = [16, 64, 48], register = [16, 32], lanes = 16, packed_bytes = 4096>}
 
 // -----
 

@@ -95,10 +95,10 @@ func.func @out_proj_residual(%a: tensor<?x?x?xf16>, %w: tensor<?x?xf16>, %b: ten
 }
 
 // CHECK-LABEL: func.func @out_proj_residual_buffer
-// CHECK: boostr.out_proj_residual %{{.*}}, %{{.*}} residual(%[[R:.*]]) outs(%[[R]]) {boostr.cpu_tile = #boostr.cpu_tile<block = [16, 32, 64], register = [8, 32], lanes = 16>} :
+// CHECK: boostr.out_proj_residual %{{.*}}, %{{.*}} residual(%[[R:.*]]) outs(%[[R]]) {boostr.cpu_tile = #boostr.cpu_tile<kernel = fma, block = [16, 32, 64], register = [8, 32], lanes = 16, packed_bytes = 4096>} :
 func.func @out_proj_residual_buffer(%a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %r: memref<2x3x4xf32>) {
   boostr.out_proj_residual %a, %w residual(%r) outs(%r)
-      {boostr.cpu_tile = #boostr.cpu_tile<block = [16, 32, 64], register = [8, 32], lanes = 16>}
+      {boostr.cpu_tile = #boostr.cpu_tile<kernel = fma, block = [16, 32, 64], register = [8, 32], lanes = 16, packed_bytes = 4096>}
       : memref<2x3x8xf32>, memref<4x8xf32>, memref<2x3x4xf32>, memref<2x3x4xf32>
   return
 }

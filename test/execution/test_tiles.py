@@ -16,20 +16,22 @@ from support import Heads, assert_close, compile_functions, poisoned, random, te
 HEADS = Heads(3, 2, 20)
 SHAPE = (2, 37, 53)
 
-# As (mc, nc, kc), (mr, nr), lanes.
+# As (mc, nc, kc), (rows, columns), lanes, bytes of packed rows: from one block of rows
+# at a time to all of them.
 TILES = {
-    "small": ((16, 32, 16), (8, 32), 16),
-    "narrow": ((4, 8, 4), (2, 8), 4),
-    "tall": ((48, 16, 16), (16, 16), 16),
-    "wide": ((8, 72, 8), (1, 24), 8),
-    "deep": ((16, 48, 128), (8, 48), 16),
+    "small": ((16, 32, 16), (8, 32), 16, 0),
+    "narrow": ((4, 8, 4), (2, 8), 4, 0),
+    "tall": ((48, 16, 16), (16, 16), 16, 1 << 20),
+    "wide": ((8, 72, 8), (1, 24), 8, 20000),
+    "deep": ((16, 48, 128), (8, 48), 16, 1 << 20),
+    "odd_rows": ((32, 40, 16), (5, 16), 8, 30000),
 }
 
 
 def attribute(tile):
-    (mc, nc, kc), (mr, nr), lanes = tile
-    return (f"{{boostr.cpu_tile = #boostr.cpu_tile<block = [{mc}, {nc}, {kc}], "
-            f"register = [{mr}, {nr}], lanes = {lanes}>}}")
+    (mc, nc, kc), (rows, columns), lanes, packed_bytes = tile
+    return (f"{{boostr.cpu_tile = #boostr.cpu_tile<kernel = fma, block = [{mc}, {nc}, {kc}], "
+            f"register = [{rows}, {columns}], lanes = {lanes}, packed_bytes = {packed_bytes}>}}")
 
 
 def functions(name, element, tile):

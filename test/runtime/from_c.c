@@ -31,8 +31,8 @@ static const boostr_tensor_spec x_spec = {
 static const boostr_tensor_spec y_spec = {
     "y", {kDLFloat, 32, 1}, 1, any_vector};
 static const boostr_function negate_function = {
-    BOOSTR_ABI_VERSION, "negate", 1,    1,     &x_spec, &y_spec, negate,
-    same_shape,         0,        NULL, kDLCPU};
+    BOOSTR_ABI_VERSION, "negate", 1,    1,      &x_spec, &y_spec, negate,
+    same_shape,         0,        NULL, kDLCPU, 0};
 
 static boostr_status negate_checked(boostr_context *context, float *x, float *y,
                                     int64_t x_extent, int64_t y_extent) {

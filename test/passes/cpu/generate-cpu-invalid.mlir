@@ -24,7 +24,18 @@ func.func @negative_lanes_no_power_of_two(%a: memref<1x4x8xf32>,
     %w: memref<8x8xf32>, %y: memref<1x4x8xf32>) {
   // expected-error @below {{'boostr.out_proj_residual' op 'boostr.cpu_tile' expected 'lanes' a power of two, got 3}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
-      #boostr.cpu_tile<block = [3, 6, 3], register = [3, 6], lanes = 3>}
+      #boostr.cpu_tile<kernel = fma, block = [3, 6, 3], register = [3, 6], lanes = 3, packed_bytes = 4096>}
       : memref<1x4x8xf32>, memref<8x8xf32>, memref<1x4x8xf32>, memref<1x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_amx_f32(%a: memref<1x16x32xf32>, %w: memref<16x32xf32>,
+    %y: memref<1x16x16xf32>) {
+  // expected-error @below {{'boostr.out_proj_residual' op 'boostr.cpu_tile' expected elements of type 'bf16' with 'kernel' = amx, got 'f32'}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = amx, block = [16, 32, 32], register = [16, 32], lanes = 16, packed_bytes = 0>}
+      : memref<1x16x32xf32>, memref<16x32xf32>, memref<1x16x16xf32>, memref<1x16x16xf32>
   return
 }

@@ -14,7 +14,7 @@ func.func @negative_no_target(%a: memref<1x4x8xf32>, %w: memref<8x8xf32>,
 func.func @untouched_nothing_to_choose(%a: memref<1x4x8xf32>,
     %w: memref<8x8xf32>, %y: memref<1x4x8xf32>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
-      #boostr.cpu_tile<block = [4, 8, 8], register = [2, 4], lanes = 4>}
+      #boostr.cpu_tile<kernel = fma, block = [4, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096>}
       : memref<1x4x8xf32>, memref<8x8xf32>, memref<1x4x8xf32>, memref<1x4x8xf32>
   return
 }

@@ -48,16 +48,19 @@
 // CHECK:         llvm.return %[[STATUS]]
 
 // CHECK:       llvm.mlir.global internal constant @add__constraints()
-// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32)> {
-// CHECK:         llvm.mlir.constant(1001 : i32)
+// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32, i64)> {
+// CHECK:         llvm.mlir.constant(1002 : i32)
 // CHECK:         llvm.mlir.addressof @add__name
 // CHECK:         llvm.mlir.addressof @add__packed
 // CHECK:         llvm.mlir.addressof @add__extents
 // CHECK:         llvm.mlir.addressof @add__constraints
 // CHECK:         llvm.mlir.constant(1 : i32)
+// No 'boostr.cpu_target', no features that a CPU must have.
+// CHECK:         llvm.mlir.constant(0 : i64)
 
+// Entries run on any CPU: they find out whether it has what the code needs.
 // CHECK:       llvm.func @boostr_invoke(!llvm.ptr, !llvm.ptr, !llvm.ptr) -> i32
-// CHECK:       llvm.func @add(%[[X:.*]]: !llvm.ptr, %[[Y:.*]]: !llvm.ptr, %[[Z:.*]]: !llvm.ptr) -> i32 {
+// CHECK:       llvm.func @add(%[[X:.*]]: !llvm.ptr, %[[Y:.*]]: !llvm.ptr, %[[Z:.*]]: !llvm.ptr) -> i32 attributes {target_cpu = "x86-64", target_features = #llvm.target_features<["+sse2"]>} {
 // CHECK:         %[[NULL:.*]] = llvm.mlir.zero : !llvm.ptr
 // CHECK:         %[[POINTERS:.*]] = llvm.alloca
 // CHECK:         llvm.store %[[X]]
@@ -67,7 +70,7 @@
 // CHECK:         %[[RESULT:.*]] = llvm.call @boostr_invoke(%[[NULL]], %[[SELF]], %[[POINTERS]])
 // CHECK:         llvm.return %[[RESULT]] : i32
 // CHECK:       llvm.func @boostr_call(!llvm.ptr, !llvm.ptr, !llvm.ptr, i32, !llvm.ptr, i32) -> i32
-// CHECK:       llvm.func @add_dlpack(%[[CONTEXT:.*]]: !llvm.ptr, %[[INS:.*]]: !llvm.ptr, %[[N:.*]]: i32, %[[OUTS:.*]]: !llvm.ptr, %[[M:.*]]: i32) -> i32 {
+// CHECK:       llvm.func @add_dlpack(%[[CONTEXT:.*]]: !llvm.ptr, %[[INS:.*]]: !llvm.ptr, %[[N:.*]]: i32, %[[OUTS:.*]]: !llvm.ptr, %[[M:.*]]: i32) -> i32 attributes {target_cpu = "x86-64", target_features = #llvm.target_features<["+sse2"]>} {
 // CHECK:         %[[SELF:.*]] = llvm.mlir.addressof @add_function
 // CHECK:         llvm.call @boostr_call(%[[CONTEXT]], %[[SELF]], %[[INS]], %[[N]], %[[OUTS]], %[[M]])
 
