@@ -13,9 +13,9 @@
 
 namespace boostr::runtime {
 
-/// BOOSTR_OK if the CPU has all `features` of boostr_function.cpu_features, else
-/// BOOSTR_UNSUPPORTED, whose message names the first that is missing. Asks the
-/// system to permit AMX to this process if that is one of them.
+/// BOOSTR_OK if the CPU has all `features` of boostr_function.cpu_features,
+/// else BOOSTR_UNSUPPORTED, whose message names the first that is missing. Asks
+/// the system to permit AMX to this process if that is one of them.
 boostr_status checkCpuFeatures(uint64_t features);
 
 } // namespace boostr::runtime

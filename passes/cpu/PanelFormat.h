@@ -5,16 +5,18 @@
 // How packed operands lie. The register tile multiplies `rows` of one operand
 // with `columns` of the other:
 //
-//   rows      panel[k / (L*v)][r][k % (L*v)]   each row's steps in chunks of one
+//   rows      panel[k / (L*v)][r][k % (L*v)]   each row's steps in chunks of
+//   one
 //                                              vector register: elements to
-//                                              broadcast, or rows of an AMX tile
+//                                              broadcast, or rows of an AMX
+//                                              tile
 //   columns   panel[k / v][c][k % v]           for each step a vector of
 //                                              columns, with v steps together
 //
 // L is the number of lanes and v the number of steps that one lane holds: 1, or
-// 2 where an instruction adds the products of pairs (bf16 with AMX). A panel has
-// `width` rows or columns; those past the end of the array repeat its last, and
-// steps past the end of a block are zero up to a whole chunk.
+// 2 where an instruction adds the products of pairs (bf16 with AMX). A panel
+// has `width` rows or columns; those past the end of the array repeat its last,
+// and steps past the end of a block are zero up to a whole chunk.
 
 #ifndef BOOSTR_PASSES_CPU_PANELFORMAT_H
 #define BOOSTR_PASSES_CPU_PANELFORMAT_H

@@ -24,8 +24,8 @@ Value SumBlock::getOffset(ImplicitLocOpBuilder &b, Value row,
     return arith::RemUIOp::create(b, index, constant(b, size)).getResult();
   };
   Value tile = getTile(b, divide(row, rows), divide(column, columns));
-  OpFoldResult inTile = add(
-      b, mul(b, modulo(row, rows), b.getIndexAttr(columns)),
-      modulo(column, columns));
+  OpFoldResult inTile =
+      add(b, mul(b, modulo(row, rows), b.getIndexAttr(columns)),
+          modulo(column, columns));
   return toValue(b, add(b, tile, inTile));
 }

@@ -12,7 +12,8 @@
 namespace mlir::boostr::cpu {
 
 /// Transposes as many vectors as each has elements, a power of two: in round d,
-/// blocks of d x d elements off the diagonal change places, for d = 1, 2, 4, ...
+/// blocks of d x d elements off the diagonal change places, for d = 1, 2, 4,
+/// ...
 void transposeSquare(ImplicitLocOpBuilder &b, MutableArrayRef<Value> rows);
 
 } // namespace mlir::boostr::cpu

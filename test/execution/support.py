@@ -4,7 +4,9 @@
 
 """What the execution tests share: arrays of every element type, and tolerances."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -51,6 +53,22 @@ def random(seed, element, *shape):
 def wide(*arrays):
     """The same numbers in float64."""
     return tuple(None if a is None else a.astype(np.float64) for a in arrays)
+
+
+def host_features():
+    """What this CPU has, as /proc/cpuinfo calls it."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("flags"):
+            return set(line.split())
+    return set()
+
+
+def uses_amx():
+    """Whether bf16 products of these tests go through AMX, as they do on CPUs that have it
+    unless another target or lowering is asked for."""
+    return ("amx_bf16" in host_features()
+            and os.environ.get("BOOSTR_TEST_TARGET", "cpu") == "cpu"
+            and os.environ.get("BOOSTR_TEST_CONTRACTIONS", "generated") == "generated")
 
 
 def poisoned(element, *shape):

@@ -4,11 +4,9 @@
 
 """Code for other CPUs than this machine's, run where this machine can."""
 
-from pathlib import Path
-
 import boostr
 import pytest
-from support import TYPES, Heads
+from support import TYPES, Heads, host_features
 from test_fused_qkv import check, function, name_of
 
 HEADS = [Heads(4, 2, 96), Heads(3, 2, 7)]
@@ -21,13 +19,6 @@ TARGETS = {
     "cpu:x86-64-v4": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
     "cpu:x86-64-v4,+amx-bf16": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "amx_bf16"},
 }
-
-
-def host_features():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("flags"):
-            return set(line.split())
-    return set()
 
 
 @pytest.mark.parametrize("target", TARGETS)

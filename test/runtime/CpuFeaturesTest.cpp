@@ -13,8 +13,7 @@ namespace {
 class CpuFeatures : public testing::Test {
 protected:
   std::string call() {
-    return outcome(
-        boostr_call(nullptr, &function.raw, nullptr, 0, nullptr, 0));
+    return outcome(boostr_call(nullptr, &function.raw, nullptr, 0, nullptr, 0));
   }
 
   Function function{{}, {}, [](void **) { hasRun = true; }};
