@@ -13,44 +13,78 @@ using namespace mlir::boostr;
 
 #include "boostr/dialect/BoostrEnums.cpp.inc"
 
+static ParseResult parseNumbers(AsmParser &parser,
+                                SmallVector<int64_t> &numbers) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+    return parser.parseInteger(numbers.emplace_back());
+  });
+}
+
+static ParseResult parsePrecision(AsmParser &parser, F32Precision &precision) {
+  StringRef name;
+  SMLoc location = parser.getCurrentLocation();
+  if (parser.parseKeyword(&name))
+    return failure();
+  std::optional<F32Precision> known = symbolizeF32Precision(name);
+  if (!known)
+    return parser.emitError(location)
+           << "'precision' expected ieee, tf32 or tf32x3, got " << name;
+  precision = *known;
+  return success();
+}
+
 /// What a tile has only if it is not the usual, in any order: `, split = 8,
 /// narrow = 64, few_rows = [1]`.
 static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
                                        int64_t &narrow,
-                                       SmallVector<int64_t> &rows) {
+                                       SmallVector<int64_t> &rows,
+                                       SmallVector<int64_t> &warp,
+                                       F32Precision &precision) {
   split = 1;
   narrow = 0;
+  precision = F32Precision::Ieee;
   while (succeeded(parser.parseOptionalComma())) {
-    int64_t *number = nullptr;
-    if (succeeded(parser.parseOptionalKeyword("split")))
-      number = &split;
-    else if (succeeded(parser.parseOptionalKeyword("narrow")))
-      number = &narrow;
-    if (number) {
-      if (parser.parseEqual() || parser.parseInteger(*number))
-        return failure();
-      continue;
-    }
-    auto parseRows = [&] { return parser.parseInteger(rows.emplace_back()); };
-    if (parser.parseKeyword("few_rows", ", 'narrow' or 'split'") ||
-        parser.parseEqual() ||
-        parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseRows))
+    StringRef name;
+    SMLoc location = parser.getCurrentLocation();
+    if (parser.parseKeyword(&name) || parser.parseEqual())
+      return failure();
+    ParseResult parsed = name == "split"      ? parser.parseInteger(split)
+                         : name == "narrow"   ? parser.parseInteger(narrow)
+                         : name == "few_rows" ? parseNumbers(parser, rows)
+                         : name == "warp"     ? parseNumbers(parser, warp)
+                         : name == "precision"
+                             ? parsePrecision(parser, precision)
+                             : parser.emitError(location)
+                                   << "expected 'split', 'narrow', "
+                                      "'few_rows', 'warp' or 'precision', got "
+                                   << name;
+    if (parsed)
       return failure();
   }
   return success();
 }
 
+static void printNumbers(AsmPrinter &printer, StringRef name,
+                         ArrayRef<int64_t> numbers) {
+  if (numbers.empty())
+    return;
+  printer << ", " << name << " = [";
+  llvm::interleaveComma(numbers, printer);
+  printer << "]";
+}
+
 static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
-                                int64_t narrow, ArrayRef<int64_t> rows) {
+                                int64_t narrow, ArrayRef<int64_t> rows,
+                                ArrayRef<int64_t> warp,
+                                F32Precision precision) {
   if (split != 1)
     printer << ", split = " << split;
   if (narrow != 0)
     printer << ", narrow = " << narrow;
-  if (rows.empty())
-    return;
-  printer << ", few_rows = [";
-  llvm::interleaveComma(rows, printer);
-  printer << "]";
+  printNumbers(printer, "few_rows", rows);
+  printNumbers(printer, "warp", warp);
+  if (precision != F32Precision::Ieee)
+    printer << ", precision = " << stringifyF32Precision(precision);
 }
 
 #define GET_ATTRDEF_CLASSES
@@ -131,13 +165,24 @@ GpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   GpuKernel kernel, ArrayRef<int64_t> block,
                                   int64_t stages, int64_t group, int64_t split,
-                                  int64_t narrow, ArrayRef<int64_t> fewRows) {
+                                  int64_t narrow, ArrayRef<int64_t> fewRows,
+                                  ArrayRef<int64_t> warp,
+                                  F32Precision precision) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
   if (!llvm::all_of(block, [](int64_t size) { return size > 0; }) ||
       stages <= 0 || group <= 0 || split <= 0 || narrow < 0)
     return emitError() << "tile sizes expected positive";
+  bool isMma = kernel == GpuKernel::Mma;
+  if (warp.size() != (isMma ? 2 : 0))
+    return emitError() << "'warp' expected 2 sizes [m, n] with kernel mma and "
+                          "none with others, got "
+                       << warp.size();
+  if (!llvm::all_of(warp, [](int64_t size) { return size > 0; }))
+    return emitError() << "tile sizes expected positive";
+  if (precision != F32Precision::Ieee && !isMma)
+    return emitError() << "'precision' expected with kernel mma only";
   int64_t previous = 0;
   for (int64_t rows : fewRows) {
     if (rows <= previous)

@@ -144,7 +144,16 @@ def Boostr_GpuTargetAttr : Boostr_Attr<"GpuTarget", "gpu_target"> {
 def Boostr_GpuKernel : I32EnumAttr<"GpuKernel", "a family of GPU kernels", [
     I32EnumAttrCase<"Simt", 0, "simt">,
     I32EnumAttrCase<"Wgmma", 1, "wgmma">,
-    I32EnumAttrCase<"Gemv", 2, "gemv">]> {
+    I32EnumAttrCase<"Gemv", 2, "gemv">,
+    I32EnumAttrCase<"Mma", 3, "mma">]> {
+  let cppNamespace = "::mlir::boostr";
+  let genSpecializedAttr = 0;
+}
+
+def Boostr_F32Precision : I32EnumAttr<"F32Precision", "how f32 is multiplied", [
+    I32EnumAttrCase<"Ieee", 0, "ieee">,
+    I32EnumAttrCase<"Tf32", 1, "tf32">,
+    I32EnumAttrCase<"Tf32x3", 2, "tf32x3">]> {
   let cppNamespace = "::mlir::boostr";
   let genSpecializedAttr = 0;
 }
@@ -158,6 +167,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     * `simt`: fused multiply-adds of single threads; any type, any shape, any GPU;
     * `wgmma`: warpgroup products fed by the copy engine, for f16 and bf16 on
       sm_90a;
+    * `mma`: warp products of tensor cores (`mma.sync`), for f16, bf16 and f64, and
+      for f32 with a `precision` other than `ieee`; from sm_80 on;
     * `gemv`: warps that each compute some columns of a few rows, where reading B
       takes all of the time.
 
@@ -177,6 +188,10 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     occupy many multiprocessors; it is launched instead where C has at most
     `block[0]` rows.
 
+    Of `mma`, each warp of a block computes `warp[0] x warp[1]` elements of it.
+    `precision` says how it multiplies f32: operands rounded to TF32 (`tf32`), or
+    each of them as the sum of two such numbers (`tf32x3`).
+
     Constraints: all are positive, but `narrow` may be 0, which means none.
 
     Example: `#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>`
@@ -185,11 +200,24 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       ArrayRefParameter<"int64_t">:$block, "int64_t":$stages,
       "int64_t":$group, DefaultValuedParameter<"int64_t", "1">:$split,
       DefaultValuedParameter<"int64_t", "0">:$narrow,
-      OptionalArrayRefParameter<"int64_t">:$fewRows);
+      OptionalArrayRefParameter<"int64_t">:$fewRows,
+      OptionalArrayRefParameter<"int64_t">:$warp,
+      DefaultValuedParameter<"::mlir::boostr::F32Precision",
+        "::mlir::boostr::F32Precision::Ieee">:$precision);
+  let skipDefaultBuilders = 1;
+  let builders = [AttrBuilder<(ins "GpuKernel":$kernel,
+      "::llvm::ArrayRef<int64_t>":$block, "int64_t":$stages, "int64_t":$group,
+      CArg<"int64_t", "1">:$split, CArg<"int64_t", "0">:$narrow,
+      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$fewRows,
+      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$warp,
+      CArg<"F32Precision", "F32Precision::Ieee">:$precision), [{
+    return $_get($_ctxt, kernel, block, stages, group, split, narrow, fewRows,
+                 warp, precision);
+  }]>];
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `stages` `=` $stages `,` `group` `=` $group
-        `` custom<GpuTileOptions>($split, $narrow, $fewRows) `` `>`
+        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision) `` `>`
   }];
   let genVerifyDecl = 1;
 }

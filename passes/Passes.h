@@ -8,6 +8,7 @@
 #ifndef BOOSTR_PASSES_PASSES_H
 #define BOOSTR_PASSES_PASSES_H
 
+#include "boostr/dialect/BoostrAttrs.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"

@@ -235,8 +235,8 @@ def SelectGpuTile : Pass<"boostr-select-gpu-tile", "::mlir::ModuleOp"> {
 
     Output: each of them with an attribute `boostr.gpu_tiles`, an array of one tile
     for each of the op's contractions: for `gemv` where there are known to be few
-    rows, for `wgmma` where the target has it and the contraction fits, else for
-    `simt`. Where the number of rows is not known, `few_rows` adds kernels to choose
+    rows, for `wgmma` where the target has it and the contraction fits, for `mma`
+    where tensor cores multiply the element type, else for `simt`. Where the number of rows is not known, `few_rows` adds kernels to choose
     from when the code runs.
 
     Leaves: ops that have `boostr.gpu_tiles`: what the user wrote wins. Ops in value
@@ -247,6 +247,16 @@ def SelectGpuTile : Pass<"boostr-select-gpu-tile", "::mlir::ModuleOp"> {
 
     Example: `test/passes/gpu/select-gpu-tile.mlir`.
   }];
+  let options = [
+    Option<"f32Precision", "f32-precision", "::mlir::boostr::F32Precision",
+      "::mlir::boostr::F32Precision::Ieee", "How products of f32 are computed",
+      [{::llvm::cl::values(
+          clEnumValN(::mlir::boostr::F32Precision::Ieee, "ieee",
+                     "fused multiply-adds of f32"),
+          clEnumValN(::mlir::boostr::F32Precision::Tf32, "tf32",
+                     "tensor cores, operands rounded to 11 bits"),
+          clEnumValN(::mlir::boostr::F32Precision::Tf32x3, "tf32x3",
+                     "tensor cores, three products of 11 bits"))}]>];
 }
 
 def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
@@ -258,9 +268,10 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
     Output: for each contraction a kernel, and in place of the op its launch, after
     the arithmetic that it takes: extents, tensor maps
     (`boostr_cuda_encode_tensor_map`), the number of blocks. The kernels of `wgmma`
-    are in `gpu.module`s and launched by `gpu.launch_func`; those of `simt` and `gemv`
+    are in `gpu.module`s and launched by `gpu.launch_func`; the others
     are the bodies of `gpu.launch`, for upstream's outlining. With `few_rows` an
-    `scf.if` chooses between launches.
+    `scf.if` chooses between launches, and also for `mma` where it shows only then
+    whether memory can be copied 16 bytes at a time.
 
     Leaves: every other op.
 
@@ -271,8 +282,9 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
     "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect",
-    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+    "::mlir::memref::MemRefDialect", "::mlir::nvgpu::NVGPUDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
 }
 
 def SetGpuTarget : Pass<"boostr-set-gpu-target", "::mlir::ModuleOp"> {

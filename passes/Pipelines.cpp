@@ -240,7 +240,9 @@ static void addCudaKernels(OpPassManager &pm,
   target.features = options.features;
   pm.addPass(createSetGpuTarget(target));
   pm.addPass(createConstantsToDevice());
-  pm.addPass(createSelectGpuTile());
+  SelectGpuTileOptions tiles;
+  tiles.f32Precision = options.f32Precision;
+  pm.addPass(createSelectGpuTile(tiles));
   pm.addPass(createGenerateGpu());
 }
 
@@ -273,6 +275,7 @@ void mlir::boostr::addKernelLowering(OpPassManager &pm) {
   kernels.addPass(createLowerAffinePass());
   kernels.addPass(math::createMathExtendToSupportedTypes());
   kernels.addPass(arith::createArithExpandOpsPass());
+  kernels.addPass(createConvertNVGPUToNVVMPass());
   kernels.addPass(createConvertGpuOpsToNVVMOps());
   kernels.addPass(createConvertNVVMToLLVMPass());
   kernels.addPass(createCanonicalizerPass());

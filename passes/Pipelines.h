@@ -126,6 +126,16 @@ struct CudaPipelineOptions : PassPipelineOptions<CudaPipelineOptions> {
                                   "kernels of our own"),
                        clEnumValN(ContractionLowering::Linalg, "linalg",
                                   "plain loops by way of linalg"))};
+  Option<F32Precision> f32Precision{
+      *this, "f32-precision",
+      llvm::cl::desc("How products of f32 are computed"),
+      llvm::cl::init(F32Precision::Ieee),
+      llvm::cl::values(
+          clEnumValN(F32Precision::Ieee, "ieee", "fused multiply-adds of f32"),
+          clEnumValN(F32Precision::Tf32, "tf32",
+                     "tensor cores, operands rounded to 11 bits"),
+          clEnumValN(F32Precision::Tf32x3, "tf32x3",
+                     "tensor cores, three products of 11 bits"))};
   Option<int64_t> blockSize{
       *this, "block-size",
       llvm::cl::desc("Threads of a block for what is no contraction"),

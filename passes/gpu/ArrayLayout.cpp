@@ -36,8 +36,8 @@ bool mlir::boostr::isFlat(const ContractionOperand &operand,
 }
 
 bool mlir::boostr::isContiguousInChunks(const ContractionOperand &operand,
-                                        ArrayRef<unsigned> dims,
-                                        int64_t count) {
+                                        ArrayRef<unsigned> dims, int64_t count,
+                                        MultipleExtents extents) {
   MemRefType type = getMemRefType(operand);
   if (count * type.getElementTypeBitWidth() > 128 ||
       !type.getLayout().isIdentity() || !runsAlong(operand, dims.back()))
@@ -48,7 +48,9 @@ bool mlir::boostr::isContiguousInChunks(const ContractionOperand &operand,
   if (isSplit && operand.rows->offset % count != 0)
     return false;
   int64_t extent = isSplit ? operand.rows->headDim : type.getShape().back();
-  return !ShapedType::isDynamic(extent) && extent % count == 0;
+  if (ShapedType::isDynamic(extent))
+    return extents == MultipleExtents::Assumed;
+  return extent % count == 0;
 }
 
 bool mlir::boostr::hasAny(const ContractionOperand &operand,

@@ -21,12 +21,18 @@ bool runsAlong(const ContractionOperand &operand, unsigned dim);
 /// Whether the dimensions `dims` of `operand` lie in memory like one.
 bool isFlat(const ContractionOperand &operand, ArrayRef<unsigned> dims);
 
+/// What is taken for granted of extents that are not known: nothing, or that
+/// each last dimension of an array holds a whole number of pieces of 16 bytes,
+/// for code that runs behind a check of that.
+enum class MultipleExtents { Known, Assumed };
+
 /// Whether `count` elements that follow each other along `dims`, from a
 /// multiple of `count` on, follow each other in memory at a multiple of their
 /// size: the first element of an array is one of 16 bytes
 /// (runtime/boostr_runtime.h).
 bool isContiguousInChunks(const ContractionOperand &operand,
-                          ArrayRef<unsigned> dims, int64_t count);
+                          ArrayRef<unsigned> dims, int64_t count,
+                          MultipleExtents extents = MultipleExtents::Known);
 
 } // namespace mlir::boostr
 

@@ -8,12 +8,14 @@
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
+#include "boostr/passes/gpu/mma/MmaKernel.h"
 #include "boostr/passes/gpu/simt/SimtKernel.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -93,6 +95,57 @@ static LogicalResult emitSimt(ImplicitLocOpBuilder &b,
   return success();
 }
 
+/// Whether the last dimension of each array of `op` is a whole number of pieces
+/// of 16 bytes; null if that is known when compiling, one way or the other.
+static Value checkMultipleExtents(ImplicitLocOpBuilder &b,
+                                  SegmentedContractionOpInterface op) {
+  Value areMultiples;
+  for (Value array : op->getOperands()) {
+    auto type = dyn_cast<MemRefType>(array.getType());
+    if (!type || type.getRank() == 0 || !type.isDynamicDim(type.getRank() - 1))
+      continue;
+    Value extent = memref::DimOp::create(b, array, type.getRank() - 1);
+    Value rest = arith::RemUIOp::create(
+        b, extent, cpu::constant(b, 128 / type.getElementTypeBitWidth()));
+    Value isMultiple = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rest,
+                                             cpu::constant(b, 0));
+    areMultiples = areMultiples
+                       ? arith::AndIOp::create(b, areMultiples, isMultiple)
+                       : isMultiple;
+  }
+  return areMultiples;
+}
+
+/// Where extents show only when the code runs, there are two kernels: one that
+/// copies 16 bytes at a time, for extents that allow it, and one for any.
+static LogicalResult emitMma(ImplicitLocOpBuilder &b,
+                             SegmentedContractionOpInterface op,
+                             const SegmentedContraction &contraction,
+                             GpuTileAttr attr) {
+  StringRef reason;
+  auto target = op->getParentOfType<ModuleOp>()->getAttrOfType<GpuTargetAttr>(
+      BoostrDialect::getGpuTargetAttrName());
+  std::optional<mma::MmaTile> tile =
+      mma::MmaTile::get(contraction, attr, target, reason);
+  if (!tile)
+    return op->emitOpError() << "has a tile that does not fit: " << reason;
+  auto emit = [&](MultipleExtents extents) {
+    mma::MmaKernel(b, op, contraction, *tile, extents).emit();
+  };
+  Value areMultiples = checkMultipleExtents(b, op);
+  if (!areMultiples) {
+    emit(MultipleExtents::Known);
+    return success();
+  }
+  auto branch = scf::IfOp::create(b, areMultiples, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  emit(MultipleExtents::Assumed);
+  b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  emit(MultipleExtents::Known);
+  return success();
+}
+
 static LogicalResult emitGemv(ImplicitLocOpBuilder &b,
                               SegmentedContractionOpInterface op,
                               const SegmentedContraction &contraction,
@@ -115,6 +168,8 @@ static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
     return emitSimt(b, op, contraction, tile);
   case GpuKernel::Wgmma:
     return emitWgmma(b, op, contraction, tile);
+  case GpuKernel::Mma:
+    return emitMma(b, op, contraction, tile);
   case GpuKernel::Gemv:
     return emitGemv(b, op, contraction, tile);
   }

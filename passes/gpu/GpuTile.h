@@ -12,11 +12,13 @@
 
 namespace mlir::boostr {
 
-/// The kernel and tile for `contraction`, which is one of `op` in buffer form.
-/// There is always one: `simt` fits everything.
+/// The kernel and tile for `contraction`, which is one of `op` in buffer form;
+/// `precision` is that of products of f32. There is always one: `simt` fits
+/// everything.
 GpuTileAttr chooseGpuTile(GpuTargetAttr target,
                           const SegmentedContraction &contraction,
-                          SegmentedContractionOpInterface op);
+                          SegmentedContractionOpInterface op,
+                          F32Precision precision);
 
 } // namespace mlir::boostr
 

@@ -9,6 +9,7 @@
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
+#include "boostr/passes/gpu/mma/MmaTile.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"
 
 namespace mlir::boostr {
@@ -22,6 +23,7 @@ using namespace mlir::boostr;
 namespace {
 
 struct SelectGpuTile : boostr::impl::SelectGpuTileBase<SelectGpuTile> {
+  using SelectGpuTileBase::SelectGpuTileBase;
   void runOnOperation() override;
 };
 
@@ -159,16 +161,20 @@ static GpuTileAttr addFewRows(GpuTileAttr tile,
     return tile;
   return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
                           tile.getStages(), tile.getGroup(), tile.getSplit(),
-                          tile.getNarrow(), {1, kFewRows});
+                          tile.getNarrow(), {1, kFewRows}, tile.getWarp(),
+                          tile.getPrecision());
 }
 
 GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
                                         const SegmentedContraction &contraction,
-                                        SegmentedContractionOpInterface op) {
+                                        SegmentedContractionOpInterface op,
+                                        F32Precision precision) {
   MLIRContext *context = target.getContext();
   if (GpuTileAttr tile = chooseGemvTile(context, contraction))
     return tile;
   if (GpuTileAttr tile = chooseWgmmaTile(target, contraction, op))
+    return addFewRows(tile, contraction);
+  if (GpuTileAttr tile = mma::chooseTile(target, contraction, precision))
     return addFewRows(tile, contraction);
   return addFewRows(chooseSimtTile(context, contraction), contraction);
 }
@@ -189,7 +195,7 @@ void SelectGpuTile::runOnOperation() {
         }
         SmallVector<Attribute> tiles;
         for (const SegmentedContraction &contraction : op.getContractions())
-          tiles.push_back(chooseGpuTile(target, contraction, op));
+          tiles.push_back(chooseGpuTile(target, contraction, op, f32Precision));
         op->setAttr(name, ArrayAttr::get(&getContext(), tiles));
         return WalkResult::advance();
       });

@@ -165,11 +165,13 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 
 // CHECK-LABEL: func private @gpu
 // CHECK-SAME: few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, few_rows = [1, 8]>
+// CHECK-SAME: mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, few_rows = [1, 8], warp = [64, 32], precision = tf32x3>
 // CHECK-SAME: shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = 64>
 // CHECK-SAME: target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">
 // CHECK-SAME: tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>
 func.func private @gpu() attributes {
   few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, few_rows = [1, 8], split = 8>,
+  mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, precision = tf32x3, warp = [64, 32], few_rows = [1, 8]>,
   shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 64, split = 8>,
   target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">,
   tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>}
@@ -201,8 +203,32 @@ func.func private @negative_gpu_tile_few_rows_of_gemv() attributes {
 // -----
 
 func.func private @negative_gpu_tile_option() attributes {
-  // expected-error @below {{expected 'few_rows', 'narrow' or 'split'}}
+  // expected-error @below {{expected 'split', 'narrow', 'few_rows', 'warp' or 'precision', got rows}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, rows = [1]>}
+
+// -----
+
+func.func private @negative_gpu_tile_no_warp() attributes {
+  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma and none with others, got 0}}
+  tile = #boostr.gpu_tile<kernel = mma, block = [64, 64, 16], stages = 2, group = 1>}
+
+// -----
+
+func.func private @negative_gpu_tile_warp_of_simt() attributes {
+  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma and none with others, got 2}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 1, warp = [32, 32]>}
+
+// -----
+
+func.func private @negative_gpu_tile_precision_of_simt() attributes {
+  // expected-error @below {{'precision' expected with kernel mma only}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 1, precision = tf32>}
+
+// -----
+
+func.func private @negative_gpu_tile_precision() attributes {
+  // expected-error @below {{'precision' expected ieee, tf32 or tf32x3, got half}}
+  tile = #boostr.gpu_tile<kernel = mma, block = [64, 64, 16], stages = 2, group = 1, warp = [32, 32], precision = half>}
 
 // -----
 

@@ -6,14 +6,16 @@
 
 import re
 
+import numpy as np
 import pytest
+import reference
 import test_fused_qkv as qkv
 import test_fused_qkv_grad as qkv_grad
 import test_out_proj_residual as proj
 import test_out_proj_residual_grad as proj_grad
 from gpu_emulator import compile_emulated
 from gradients import Variant, variants
-from support import TYPES, Heads
+from support import TYPES, Heads, poisoned, random, wide
 
 HEADS = [Heads(3, 2, 7), Heads(4, 1, 80)]
 SHAPES = [(1, 1, 1), (0, 4, 8), (2, 0, 8), (2, 37, 61), (3, 67, 0), (1, 130, 97)]
@@ -28,12 +30,22 @@ TILES = {
     # Single elements of k.
     "gemv": ("gemv", (4, 8, 32), 4, 1),
 }
+# Of tensor cores: block, stages, group, warp.
+MMA_TILES = {
+    "one_warp": ((32, 32, 16), 2, 1, (32, 32)),
+    "wide": ((64, 128, 32), 3, 2, (32, 64)),
+    "tall": ((128, 32, 64), 2, 3, (64, 16)),
+}
 
 
 def attribute(tile, count):
     kernel, block, stages, group = TILES[tile]
-    one = (f"#boostr.gpu_tile<kernel = {kernel}, block = [{', '.join(map(str, block))}], "
-           f"stages = {stages}, group = {group}>")
+    return attribute_of(f"kernel = {kernel}, block = {list(block)}, stages = {stages}, "
+                        f"group = {group}", count)
+
+
+def attribute_of(parameters, count):
+    one = f"#boostr.gpu_tile<{parameters}>"
     return f"{{boostr.gpu_tiles = [{', '.join([one] * count)}]}}"
 
 
@@ -127,3 +139,47 @@ def test_few_tokens(element):
         qkv.check(module, element, heads, f"static{i}", shape, True)
     for shape in shapes:
         qkv.check(module, element, heads, f"dynamic{shape[2]}", shape, True)
+
+
+@pytest.mark.parametrize("tile", MMA_TILES)
+@pytest.mark.parametrize("element", ["f16", "f64"])
+def test_mma_tiles(element, tile):
+    """Operands that memory runs along and across, by 16 bytes and by single elements, the
+    instructions of two chips for f64."""
+    heads = HEADS[0]
+    everything = variants(element)[6]
+    block, stages, group, warp = MMA_TILES[tile]
+    parameters = (f"kernel = mma, block = {list(block)}, stages = {stages}, group = {group}, "
+                  f"warp = {list(warp)}")
+    forward = qkv.function(qkv.name_of(element, heads, "dynamic", True), element, heads,
+                           (None,) * 3, True)
+    backward = qkv_grad.function(qkv_grad.name_of(element, heads, "dynamic", everything),
+                                 element, heads, (None,) * 3, everything)
+    module = compile_emulated(
+        [re.sub(r"(head_dim = \d+)", rf"\1 {attribute_of(parameters, count)}", text)
+         for text, count in ((forward, 1), (backward, 2))],
+        chip="sm_90" if tile == "wide" else "sm_80")
+    for shape in SHAPES + [(1, 67, 48)]:
+        qkv.check(module, element, heads, "dynamic", shape, True)
+        qkv_grad.check(module, element, heads, "dynamic", everything, shape)
+
+
+@pytest.mark.parametrize("precision, units", [("tf32", 2.0**-10), ("tf32x3", 2.0**-20)])
+@pytest.mark.parametrize("heads, shape", [(Heads(3, 1, 8), (2, 37, 64)), (HEADS[0], (1, 9, 61))])
+def test_f32_precision(precision, units, heads, shape):
+    """Errors are within what rounded operands allow, and those of TF32 beyond what f32 does."""
+    variant = Variant(("activations", "weight", "bias"))
+    module = compile_emulated(
+        [qkv_grad.function("gradients", "f32", heads, (None,) * 3, variant)],
+        options=f"f32-precision={precision}")
+    batch, tokens, hidden = shape
+    gradients = [random(i, "f32", batch, n, tokens, heads.dim)
+                 for i, n in enumerate((heads.query, heads.key_value, heads.key_value))]
+    arguments = (*gradients, random(4, "f32", *shape), random(5, "f32", heads.rows, hidden))
+    out = (poisoned("f32", *shape), poisoned("f32", heads.rows, hidden), poisoned("f32", heads.rows))
+    module.gradients(*arguments, out=out)
+    exact = reference.fused_qkv_grad(*wide(*arguments))
+    scale = reference.fused_qkv_grad(*(np.abs(a) for a in wide(*arguments)))
+    worst = [np.max(np.abs(x.astype(np.float64) - y) / z) for x, y, z in zip(out, exact, scale)]
+    assert max(worst) <= units + 2.0**-23
+    assert precision != "tf32" or min(worst[:2]) > 2.0**-16

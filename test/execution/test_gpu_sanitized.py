@@ -14,9 +14,10 @@ from support import Heads, compile_functions
 HEADS = Heads(2, 1, 64)
 
 
-@pytest.mark.parametrize("element, hidden", [("bf16", 128), ("f32", 37)])
+@pytest.mark.parametrize("element, hidden", [("bf16", 128), ("f16", 37), ("f32", 37)])
 def test_fused_qkv(element, hidden):
-    """Tensor cores (narrow and wide tiles) and single threads; a product for one token."""
+    """Tensor cores (narrow and wide tiles of wgmma, mma) and single threads; a product for one
+    token."""
     name = qkv.name_of(element, HEADS, "small", True)
     module = compile_functions(
         [qkv.function(name, element, HEADS, (None, None, hidden), True)])
@@ -26,7 +27,7 @@ def test_fused_qkv(element, hidden):
 
 @pytest.mark.parametrize("element, hidden", [("f16", 128), ("f64", 19)])
 def test_fused_qkv_grad(element, hidden):
-    """Bias gradients, accumulation, and tiles that blocks share."""
+    """Bias gradients, accumulation, and tiles that blocks share; f64 by tensor cores."""
     for variant in variants(element)[6:8]:
         name = qkv_grad.name_of(element, HEADS, "small", variant)
         module = compile_functions(

@@ -32,6 +32,18 @@ struct LoweringOptions {
                 clEnumValN(ContractionLowering::Linalg, "linalg",
                            "plain loops by way of linalg, to compare with")),
             llvm::cl::cat(category)),
+        f32Precision(
+            "f32-precision",
+            llvm::cl::desc("How a GPU multiplies f32 in boostr ops"),
+            llvm::cl::init(F32Precision::Ieee),
+            llvm::cl::values(
+                clEnumValN(F32Precision::Ieee, "ieee",
+                           "fused multiply-adds of f32"),
+                clEnumValN(F32Precision::Tf32, "tf32",
+                           "tensor cores, operands rounded to 11 bits"),
+                clEnumValN(F32Precision::Tf32x3, "tf32x3",
+                           "tensor cores, three products of 11 bits")),
+            llvm::cl::cat(category)),
         ptxas("ptxas",
               llvm::cl::desc("NVIDIA's assembler, if it is not in PATH, "
                              "CUDA_HOME or /usr/local/cuda"),
@@ -46,6 +58,7 @@ struct LoweringOptions {
   /// Sets `options` as the command line says; an error is reported.
   LogicalResult apply(TargetOptions &options, MLIRContext *context) const {
     options.setContractions(contractions);
+    options.cuda.f32Precision = f32Precision;
     options.cuda.ptxas = ptxas.getValue();
     options.cuda.ptxasOptions = ptxasOptions.getValue();
     options.cuda.report = reportKernels.getValue();
@@ -54,6 +67,7 @@ struct LoweringOptions {
 
   llvm::cl::opt<std::string> target;
   llvm::cl::opt<ContractionLowering> contractions;
+  llvm::cl::opt<F32Precision> f32Precision;
   llvm::cl::opt<std::string> ptxas, ptxasOptions;
   llvm::cl::opt<bool> reportKernels;
 };

@@ -6,7 +6,6 @@
 #include "boostr/passes/cpu/IndexMath.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -20,51 +19,12 @@ SimtKernel::SimtKernel(ImplicitLocOpBuilder &b,
                        SegmentedContractionOpInterface op,
                        const SegmentedContraction &contraction,
                        const SimtTile &tile)
-    : b(b), op(op), contraction(contraction), tile(tile),
-      lhs{planLoads(contraction, tile, /*isLhs=*/true), true, tile.rows, {}},
-      rhs{planLoads(contraction, tile, /*isLhs=*/false),
-          false,
-          tile.columns,
-          {}} {}
-
-//===----------------------------------------------------------------------===//
-// Arithmetic
-//===----------------------------------------------------------------------===//
-
-Value SimtKernel::isLess(Value x, Value y) {
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, y);
-}
-Value SimtKernel::plus(Value x, Value y) { return toValue(b, add(b, x, y)); }
-Value SimtKernel::plus(Value x, int64_t y) {
-  return toValue(b, add(b, x, b.getIndexAttr(y)));
-}
-Value SimtKernel::times(Value x, int64_t y) {
-  return toValue(b, mul(b, x, b.getIndexAttr(y)));
-}
-Value SimtKernel::quotient(Value x, int64_t y) {
-  return b.createOrFold<arith::DivUIOp>(x, constant(b, y));
-}
-Value SimtKernel::remainder(Value x, int64_t y) {
-  return b.createOrFold<arith::RemUIOp>(x, constant(b, y));
-}
+    : BlockKernel(b, op, contraction, tile.sumType), tile(tile),
+      lhs(planOperand(/*isLhs=*/true, tile.rows, tile.steps, kThreads)),
+      rhs(planOperand(/*isLhs=*/false, tile.columns, tile.steps, kThreads)) {}
 
 VectorType SimtKernel::lanesOf(Type elementType) const {
   return VectorType::get({tile.lanes()}, elementType);
-}
-
-Value SimtKernel::offsetOf(const StridedArray &array, ArrayRef<unsigned> dims,
-                           const Extents &extents, Value index, bool isFlat) {
-  if (!isFlat) {
-    // Threads outside of an empty array compute offsets too.
-    Extents divisors;
-    for (OpFoldResult extent : extents)
-      divisors.push_back(
-          arith::MaxUIOp::create(b, toValue(b, extent), constant(b, 1))
-              .getResult());
-    return getOffset(b, array, {dims, divisors}, index);
-  }
-  OpFoldResult stride = array.strides[dims.back()];
-  return stride ? toValue(b, mul(b, index, stride)) : constant(b, 0);
 }
 
 //===----------------------------------------------------------------------===//
@@ -72,81 +32,40 @@ Value SimtKernel::offsetOf(const StridedArray &array, ArrayRef<unsigned> dims,
 //===----------------------------------------------------------------------===//
 
 void SimtKernel::emit() {
-  NumberedBlocks blocks(b, op, contraction, tile.rows, tile.columns);
-  Value count = toValue(b, blocks.getCount());
-  Value one = constant(b, 1);
   int64_t elements =
       tile.stages * tile.steps *
       (tile.paddedRows() + (hasProduct() ? tile.paddedColumns() : 0));
-  Value sharedBytes = arith::ConstantIntOp::create(
-      b, elements * tile.sumType.getIntOrFloatBitWidth() / 8, 32);
-  auto launch = ::mlir::gpu::LaunchOp::create(
-      b, count, one, one, constant(b, kThreads), one, one, sharedBytes);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(&launch.getBody().front());
-  thread = launch.getThreadIds().x;
-  threadRow = quotient(thread, kSide);
-  threadColumn = remainder(thread, kSide);
-  Value number = launch.getBlockIds().x;
-  auto selected = blocks.select(b, number);
-  emitBlock(selected.first, selected.second, number);
-  ::mlir::gpu::TerminatorOp::create(b);
+  Frame frame{tile.rows, tile.columns, kThreads, tile.group,
+              elements * tile.sumType.getIntOrFloatBitWidth() / 8};
+  emitLaunch(frame, [&](const SegmentArrays &segment) { emitBlock(segment); });
 }
 
-void SimtKernel::emitBlock(const SegmentArrays &segment,
-                           const SegmentGrid &grid, Value number) {
-  Value local = toValue(b, sub(b, number, grid.first));
-  auto [rowBlock, columnBlock] = orderBlocks(local, grid);
-  const Extents &extents = segment.terms.front().extents;
-  rows = {times(rowBlock, tile.rows),
-          DimGroup{contraction.m, extents}.getSize(b)};
-  columns = {times(columnBlock, tile.columns),
-             DimGroup{contraction.n, extents}.getSize(b)};
-  isFirstColumn = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                        columnBlock, constant(b, 0));
+void SimtKernel::emitBlock(const SegmentArrays &segment) {
+  threadRow = quotient(thread, kSide);
+  threadColumn = remainder(thread, kSide);
   createShared();
-  Sums sums = accumulateTerms(segment);
+  Sums sums = unflatten(accumulateTerms(
+      segment, flatten(createZeros()),
+      [&](const TermArrays &term, ArrayRef<Value> carried) {
+        return flatten(accumulateTerm(term, unflatten(carried)));
+      }));
+  const Extents &extents = segment.terms.front().extents;
   if (segment.product)
     storeProducts(*segment.product, extents, sums);
   if (segment.lhsSum)
-    storeLhsSum(*segment.lhsSum, extents, sums.lhs);
-}
-
-/// Row and column of block `number`: groups of rows of blocks, each walked by
-/// columns, so that blocks that run at once share operands.
-std::pair<Value, Value> SimtKernel::orderBlocks(Value number,
-                                                const SegmentGrid &grid) {
-  Value rowBlocks = toValue(b, grid.rowBlocks);
-  Value columnBlocks = toValue(b, grid.columnBlocks);
-  Value perGroup = times(columnBlocks, tile.group);
-  Value group = arith::DivUIOp::create(b, number, perGroup);
-  Value inGroup = arith::RemUIOp::create(b, number, perGroup);
-  Value firstRow = times(group, tile.group);
-  Value groupRows = toValue(b, min(b, sub(b, rowBlocks, firstRow),
-                                   OpFoldResult(b.getIndexAttr(tile.group))));
-  Value row = plus(firstRow, arith::RemUIOp::create(b, inGroup, groupRows));
-  Value column = arith::DivUIOp::create(b, inGroup, groupRows);
-  return {row, column};
+    storeSumOfLhs(*segment.lhsSum, extents, sums.lhs);
 }
 
 void SimtKernel::createShared() {
-  auto space = ::mlir::gpu::AddressSpaceAttr::get(
-      b.getContext(), ::mlir::gpu::AddressSpace::Workgroup);
-  auto bytesType = MemRefType::get({ShapedType::kDynamic}, b.getI8Type(),
-                                   MemRefLayoutAttrInterface(), space);
-  Value bytes = ::mlir::gpu::DynamicSharedMemoryOp::create(b, bytesType);
-  int64_t offset = 0;
-  auto createView = [&](int64_t rows) {
-    auto type = MemRefType::get({tile.stages, tile.steps, rows}, tile.sumType,
-                                MemRefLayoutAttrInterface(), space);
-    Value view = memref::ViewOp::create(b, type, bytes, constant(b, offset),
-                                        ValueRange());
-    offset += type.getNumElements() * tile.sumType.getIntOrFloatBitWidth() / 8;
-    return view;
-  };
-  lhs.shared = createView(tile.paddedRows());
+  Value bytes = createSharedBytes();
+  lhs.shared = viewShared(
+      bytes, 0, {tile.stages, tile.steps, tile.paddedRows()}, tile.sumType);
   if (hasProduct())
-    rhs.shared = createView(tile.paddedColumns());
+    rhs.shared = viewShared(bytes,
+                            tile.stages * tile.steps * tile.paddedRows() *
+                                tile.sumType.getIntOrFloatBitWidth() / 8,
+                            {tile.stages, tile.steps, tile.paddedColumns()},
+                            tile.sumType);
 }
 
 SimtKernel::Sums SimtKernel::createZeros() {
@@ -165,22 +84,6 @@ SimtKernel::Sums SimtKernel::createZeros() {
 // Sums
 //===----------------------------------------------------------------------===//
 
-/// An iteration has enough to do in parallel; several run out of registers.
-static void keepRolled(scf::ForOp loop) {
-  MLIRContext *context = loop.getContext();
-  LLVM::LoopUnrollAttr never = LLVM::LoopUnrollAttr::get(
-      context, /*disable=*/BoolAttr::get(context, true), /*count=*/{},
-      /*runtimeDisable=*/{}, /*full=*/{}, /*followupUnrolled=*/{},
-      /*followupRemainder=*/{}, /*followupAll=*/{});
-  auto annotation = LLVM::LoopAnnotationAttr::get(
-      context, /*disableNonforced=*/{}, /*vectorize=*/{}, /*interleave=*/{},
-      never, /*unrollAndJam=*/{}, /*licm=*/{}, /*distribute=*/{},
-      /*pipeline=*/{}, /*peeled=*/{}, /*unswitch=*/{}, /*mustProgress=*/{},
-      /*isVectorized=*/{}, /*startLoc=*/{}, /*endLoc=*/{},
-      /*parallelAccesses=*/{});
-  loop->setAttr("llvm.loop_annotation", annotation);
-}
-
 SmallVector<Value> SimtKernel::flatten(const Sums &sums) {
   SmallVector<Value> values(sums.products);
   if (sums.lhs)
@@ -196,31 +99,6 @@ SimtKernel::Sums SimtKernel::unflatten(ValueRange values) {
   }
   llvm::append_range(sums.products, values);
   return sums;
-}
-
-/// A loop over the terms, so that the code for a step exists once.
-SimtKernel::Sums SimtKernel::accumulateTerms(const SegmentArrays &segment) {
-  Sums zeros = createZeros();
-  if (segment.terms.size() == 1)
-    return accumulateTerm(segment.terms.front(), zeros);
-  auto loop =
-      scf::ForOp::create(b, constant(b, 0), constant(b, segment.terms.size()),
-                         constant(b, 1), flatten(zeros));
-  keepRolled(loop);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  // The last step of the term before may still be read.
-  ::mlir::gpu::BarrierOp::create(b);
-  TermArrays term = segment.terms.back();
-  for (size_t number = segment.terms.size() - 1; number-- > 0;) {
-    Value isIt =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                              loop.getInductionVar(), constant(b, number));
-    term = select(b, isIt, segment.terms[number], term);
-  }
-  Sums sums = accumulateTerm(term, unflatten(loop.getRegionIterArgs()));
-  scf::YieldOp::create(b, flatten(sums));
-  return unflatten(loop.getResults());
 }
 
 SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
@@ -251,7 +129,7 @@ SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
   Sums next = unflatten(arguments.take_front(numSums));
   ValueRange chunks = arguments.drop_front(numSums);
   for (const Walk &walk : walks) {
-    int64_t count = walk.operand->chunksPerThread(tile);
+    int64_t count = walk.operand->chunksPerThread();
     store(walk, stage, chunks.take_front(count));
     chunks = chunks.drop_front(count);
   }
@@ -268,6 +146,27 @@ SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
   yielded.append(loaded);
   scf::YieldOp::create(b, yielded);
   return unflatten(loop.getResults().take_front(numSums));
+}
+
+/// Converts what `load` read and writes it, with steps outermost.
+void SimtKernel::store(const Walk &walk, Value stage, ValueRange chunks) {
+  const LoadPlan &plan = walk.operand->plan;
+  int64_t bytes = plan.chunk * tile.sumType.getIntOrFloatBitWidth() / 8;
+  for (auto [chunk, row, step] :
+       llvm::zip_equal(chunks, walk.rows, walk.steps)) {
+    Value converted = convertFloat(b, chunk, tile.sumType);
+    if (!plan.alongSteps) {
+      vector::StoreOp::create(b, converted, walk.operand->shared,
+                              ValueRange{stage, step, row},
+                              /*nontemporal=*/false,
+                              llvm::MaybeAlign(std::min<int64_t>(bytes, 16)));
+      continue;
+    }
+    for (int64_t i = 0; i < plan.chunk; ++i)
+      memref::StoreOp::create(b, vector::ExtractOp::create(b, converted, i),
+                              walk.operand->shared,
+                              ValueRange{stage, plus(step, i), row});
+  }
 }
 
 /// `count` elements of this thread at one step, in vectors: each has `lanes` of
@@ -311,8 +210,7 @@ void SimtKernel::multiply(Value stage, Sums &sums) {
 
 /// Thread i sums row i of lhs.
 void SimtKernel::sumLhs(Value stage, Sums &sums) {
-  Value isMine = arith::AndIOp::create(b, isFirstColumn,
-                                       isLess(thread, constant(b, tile.rows)));
+  Value isMine = both(isFirstColumn, isLess(thread, constant(b, tile.rows)));
   auto branch = scf::IfOp::create(b, TypeRange(tile.sumType), isMine,
                                   /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
@@ -327,4 +225,50 @@ void SimtKernel::sumLhs(Value stage, Sums &sums) {
   b.setInsertionPointToStart(branch.elseBlock());
   scf::YieldOp::create(b, sums.lhs);
   sums.lhs = branch.getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+void SimtKernel::storeProducts(const OutputArrays &output,
+                               const Extents &extents, const Sums &sums) {
+  int64_t lanes = tile.lanes();
+  Epilogue epilogue = startEpilogue(output, /*isLhsSum=*/false, {lanes, 1});
+  for (int64_t i = 0; i < tile.threadColumns(); i += epilogue.lanes) {
+    Value column = plus(columns.start, times(threadColumn, lanes));
+    addColumns(epilogue, extents,
+               plus(column, i / lanes * lanes * kSide + i % lanes));
+  }
+  int64_t vectorsPerRow = tile.threadColumns() / lanes;
+  int64_t groupsPerVector = lanes / epilogue.lanes;
+  auto groupType = VectorType::get({epilogue.lanes}, tile.sumType);
+  for (int64_t i = 0; i < tile.threadRows(); ++i) {
+    Value row = plus(rows.start, times(threadRow, lanes));
+    row = plus(row, i / lanes * lanes * kSide + i % lanes);
+    ifElse(b, isLess(row, rows.end), [&] {
+      SmallVector<Value> rowOffsets = getRowOffsets(epilogue, extents, row);
+      for (auto [group, isThere] : llvm::enumerate(epilogue.isColumnThere))
+        ifElse(b, isThere, [&, group = int64_t(group)] {
+          Value vector =
+              sums.products[i * vectorsPerRow + group / groupsPerVector];
+          if (groupsPerVector > 1)
+            vector = vector::FromElementsOp::create(
+                b, groupType,
+                vector::ExtractOp::create(b, vector, group % groupsPerVector)
+                    .getResult());
+          storeSums(epilogue, rowOffsets, group,
+                    addAddends(epilogue, rowOffsets, group, vector));
+        });
+    });
+  }
+}
+
+/// Thread i has the sum of row i.
+void SimtKernel::storeSumOfLhs(const OutputArrays &output,
+                               const Extents &extents, Value sum) {
+  Value row = plus(rows.start, thread);
+  Value isMine = both(isFirstColumn, isLess(thread, constant(b, tile.rows)));
+  ifElse(b, both(isMine, isLess(row, rows.end)),
+         [&] { storeLhsSum(output, extents, row, sum); });
 }

@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/gpu/simt/SimtTile.h"
-#include "boostr/passes/gpu/ArrayLayout.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -47,59 +46,4 @@ std::optional<SimtTile> SimtTile::get(const SegmentedContraction &contraction,
   if (elements * tile.sumType.getIntOrFloatBitWidth() / 8 > kMaxSharedBytes)
     return fail("stages of simt are at most 48 KiB");
   return tile;
-}
-
-//===----------------------------------------------------------------------===//
-// Arrays
-//===----------------------------------------------------------------------===//
-
-static SmallVector<ContractionOperand>
-collectOperands(const SegmentedContraction &contraction, bool isLhs) {
-  SmallVector<ContractionOperand> operands;
-  for (const ContractionSegment &segment : contraction.segments)
-    for (const ContractionTerm &term : segment.terms)
-      operands.push_back(isLhs ? term.lhs : term.rhs);
-  return operands;
-}
-
-LoadPlan simt::planLoads(const SegmentedContraction &contraction,
-                         const SimtTile &tile, bool isLhs) {
-  ArrayRef<unsigned> rowDims = isLhs ? contraction.m : contraction.n;
-  ArrayRef<unsigned> stepDims = contraction.k;
-  int64_t elements = tile.steps * (isLhs ? tile.rows : tile.columns);
-  SmallVector<ContractionOperand> operands =
-      collectOperands(contraction, isLhs);
-  auto areContiguous = [&](ArrayRef<unsigned> dims, int64_t count) {
-    return elements % (count * kThreads) == 0 &&
-           llvm::all_of(operands, [&](const ContractionOperand &operand) {
-             return isContiguousInChunks(operand, dims, count);
-           });
-  };
-  LoadPlan plan;
-  plan.alongSteps = runsAlong(operands.front(), stepDims.back());
-  for (int64_t chunk : {8, 4, 2})
-    if (areContiguous(plan.alongSteps ? stepDims : rowDims, chunk)) {
-      plan.chunk = chunk;
-      break;
-    }
-  plan.isFlatInRows = llvm::all_of(
-      operands, [&](const auto &operand) { return isFlat(operand, rowDims); });
-  plan.isFlatInSteps = llvm::all_of(
-      operands, [&](const auto &operand) { return isFlat(operand, stepDims); });
-  return plan;
-}
-
-EpiloguePlan simt::planEpilogue(const SegmentedContraction &contraction,
-                                ArrayRef<ContractionOperand> arrays,
-                                int64_t lanes) {
-  EpiloguePlan plan;
-  plan.isFlatInRows = llvm::all_of(
-      arrays, [&](const auto &array) { return isFlat(array, contraction.m); });
-  plan.isFlatInColumns = llvm::all_of(
-      arrays, [&](const auto &array) { return isFlat(array, contraction.n); });
-  plan.isContiguous = llvm::all_of(arrays, [&](const auto &array) {
-    return !hasAny(array, contraction.n) ||
-           isContiguousInChunks(array, contraction.n, lanes);
-  });
-  return plan;
 }

@@ -41,32 +41,6 @@ struct SimtTile {
   int64_t paddedColumns() const { return columns + lanes(); }
 };
 
-/// How the blocks of one operand come to shared memory.
-struct LoadPlan {
-  /// Whether neighbouring threads read neighbouring steps (else rows).
-  bool alongSteps = false;
-  /// Elements that a thread reads at once; they follow each other in memory.
-  int64_t chunk = 1;
-  /// Whether positions along rows, and along steps, are a product with one
-  /// stride, so that no index has to be divided.
-  bool isFlatInRows = false, isFlatInSteps = false;
-};
-
-/// The plan for lhs (else rhs) that is right for all segments and terms.
-LoadPlan planLoads(const SegmentedContraction &contraction,
-                   const SimtTile &tile, bool isLhs);
-
-/// How an array of the epilogue is read or written.
-struct EpiloguePlan {
-  bool isFlatInRows = false, isFlatInColumns = false;
-  /// Whether `lanes` columns follow each other in memory, at a multiple of
-  /// their size; also true if there are no columns.
-  bool isContiguous = false;
-};
-
-EpiloguePlan planEpilogue(const SegmentedContraction &contraction,
-                          ArrayRef<ContractionOperand> arrays, int64_t lanes);
-
 } // namespace mlir::boostr::simt
 
 #endif // BOOSTR_PASSES_GPU_SIMT_SIMTTILE_H

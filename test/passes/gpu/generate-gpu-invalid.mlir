@@ -169,3 +169,103 @@ func.func @negative_few_rows(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: m
       : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
   return
 }
+
+// -----
+
+func.func @negative_mma_type(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: mma multiplies f32 with a precision of tf32 or tf32x3 only}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 2, group = 1, warp = [32, 32]>]}
+      : memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_mma_warp(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: rows and columns of a warp of mma are multiples of 16}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 2, group = 1, warp = [8, 32]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_mma_block(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a block of mma is 1 to 16 whole warps}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 2, group = 1, warp = [48, 32]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_mma_threads(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a block of mma is 1 to 16 whole warps}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 2, group = 1, warp = [16, 32]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_mma_sums(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: sums of a warp of mma are at most 64 x 64 (32 x 64 for f64)}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 64, 32], stages = 2, group = 1, warp = [128, 64]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_mma_columns(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: columns of a block of mma are a power of two and at most as many as its threads}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 128, 32], stages = 2, group = 1, warp = [64, 64]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_mma_steps(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: steps of a block of mma are a multiple of 16, and its threads share them evenly}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 24], stages = 2, group = 1, warp = [32, 32]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_mma_stages(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: two to as many stages of mma as shared memory holds are possible}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 1, group = 1, warp = [32, 32]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_mma_shared(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: two to as many stages of mma as shared memory holds are possible}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 64], stages = 7, group = 1, warp = [64, 32]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_mma_product(%dy: memref<2x3x8xf16>, %a: memref<2x3x8xf16>, %w: memref<8x8xf16>, %db: memref<8xf16>) {
+  // expected-error @below {{has a tile that does not fit: there is no product for mma to compute}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%db) wrt(bias)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 2, group = 1, warp = [32, 32]>]}
+      : memref<2x3x8xf16>, memref<2x3x8xf16>, memref<8x8xf16>, memref<8xf16>
+  return
+}

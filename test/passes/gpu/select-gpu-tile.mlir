@@ -1,10 +1,13 @@
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_90a --boostr-select-gpu-tile | FileCheck %s --check-prefixes=CHECK,HOPPER
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_80 --boostr-select-gpu-tile | FileCheck %s --check-prefixes=CHECK,AMPERE
+// RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_86 --boostr-select-gpu-tile=f32-precision=tf32x3 | FileCheck %s --check-prefixes=SMALL
+// RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_75 --boostr-select-gpu-tile=f32-precision=tf32 | FileCheck %s --check-prefixes=TURING
 
 // Tensor cores where the chip has those that a kernel is for.
 // CHECK-LABEL: func @large_bf16(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8>]
-// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
+// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
 func.func @large_bf16(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<4x512x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<4x512x1024xbf16>, memref<1024x1024xbf16>, memref<4x512x1024xbf16>, memref<4x512x1024xbf16>
@@ -32,16 +35,19 @@ func.func @heads_f16(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>, %q: memr
 
 // The copy engine steps by 16 bytes, and of these extents that is not known.
 // CHECK-LABEL: func @dynamic_bf16(
-// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
 func.func @dynamic_bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: memref<?x?x?xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
   return
 }
 
-// Few rows or columns need no large tile; more are split over more blocks.
+// Few rows or columns need no large tile; more are split over more blocks. Tensor
+// cores multiply f32 only if the user says so.
 // CHECK-LABEL: func @small_f32(
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 128, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
+// SMALL-LABEL: func @small_f32(
+// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 4, group = 8, warp = [32, 32], precision = tf32x3>, #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, warp = [64, 32], precision = tf32x3>]
 func.func @small_f32(%dy: memref<1x16x192xf32>, %a: memref<1x16x128xf32>, %w: memref<192x128xf32>,
     %dw: memref<192x128xf32>, %da: memref<1x16x128xf32>) {
   boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%da)
@@ -49,9 +55,11 @@ func.func @small_f32(%dy: memref<1x16x192xf32>, %a: memref<1x16x128xf32>, %w: me
   return
 }
 
-// Sums of f64 take two registers each.
+// Chips that have few units for f64 have no faster tensor cores for it.
 // CHECK-LABEL: func @dynamic_f64(
-// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 16], stages = 4, group = 8, warp = [32, 32]>]
+// SMALL-LABEL: func @dynamic_f64(
+// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
 func.func @dynamic_f64(%a: memref<?x?x?xf64>, %w: memref<?x?xf64>, %y: memref<?x?x?xf64>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x?xf64>, memref<?x?xf64>, memref<?x?x?xf64>, memref<?x?x?xf64>
@@ -70,7 +78,7 @@ func.func @one_token(%a: memref<1x1x1024xbf16>, %w: memref<1024x1024xbf16>, %y: 
 // How many tokens there are shows when the code runs.
 // CHECK-LABEL: func @any_tokens(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}}, few_rows = [1, 8]>]
-// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8, few_rows = [1, 8]>]
+// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, few_rows = [1, 8], warp = [64, 32]>]
 func.func @any_tokens(%a: memref<?x?x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<?x?x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x1024xbf16>, memref<1024x1024xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>

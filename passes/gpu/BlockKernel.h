@@ -1,0 +1,197 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What kernels have in common that compute one block of the result in each
+// thread block, with operands in shared memory (simt and mma): which block it
+// is, where its operands and results lie, how these are read in large pieces,
+// and what happens to sums before they are stored.
+
+#ifndef BOOSTR_PASSES_GPU_BLOCKKERNEL_H
+#define BOOSTR_PASSES_GPU_BLOCKKERNEL_H
+
+#include "boostr/passes/contraction/SegmentArrays.h"
+#include "boostr/passes/gpu/ArrayLayout.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace mlir::boostr {
+
+/// How the blocks of one operand come to shared memory.
+struct LoadPlan {
+  /// Whether neighbouring threads read neighbouring steps (else rows).
+  bool alongSteps = false;
+  /// Elements that a thread reads at once; they follow each other in memory.
+  int64_t chunk = 1;
+  /// Whether positions along rows, and along steps, are a product with one
+  /// stride, so that no index has to be divided.
+  bool isFlatInRows = false, isFlatInSteps = false;
+};
+
+/// How an array of the epilogue is read or written.
+struct EpiloguePlan {
+  bool isFlatInRows = false, isFlatInColumns = false;
+  /// Whether `lanes` columns follow each other in memory, at a multiple of
+  /// their size; also true if there are no columns.
+  bool isContiguous = false;
+};
+
+class BlockKernel {
+protected:
+  using Extents = SmallVector<OpFoldResult, 5>;
+
+  /// Rows or columns of the result: the first of this block, and how many there
+  /// are in all.
+  struct Range {
+    Value start, end;
+  };
+  /// One operand's blocks in shared memory: `rows x steps` elements, loaded by
+  /// `threads` threads.
+  struct Operand {
+    LoadPlan plan;
+    bool isLhs;
+    /// Rows of lhs, or of rhs (the result's columns).
+    int64_t rows, steps, threads;
+    /// One buffer for each stage, as the kernel arranges it.
+    Value shared;
+
+    int64_t chunksPerThread() const {
+      return rows * steps / (plan.chunk * threads);
+    }
+  };
+  /// What this thread reads of an operand in each step.
+  struct Walk {
+    const Operand *operand;
+    cpu::StridedArray array;
+    /// Of k.
+    Extents extents;
+    Value numSteps;
+    /// Of each chunk: its place in the block, and where its row begins.
+    SmallVector<Value> rows, steps, rowOffsets, isRowThere;
+  };
+  /// An array of the epilogue with the offsets of this thread's columns.
+  struct EpilogueArray {
+    cpu::StridedArray array;
+    EpiloguePlan plan;
+    bool hasColumns;
+    SmallVector<Value> columnOffsets;
+  };
+  struct Epilogue {
+    EpilogueArray result;
+    SmallVector<EpilogueArray, 3> addends;
+    /// Sums that are stored at once, and for each such group whether its
+    /// columns are there.
+    int64_t lanes;
+    SmallVector<Value> isColumnThere;
+  };
+
+  BlockKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
+              const SegmentedContraction &contraction, Type sumType,
+              MultipleExtents extents = MultipleExtents::Known)
+      : b(b), op(op), contraction(contraction), sumType(sumType),
+        multiples(extents) {}
+
+  // BlockKernel.cpp: the frame.
+
+  /// The blocks of a launch: how large they are, and how they are walked.
+  struct Frame {
+    int64_t rows, columns, threads;
+    /// Rows of blocks that are walked together.
+    int64_t group;
+    int64_t sharedBytes;
+  };
+  /// Emits a `gpu.launch` whose body is what `emitBlock` emits for one block,
+  /// after `thread`, `rows`, `columns` and `isFirstColumn` are set.
+  void
+  emitLaunch(const Frame &frame,
+             llvm::function_ref<void(const cpu::SegmentArrays &)> emitBlock);
+  /// All of the launch's shared memory, and a part of it from `offset` on.
+  Value createSharedBytes();
+  Value viewShared(Value bytes, int64_t offset, ArrayRef<int64_t> shape,
+                   Type elementType);
+  /// Sums over all terms: `accumulate` adds those of one to the values that it
+  /// is given. The code for a term exists once.
+  SmallVector<Value>
+  accumulateTerms(const cpu::SegmentArrays &segment, ArrayRef<Value> zeros,
+                  llvm::function_ref<SmallVector<Value>(const cpu::TermArrays &,
+                                                        ArrayRef<Value>)>
+                      accumulate);
+  /// An iteration has enough to do in parallel; several run out of registers.
+  static void keepRolled(scf::ForOp loop);
+
+  // BlockLoads.cpp: from global memory.
+
+  /// How lhs (or rhs) is read, right for all segments and terms.
+  Operand planOperand(bool isLhs, int64_t rows, int64_t steps, int64_t threads);
+  Walk startWalk(const Operand &operand, const cpu::StridedArray &array,
+                 const Extents &extents, const Range &range);
+  /// Where the walk's step `index` lies in its row.
+  Value getStepOffset(const Walk &walk, Value index);
+  /// What this thread reads of the steps from `firstStep` on, as vectors of a
+  /// chunk each; zeros outside of the array.
+  SmallVector<Value> load(const Walk &walk, Value firstStep);
+
+  // BlockEpilogue.cpp: from sums to global memory.
+
+  /// Sums are stored as many at once as all arrays allow, of `lanes`, which
+  /// decreases to 1.
+  Epilogue startEpilogue(const cpu::OutputArrays &output, bool isLhsSum,
+                         ArrayRef<int64_t> lanes);
+  /// Adds a group of columns, from `column` on.
+  void addColumns(Epilogue &epilogue, const Extents &extents, Value column);
+  /// Where a row begins in the result and in each addend.
+  SmallVector<Value> getRowOffsets(const Epilogue &epilogue,
+                                   const Extents &extents, Value row);
+  /// `sums`, a vector of a group, with what is added to them.
+  Value addAddends(const Epilogue &epilogue, ArrayRef<Value> rowOffsets,
+                   int64_t group, Value sums);
+  /// Rounds `sums` and stores them.
+  void storeSums(const Epilogue &epilogue, ArrayRef<Value> rowOffsets,
+                 int64_t group, Value sums);
+  /// Adds to, rounds and stores the sum of one row of lhs.
+  void storeLhsSum(const cpu::OutputArrays &output, const Extents &extents,
+                   Value row, Value sum);
+
+  // Shared by all.
+  Value offsetOf(const cpu::StridedArray &array, ArrayRef<unsigned> dims,
+                 const Extents &extents, Value index, bool isFlat);
+  Value isLess(Value x, Value y);
+  Value isEqual(Value x, int64_t y);
+  Value both(Value x, Value y);
+  Value plus(Value x, Value y);
+  Value plus(Value x, int64_t y);
+  Value times(Value x, int64_t y);
+  Value quotient(Value x, int64_t y);
+  Value remainder(Value x, int64_t y);
+  bool hasProduct() const {
+    return contraction.segments.front().product.has_value();
+  }
+  bool hasLhsSum() const {
+    return contraction.segments.front().lhsSum.has_value();
+  }
+
+  ImplicitLocOpBuilder &b;
+  SegmentedContractionOpInterface op;
+  const SegmentedContraction &contraction;
+  Type sumType;
+  MultipleExtents multiples;
+
+  // Of this thread and its block.
+  Value thread;
+  Range rows, columns;
+  /// Whether this block sums lhs too.
+  Value isFirstColumn;
+
+private:
+  std::pair<Value, Value> orderBlocks(Value number,
+                                      const cpu::SegmentGrid &grid,
+                                      int64_t group);
+  EpiloguePlan planEpilogue(ArrayRef<ContractionOperand> arrays, int64_t lanes);
+  SmallVector<ContractionOperand> collectResults(bool isLhsSum);
+  SmallVector<ContractionOperand> collectAddends(bool isLhsSum, size_t number);
+  Value loadAddend(const EpilogueArray &addend, Value rowOffset, int64_t group,
+                   Type type);
+};
+
+} // namespace mlir::boostr
+
+#endif // BOOSTR_PASSES_GPU_BLOCKKERNEL_H

@@ -1,0 +1,100 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The kernel for tensor cores from sm_80 on: blocks of warps with operands in a
+// ring in shared memory, filled by asynchronous copies (cp.async), and sums in
+// registers, by products of a warp (mma.sync).
+//
+//   for each term: fill all stages of the ring but one; for each step of k:
+//     wait for its stage; barrier; ask for a later one; multiply
+//   sums -> shared memory -> add, round, store by 16 bytes
+//
+// Whatever fits no instruction or no copy is filled with zeros. The order of
+// every sum is fixed by the tile.
+
+#ifndef BOOSTR_PASSES_GPU_MMA_MMAKERNEL_H
+#define BOOSTR_PASSES_GPU_MMA_MMAKERNEL_H
+
+#include "boostr/passes/gpu/BlockKernel.h"
+#include "boostr/passes/gpu/mma/MmaTile.h"
+
+namespace mlir::boostr::mma {
+
+class MmaKernel : BlockKernel {
+public:
+  /// With `MultipleExtents::Assumed` the caller checks that the last dimension
+  /// of each array is a whole number of pieces of 16 bytes.
+  MmaKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
+            const SegmentedContraction &contraction, const MmaTile &tile,
+            MultipleExtents extents);
+
+  /// Emits a `gpu.launch` with the kernel as its body.
+  void emit();
+
+private:
+  /// What a thread has of one operand of an instruction, and both parts of it
+  /// where it is the sum of two TF32 numbers.
+  struct Fragment {
+    SmallVector<Value, 8> high, low;
+  };
+  /// Sums of this thread: of each instruction a vector, by rows; the sums of
+  /// lhs, alike in all columns.
+  struct Sums {
+    SmallVector<Value> products, lhs;
+  };
+
+  void emitBlock(const cpu::SegmentArrays &segment);
+  void createShared(Value bytes);
+  Sums createZeros();
+  SmallVector<Value> flatten(const Sums &sums);
+  Sums unflatten(ArrayRef<Value> values);
+  VectorType sumsOfInstruction() const;
+
+  // The ring.
+  SmallVector<Value> accumulateTerm(const cpu::TermArrays &term,
+                                    ArrayRef<Value> sums);
+  /// Whether the operand is copied asynchronously, by 4 bytes or more; else
+  /// through registers.
+  bool isAsync(const Operand &operand) const;
+  /// Begins to load the steps from `firstStep` on to `slot`, and ends it.
+  SmallVector<Value> startLoads(ArrayRef<Walk> walks, Value slot,
+                                Value firstStep);
+  void finishLoads(ArrayRef<Walk> walks, Value slot, ArrayRef<Value> chunks);
+  void copyAsync(const Walk &walk, Value slot, Value firstStep);
+  SmallVector<Value> getIndices(const Operand &operand, Value slot, Value row,
+                                Value step);
+
+  // The products.
+  void multiply(Value slot, Sums &sums);
+  void addLhs(ArrayRef<Fragment> lhs, Sums &sums);
+  Value multiply(const Fragment &lhs, const Fragment &rhs, Value sum);
+  Value emitInstruction(ArrayRef<Value> lhs, ArrayRef<Value> rhs, Value sum);
+  SmallVector<Fragment> loadFragments(const Operand &operand, Value slot,
+                                      int64_t step);
+  SmallVector<Fragment> loadMatrices(const Operand &operand, Value slot,
+                                     int64_t step);
+  SmallVector<Fragment> loadElements(const Operand &operand, Value slot,
+                                     int64_t step);
+  void appendElement(Fragment &fragment, Value element);
+  Fragment createOnes();
+
+  // The results.
+  void stageSums(const Sums &sums);
+  void storeProducts(const cpu::OutputArrays &output, const Extents &extents);
+  void storeSumsOfLhs(const cpu::OutputArrays &output, const Extents &extents,
+                      const Sums &sums);
+
+  const MmaTile &tile;
+  /// memref<stages x lines x elements of a line>; a line is what memory runs
+  /// along.
+  Operand lhs, rhs;
+  Value staging;
+  /// Of this thread: its place in the warp, and in groups of four (`g` and `t` of
+  /// `Instruction`); where its warp's rows and columns begin in the block.
+  Value lane, group, inGroup, warpRow, warpColumn;
+};
+
+} // namespace mlir::boostr::mma
+
+#endif // BOOSTR_PASSES_GPU_MMA_MMAKERNEL_H

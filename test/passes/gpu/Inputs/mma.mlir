@@ -1,0 +1,42 @@
+func.func @qkv_bf16(%x: tensor<?x?x4096xbf16>, %w: tensor<6144x4096xbf16>, %b: tensor<6144xbf16>) -> (tensor<?x32x?x128xbf16>, tensor<?x8x?x128xbf16>, tensor<?x8x?x128xbf16>) {
+  %q, %k, %v = boostr.fused_qkv %x, %w bias(%b) num_heads = 32 num_kv_heads = 8 head_dim = 128
+      : tensor<?x?x4096xbf16>, tensor<6144x4096xbf16>, tensor<6144xbf16>
+  return %q, %k, %v : tensor<?x32x?x128xbf16>, tensor<?x8x?x128xbf16>, tensor<?x8x?x128xbf16>
+}
+
+func.func @grad_f16(%dq: tensor<?x32x?x128xf16>, %dk: tensor<?x8x?x128xf16>, %dv: tensor<?x8x?x128xf16>, %x: tensor<?x?x4096xf16>, %w: tensor<6144x4096xf16>) -> (tensor<?x?x4096xf16>, tensor<6144x4096xf16>, tensor<6144xf16>) {
+  %dx, %dw, %db = boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w wrt(input, weight, bias)
+      num_heads = 32 num_kv_heads = 8 head_dim = 128 : tensor<?x32x?x128xf16>, tensor<?x8x?x128xf16>, tensor<?x8x?x128xf16>, tensor<?x?x4096xf16>, tensor<6144x4096xf16>
+  return %dx, %dw, %db : tensor<?x?x4096xf16>, tensor<6144x4096xf16>, tensor<6144xf16>
+}
+
+// Extents that are known when the code runs, 16 bytes at a time or not.
+func.func @grad_any_bf16(%dq: tensor<?x3x?x7xbf16>, %dk: tensor<?x2x?x7xbf16>, %dv: tensor<?x2x?x7xbf16>, %x: tensor<?x?x?xbf16>, %w: tensor<49x?xbf16>) -> (tensor<?x?x?xbf16>, tensor<49x?xbf16>, tensor<49xbf16>) {
+  %dx, %dw, %db = boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w wrt(input, weight, bias)
+      num_heads = 3 num_kv_heads = 2 head_dim = 7 : tensor<?x3x?x7xbf16>, tensor<?x2x?x7xbf16>, tensor<?x2x?x7xbf16>, tensor<?x?x?xbf16>, tensor<49x?xbf16>
+  return %dx, %dw, %db : tensor<?x?x?xbf16>, tensor<49x?xbf16>, tensor<49xbf16>
+}
+
+func.func @out_any_f16(%a: tensor<?x?x?xf16>, %w: tensor<?x?xf16>, %r: tensor<?x?x?xf16>) -> tensor<?x?x?xf16> {
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<?x?x?xf16>, tensor<?x?xf16>, tensor<?x?x?xf16>
+  return %y : tensor<?x?x?xf16>
+}
+
+func.func @grad_any_f64(%dy: tensor<?x?x?xf64>, %a: tensor<?x?x?xf64>, %w: tensor<?x?xf64>) -> (tensor<?x?x?xf64>, tensor<?x?xf64>, tensor<?xf64>) {
+  %da, %dw, %db = boostr.out_proj_residual_grad %dy, %a, %w wrt(attn, weight, bias)
+      : tensor<?x?x?xf64>, tensor<?x?x?xf64>, tensor<?x?xf64>
+  return %da, %dw, %db : tensor<?x?x?xf64>, tensor<?x?xf64>, tensor<?xf64>
+}
+
+func.func @grad_f32(%dy: tensor<?x?x768xf32>, %a: tensor<?x?x1024xf32>, %w: tensor<768x1024xf32>) -> (tensor<?x?x1024xf32>, tensor<768x1024xf32>, tensor<768xf32>) {
+  %da, %dw, %db = boostr.out_proj_residual_grad %dy, %a, %w wrt(attn, weight, bias)
+      : tensor<?x?x768xf32>, tensor<?x?x1024xf32>, tensor<768x1024xf32>
+  return %da, %dw, %db : tensor<?x?x1024xf32>, tensor<768x1024xf32>, tensor<768xf32>
+}
+
+func.func @few_bf16(%a: tensor<1x16x4096xbf16>, %w: tensor<4096x4096xbf16>, %r: tensor<1x16x4096xbf16>) -> tensor<1x16x4096xbf16> {
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<1x16x4096xbf16>, tensor<4096x4096xbf16>, tensor<1x16x4096xbf16>
+  return %y : tensor<1x16x4096xbf16>
+}
