@@ -6,6 +6,7 @@
 
 #include "boostr/runtime/Allocator.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -43,6 +44,19 @@ bool BlockList::remove(void *block, size_t &bytes) {
     return true;
   }
   return false;
+}
+
+void *BlockList::take(size_t bytes, size_t alignment) {
+  std::lock_guard<std::mutex> lock(mutex);
+  for (size_t i = count; i-- > 0;) {
+    void *block = entries[i].block;
+    if (entries[i].bytes != bytes ||
+        reinterpret_cast<uintptr_t>(block) % std::max<size_t>(alignment, 1))
+      continue;
+    entries[i] = entries[--count];
+    return block;
+  }
+  return nullptr;
 }
 
 void BlockList::releaseAll(const boostr_allocator &allocator) {

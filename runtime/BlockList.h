@@ -2,7 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// The blocks that an invocation has allocated and not freed.
+// Blocks of an invocation: those that it has allocated and not freed, and spare
+// ones.
 
 #ifndef BOOSTR_RUNTIME_BLOCKLIST_H
 #define BOOSTR_RUNTIME_BLOCKLIST_H
@@ -27,6 +28,10 @@ public:
 
   /// Takes `block` out and tells its size; false if it is not in the set.
   bool remove(void *block, size_t &bytes);
+
+  /// Takes a block of just `bytes` bytes and that alignment out; null if there
+  /// is none.
+  void *take(size_t bytes, size_t alignment);
 
   /// Gives all blocks back to `allocator`.
   void releaseAll(const boostr_allocator &allocator);

@@ -34,7 +34,6 @@ class Invocation {
 public:
   /// `run` is null for a function that runs on the CPU.
   Invocation(boostr_context *context, cuda::Run *run);
-
   /// Notes a failure. The first one counts.
   void report(boostr_status failure, const Message &why);
 
@@ -54,6 +53,11 @@ public:
   cuda::Run *const run;
   /// Where blocks come from.
   const boostr_allocator &allocator;
+  /// What tasks of a loop have freed, for its next ones: they ask for the same
+  /// sizes again and again, and new pages cost more than most of what is done
+  /// with them. No more than the threads have had at once; given back when the
+  /// loop is done.
+  BlockList spareBlocks;
 
 private:
   std::atomic<boostr_status> status{BOOSTR_OK};

@@ -23,6 +23,23 @@ static void *allocateOutside(size_t bytes, size_t alignment) {
   return takeBlock(systemAllocator(), bytes, alignment);
 }
 
+/// A block for `frame`; null if there is no memory.
+static void *takeFor(Frame &frame, size_t bytes, size_t alignment) {
+  Invocation &invocation = frame.invocation;
+  if (frame.insideTask)
+    if (void *spare = invocation.spareBlocks.take(bytes, alignment))
+      return spare;
+  return takeBlock(invocation.allocator, bytes, alignment);
+}
+
+/// Takes back a block that was of `frame`.
+static void giveBack(Frame &frame, void *block, size_t bytes) {
+  Invocation &invocation = frame.invocation;
+  if (frame.insideTask && invocation.spareBlocks.add(block, bytes))
+    return;
+  giveBlockBack(invocation.allocator, block, bytes);
+}
+
 void *boostr_allocate(size_t bytes, size_t alignment) noexcept {
   Frame *frame = currentFrame();
   if (!frame)
@@ -33,7 +50,7 @@ void *boostr_allocate(size_t bytes, size_t alignment) noexcept {
                        "got "
                     << static_cast<int64_t>(alignment));
   const boostr_allocator &allocator = frame->invocation.allocator;
-  void *block = takeBlock(allocator, bytes, alignment);
+  void *block = takeFor(*frame, bytes, alignment);
   if (block && frame->blocks.add(block, bytes))
     return block;
   if (block)
@@ -54,7 +71,7 @@ void boostr_release(void *block) noexcept {
   size_t bytes;
   for (Frame *frame = currentFrame(); frame; frame = frame->parent)
     if (frame->blocks.remove(block, bytes))
-      return giveBlockBack(frame->invocation.allocator, block, bytes);
+      return giveBack(*frame, block, bytes);
   giveBlockBack(systemAllocator(), block, 0);
 }
 

@@ -103,6 +103,7 @@ void boostr_parallel_for(void (*task)(void *task_context, int64_t i),
     runOnExecutor(context.executor, loop);
   else
     runOnThreads(context.threads, loop);
+  frame->invocation.spareBlocks.releaseAll(frame->invocation.allocator);
   if (frame->invocation.failed())
     frame->leave();
 }

@@ -139,6 +139,23 @@ TEST_P(Memory, tasks_may_free_blocks_from_around) {
             BOOSTR_OK);
 }
 
+/// Blocks of a size that a task has freed serve the next ones, until the loop is
+/// done.
+TEST_P(Memory, tasks_share_blocks) {
+  ASSERT_EQ(invoke(context.get(),
+                   [&] {
+                     parallelFor(50, [&](int64_t i) {
+                       boostr_release(boostr_allocate(4096, 64));
+                       void *other = boostr_allocate(8192 + i % 2, 64);
+                       EXPECT_TRUE(isAligned(other, 64));
+                       boostr_release(other);
+                     });
+                     EXPECT_EQ(memory.numLive, 0);
+                   }),
+            BOOSTR_OK);
+  EXPECT_LE(memory.numAllocated, 3 * GetParam());
+}
+
 TEST_P(Memory, nested_invocation_may_free_blocks_from_around) {
   ContextPtr other = makeContext(1);
   ASSERT_EQ(invoke(context.get(),
