@@ -115,7 +115,8 @@ CpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   CpuKernel kernel, ArrayRef<int64_t> block,
                                   ArrayRef<int64_t> registerTile, int64_t lanes,
-                                  int64_t packedBytes) {
+                                  int64_t packedBytes,
+                                  ArrayRef<int64_t> fewRows) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [mc, nc, kc], got "
                        << block.size();
@@ -129,6 +130,13 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (packedBytes < 0)
     return emitError() << "'packed_bytes' expected zero or more, got "
                        << packedBytes;
+  int64_t fewer = 0;
+  for (int64_t rows : fewRows) {
+    if (rows <= fewer)
+      return emitError() << "'few_rows' expected more than " << fewer
+                         << ", got " << rows;
+    fewer = rows;
+  }
 
   auto expectDivides = [&](StringRef divisorName, int64_t divisor,
                            StringRef name, int64_t size) -> LogicalResult {

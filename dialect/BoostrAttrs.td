@@ -100,20 +100,26 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
     * `fma`: fused multiply-adds of vectors, in the type of accumulation;
     * `amx`: tiles of 16 x 16 sums of products of bf16, for CPUs with `amx-bf16`.
 
+    Where A has few rows, reading B takes all of the time, and nothing of it is
+    packed if its rows are whole in memory. How many rows there are may be known
+    only when the code runs: there is code for each number of `few_rows`, and the
+    first that has all rows is run.
+
     Constraints: sizes are positive, `packed_bytes` may be 0; `lanes` divides
     `columns`, `mc`, `nc` and `kc`. With `amx`, `lanes` is 16, divides `rows`, and 32
-    divides `kc`.
+    divides `kc`. `few_rows`, which may be left out, are positive and increase.
 
     Example: `#boostr.cpu_tile<kernel = fma, block = [512, 256, 256], register = [14, 32], lanes = 16, packed_bytes = 16777216>`
   }];
   let parameters = (ins EnumParameter<Boostr_CpuKernel>:$kernel,
       ArrayRefParameter<"int64_t">:$block,
       ArrayRefParameter<"int64_t">:$register_tile, "int64_t":$lanes,
-      "int64_t":$packed_bytes);
+      "int64_t":$packed_bytes, OptionalArrayRefParameter<"int64_t">:$few_rows);
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `register` `=` `[` $register_tile `]` `,` `lanes` `=` $lanes `,`
-        `packed_bytes` `=` $packed_bytes `>`
+        `packed_bytes` `=` $packed_bytes
+        (`,` `few_rows` `=` `[` $few_rows^ `]`)? `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -220,8 +220,9 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
     Example: `test/passes/cpu/generate-cpu.mlir`.
   }];
   let dependentDialects = ["::mlir::amx::AMXDialect",
-    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
 }
 
 //===----------------------------------------------------------------------===//

@@ -5,6 +5,7 @@
 #include "boostr/passes/cpu/ContractionEmitter.h"
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/cpu/RegisterTile.h"
+#include "boostr/passes/cpu/Scratch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -17,37 +18,6 @@ using namespace mlir::boostr::cpu;
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
-
-class ContractionEmitter::Scratch {
-public:
-  explicit Scratch(ImplicitLocOpBuilder &b) : b(b) {}
-  ~Scratch() {
-    for (Value memory : allocated)
-      memref::DeallocOp::create(b, memory);
-  }
-  Scratch(const Scratch &) = delete;
-
-  Value allocate(OpFoldResult size, Type elementType) {
-    std::optional<int64_t> known = getConstantIntValue(size);
-    auto type =
-        MemRefType::get({known.value_or(ShapedType::kDynamic)}, elementType);
-    SmallVector<Value, 1> dynamic;
-    if (!known)
-      dynamic.push_back(toValue(b, size));
-    auto memory = memref::AllocOp::create(b, type, dynamic,
-                                          b.getI64IntegerAttr(kAlignment));
-    allocated.push_back(memory);
-    return memory;
-  }
-  Value allocate(int64_t size, Type elementType) {
-    return allocate(b.getIndexAttr(size), elementType);
-  }
-
-private:
-  static constexpr int64_t kAlignment = 64;
-  ImplicitLocOpBuilder &b;
-  SmallVector<Value> allocated;
-};
 
 void ContractionEmitter::fillZero(Value memory, Value count) {
   auto type = VectorType::get({lanes}, sumType);
@@ -245,17 +215,32 @@ OpFoldResult ContractionEmitter::countRowBlocks(const Segment &segment,
 }
 
 void ContractionEmitter::emit() {
+  ArrayRef<int64_t> fewRows = tile.getFewRows();
+  if (!canTakeFewRows())
+    fewRows = {};
+  emitFewRowsOr(fewRows, [&] { emitPacked(); });
+}
+
+/// Rows of the segment that has most.
+Value ContractionEmitter::getMaxRows() {
+  Value maxRows = constant(b, 0);
+  for (const Segment &segment : segments)
+    maxRows = arith::MaxUIOp::create(
+        b, maxRows, rowsOf(segment.terms.front().extents).getSize(b));
+  return maxRows;
+}
+
+/// For as many rows as `packed_bytes` hold at a time: packs them, and computes
+/// what they contribute to.
+void ContractionEmitter::emitPacked() {
   Scratch scratch(b);
   numSteps = b.getIndexAttr(1);
   for (const Segment &segment : segments)
     numSteps = arith::MaxUIOp::create(b, toValue(b, numSteps),
                                       toValue(b, countSteps(segment)))
                    .getResult();
-  Value maxRows = constant(b, 0);
   OpFoldResult slots = b.getIndexAttr(0);
   for (const Segment &segment : segments) {
-    maxRows = arith::MaxUIOp::create(
-        b, maxRows, rowsOf(segment.terms.front().extents).getSize(b));
     if (!isLhsShared() || &segment == &segments.front())
       slots = add(b, slots, countRowBlocks(segment, constant(b, 0)));
   }
@@ -266,7 +251,7 @@ void ContractionEmitter::emit() {
   packed = scratch.allocate(size, format.elementType);
 
   auto loop = scf::ForOp::create(
-      b, constant(b, 0), maxRows,
+      b, constant(b, 0), getMaxRows(),
       toValue(b, mul(b, countPackedBlocks(), b.getIndexAttr(mc))));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
@@ -401,7 +386,7 @@ void ContractionEmitter::sumLhs(const Block &block) {
   epilogue.isTransposed = false;
   epilogue.isContiguous = false;
   store(*block.segment.lhsSum, epilogue, block.segment.terms.front().extents,
-        block.rows, nullptr);
+        {block.rows, mc}, std::nullopt);
 }
 
 //===----------------------------------------------------------------------===//
@@ -434,7 +419,8 @@ void ContractionEmitter::computeBlock(const Block &block) {
   epilogue.isTransposed = isTransposed;
   epilogue.isContiguous = isEpilogueContiguous();
   accumulate(block, columns, epilogue.sums);
-  store(*block.segment.product, epilogue, extents, block.rows, &columns);
+  store(*block.segment.product, epilogue, extents, {block.rows, mc},
+        BoundedRange{columns, nc});
 }
 
 /// Packs rhs for some steps at a time and multiplies it with the packed rows.
@@ -556,30 +542,29 @@ void ContractionEmitter::prefetchPanel(const PackSource &source, Value row,
 
 /// Fills in where the arrays lie, and emits the way out of a block.
 void ContractionEmitter::store(const Output &output, Epilogue epilogue,
-                               const Extents &extents, const Range &rows,
-                               const Range *columns) {
+                               const Extents &extents, const BoundedRange &rows,
+                               std::optional<BoundedRange> columns) {
   Scratch scratch(b);
   auto createTable = [&](const StridedArray &array, const DimGroup &group,
-                         const Range &range, int64_t size) {
-    Value table = scratch.allocate(size, b.getIndexType());
-    fillOffsetTable(b, table, array, group, range.start, range.end,
-                    range.length);
+                         const BoundedRange &range) {
+    Value table = scratch.allocate(range.maxLength, b.getIndexType());
+    fillOffsetTable(b, table, array, group, range.range.start, range.range.end,
+                    range.range.length);
     return table;
   };
   auto getArray = [&](const StridedArray &array) {
     EpilogueArray result{array, {}, {}};
     if (array.hasAny(contraction.m))
-      result.rowOffsets = createTable(array, rowsOf(extents), rows, mc);
+      result.rowOffsets = createTable(array, rowsOf(extents), rows);
     if (columns && array.hasAny(contraction.n))
-      result.columnOffsets =
-          createTable(array, columnsOf(extents), *columns, nc);
+      result.columnOffsets = createTable(array, columnsOf(extents), *columns);
     return result;
   };
   epilogue.result = getArray(output.result);
   for (const StridedArray &addend : output.addends)
     epilogue.addends.push_back(getArray(addend));
-  epilogue.numRows = rows.length;
-  epilogue.numColumns = columns ? columns->length : constant(b, 1);
+  epilogue.numRows = rows.range.length;
+  epilogue.numColumns = columns ? columns->range.length : constant(b, 1);
   epilogue.lanes = lanes;
   storeBlock(b, epilogue);
 }

@@ -15,6 +15,8 @@
 
 namespace mlir::boostr::cpu {
 
+class Scratch;
+
 /// Emits code for one contraction of an op in buffer form.
 ///
 /// Which operand is the side of rows of the register tile, and which that of
@@ -43,6 +45,10 @@ private:
   struct Range {
     Value start, length, end;
   };
+  struct BoundedRange {
+    Range range;
+    int64_t maxLength;
+  };
   /// Some steps of k, all of one term.
   struct Step {
     Term term;
@@ -55,11 +61,32 @@ private:
     /// a block of columns or of steps.
     Value packedRows, other;
     Range rows;
+  }; /// All rows of lhs, packed in groups: `lhs[groupSize * g + ...]` holds
+     /// panels
+  /// of `group` rows for all k.
+  struct FewRows {
+    int64_t group;
+    Value lhs, numGroups, groupSize;
   };
-  /// Memory that is freed at the end of a scope.
-  class Scratch;
+  /// Where the sums of some rows of rhs and a group lie: rows of rhs are
+  /// `stride` apart.
+  struct GroupSums {
+    Value memory, first;
+    int64_t stride;
+  };
+
+  // Few rows (FewRows.cpp).
+  bool canTakeFewRows() const;
+  void emitFewRowsOr(ArrayRef<int64_t> counts,
+                     llvm::function_ref<void()> emitMore);
+  void emitFewRows(int64_t count);
+  void computeFewRows(const Block &block, const FewRows &few, int64_t maxRows);
+  void multiplyGroup(const Block &block, const FewRows &few, Value first,
+                     ValueRange offsets, const GroupSums &sums);
 
   // The rows of lhs that are packed at a time.
+  Value getMaxRows();
+  void emitPacked();
   void emitRows(Value firstRow);
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
@@ -80,7 +107,7 @@ private:
   void prefetchPanel(const PackSource &source, Value row, Value numRows,
                      Value column, Value numColumns);
   void store(const Output &output, Epilogue epilogue, const Extents &extents,
-             const Range &rows, const Range *columns);
+             const BoundedRange &rows, std::optional<BoundedRange> columns);
 
   OpFoldResult countSteps(const Segment &segment);
   Step selectStep(const Segment &segment, Value number);

@@ -101,6 +101,20 @@ static constexpr int64_t kMaxRows = 512, kMaxColumns = 192;
 // Blocks of columns that there should be for threads to share.
 static constexpr int64_t kMinBlocks = 16;
 
+/// Numbers of rows to have code for that does not pack rhs. AMX makes up for the
+/// packing sooner.
+static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
+  SmallVector<int64_t> counts = {1, 4, 8};
+  if (!isAmx)
+    counts.push_back(32);
+  if (ShapedType::isDynamic(m))
+    return counts;
+  for (int64_t count : counts)
+    if (m <= count)
+      return {count};
+  return {};
+}
+
 CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                              Type elementType, int64_t m,
                                              int64_t n, int64_t k) {
@@ -133,5 +147,6 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
   return CpuTileAttr::get(target.getContext(),
                           isAmx ? CpuKernel::Amx : CpuKernel::Fma, {mc, nc, kc},
                           {rows, columns}, lanes,
-                          /*packed_bytes=*/int64_t(16) << 20);
+                          /*packed_bytes=*/int64_t(16) << 20,
+                          getFewRows(m, isAmx));
 }

@@ -69,6 +69,11 @@ private:
   }
   void transpose(MutableArrayRef<Value> lanesOfRows);
 
+  /// Rows of the group that begins with `row` and are to be filled.
+  Value countRows(Value row) {
+    return toValue(b,
+                   min(b, sub(b, source.endFill, row), b.getIndexAttr(lanes)));
+  }
   /// Steps up to the end of the last chunk.
   Value getFilledSteps() {
     return toValue(b, mul(b, ceilDiv(b, source.numSteps, format.chunk()),
@@ -206,7 +211,7 @@ void Packer::gatherStep(Value rowOffset, Value place, Value k, bool isZero) {
 /// fill the last chunk.
 void Packer::gather(Value row, Value firstStep) {
   Value filled = getFilledSteps();
-  forLoop(b, b.getIndexAttr(lanes), [&](Value i) {
+  forLoop(b, countRows(row), [&](Value i) {
     Value member = toValue(b, add(b, row, i));
     Value rowOffset = getRowOffset(member), place = getPlace(member);
     forLoop(b, firstStep, source.numSteps, [&](Value k) {
@@ -230,7 +235,7 @@ void Packer::packGroup(Value row) {
     packVectors(row, endStep);
   else if (source.strategy == PackStrategy::AlongK &&
            format.side == PanelSide::Rows)
-    forLoop(b, b.getIndexAttr(lanes),
+    forLoop(b, countRows(row),
             [&](Value i) { packRow(toValue(b, add(b, row, i)), endStep); });
   else
     packSquares(row, endStep);

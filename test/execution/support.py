@@ -4,7 +4,6 @@
 
 """What the execution tests share: arrays of every element type, and tolerances."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,14 +60,6 @@ def host_features():
         if line.startswith("flags"):
             return set(line.split())
     return set()
-
-
-def uses_amx():
-    """Whether bf16 products of these tests go through AMX, as they do on CPUs that have it
-    unless another target or lowering is asked for."""
-    return ("amx_bf16" in host_features()
-            and os.environ.get("BOOSTR_TEST_TARGET", "cpu") == "cpu"
-            and os.environ.get("BOOSTR_TEST_CONTRACTIONS", "generated") == "generated")
 
 
 def poisoned(element, *shape):

@@ -16,8 +16,8 @@ from support import Heads, assert_close, compile_functions, poisoned, random, te
 HEADS = Heads(3, 2, 20)
 SHAPE = (2, 37, 53)
 
-# As (mc, nc, kc), (rows, columns), lanes, bytes of packed rows: from one block of rows
-# at a time to all of them.
+# As (mc, nc, kc), (rows, columns), lanes, bytes of packed rows (from one block of rows
+# at a time to all of them) and what else there is.
 TILES = {
     "small": ((16, 32, 16), (8, 32), 16, 0),
     "narrow": ((4, 8, 4), (2, 8), 4, 0),
@@ -25,13 +25,17 @@ TILES = {
     "wide": ((8, 72, 8), (1, 24), 8, 20000),
     "deep": ((16, 48, 128), (8, 48), 16, 1 << 20),
     "odd_rows": ((32, 40, 16), (5, 16), 8, 30000),
+    # The 74 rows are few: groups of 8, more than a block has.
+    "few_rows": ((16, 32, 16), (8, 32), 16, 0, ", few_rows = [3, 80]"),
+    "fewer_rows": ((16, 32, 16), (8, 32), 16, 0, ", few_rows = [3, 73]"),
 }
 
 
 def attribute(tile):
-    (mc, nc, kc), (rows, columns), lanes, packed_bytes = tile
+    (mc, nc, kc), (rows, columns), lanes, packed_bytes, *rest = tile
     return (f"{{boostr.cpu_tile = #boostr.cpu_tile<kernel = fma, block = [{mc}, {nc}, {kc}], "
-            f"register = [{rows}, {columns}], lanes = {lanes}, packed_bytes = {packed_bytes}>}}")
+            f"register = [{rows}, {columns}], lanes = {lanes}, packed_bytes = {packed_bytes}"
+            f"{''.join(rest)}>}}")
 
 
 def functions(name, element, tile):

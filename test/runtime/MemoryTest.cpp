@@ -139,8 +139,8 @@ TEST_P(Memory, tasks_may_free_blocks_from_around) {
             BOOSTR_OK);
 }
 
-/// Blocks of a size that a task has freed serve the next ones, until the loop is
-/// done.
+/// Blocks of a size that a task has freed serve the next ones, until the loop
+/// is done.
 TEST_P(Memory, tasks_share_blocks) {
   ASSERT_EQ(invoke(context.get(),
                    [&] {

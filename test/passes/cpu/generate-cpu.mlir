@@ -270,6 +270,37 @@ func.func @out_proj_residual_grad_amx(%d_output: memref<1x16x64xbf16>,
   return
 }
 
+// Few rows: the weight is read where it lies, here four rows of it at once, and
+// multiplied with groups of rows of attn. Sums of vectors are added up at the end.
+
+// CHECK-LABEL: func @out_proj_residual_few_rows(
+// CHECK-DAG:     %[[C4:.+]] = arith.constant 4 : index
+// CHECK:         %[[IS_FEW:.+]] = arith.cmpi ule, %{{.+}}, %[[C4]]
+// CHECK:         scf.if %[[IS_FEW]]
+// CHECK:           %[[ROWS:.+]] = memref.alloc(%{{.+}}) {{.*}} : memref<?xf32>
+// CHECK:           scf.parallel
+// CHECK:             %[[SUMS:.+]]:16 = scf.for
+// CHECK-COUNT-4:       vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK:               vector.load %[[ROWS]]
+// CHECK-COUNT-4:       vector.fma
+// CHECK:               vector.load %[[ROWS]]
+// CHECK-COUNT-12:      vector.fma
+// CHECK-NOT:           vector.fma
+// CHECK:             vector.reduction <add>, %[[SUMS]]#0
+// What is left of k.
+// CHECK:             math.fma
+// CHECK:         } else {
+// CHECK-COUNT-2:   scf.parallel
+// CHECK:         return
+func.func @out_proj_residual_few_rows(%attn: memref<?x?x10xf32>, %weight: memref<8x10xf32>,
+    %output: memref<?x?x8xf32>) {
+  boostr.out_proj_residual %attn, %weight residual(%output) outs(%output)
+      {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [4, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096, few_rows = [4]>}
+      : memref<?x?x10xf32>, memref<8x10xf32>, memref<?x?x8xf32>, memref<?x?x8xf32>
+  return
+}
+
 // One contraction for d_attn, one for d_weight and d_bias together. Rows of the
 // weight follow each other along the columns of d_attn: it is the side of columns,
 // packed as it lies, and only a vector past the end is gathered. d_output, along k,

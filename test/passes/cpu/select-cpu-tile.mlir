@@ -5,12 +5,12 @@
 // Sums are f64 for f64 and f32 for all others, so `lanes` elements of these
 // fill a register; 12 x 2 (32 registers) or 6 x 2 (16) of them make the register
 // tile. Static extents balance the blocks, dynamic ones leave them as large as
-// the caches allow.
+// the caches allow. Few rows that may be there have code of their own.
 
 // CHECK-LABEL: func @fused_qkv_f64_static(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [16, 48, 64], register = [12, 16], lanes = 8, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [12, 12, 64], register = [6, 4], lanes = 2, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [16, 48, 64], register = [12, 16], lanes = 8, packed_bytes = 16777216, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [12, 12, 64], register = [6, 4], lanes = 2, packed_bytes = 16777216, few_rows = [32]>
 func.func @fused_qkv_f64_static(%x: memref<2x5x64xf64>, %w: memref<256x64xf64>, %q: memref<2x4x5x32xf64>, %k: memref<2x2x5x32xf64>,
     %v: memref<2x2x5x32xf64>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -20,9 +20,9 @@ func.func @fused_qkv_f64_static(%x: memref<2x5x64xf64>, %w: memref<256x64xf64>, 
 }
 
 // CHECK-LABEL: func @fused_qkv_f32_static(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 48, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 48, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [32]>
 func.func @fused_qkv_f32_static(%x: memref<2x5x64xf32>, %w: memref<256x64xf32>, %q: memref<2x4x5x32xf32>, %k: memref<2x2x5x32xf32>,
     %v: memref<2x2x5x32xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -32,9 +32,9 @@ func.func @fused_qkv_f32_static(%x: memref<2x5x64xf32>, %w: memref<256x64xf32>, 
 }
 
 // CHECK-LABEL: func @fused_qkv_f16_static(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 48, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 48, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [32]>
 func.func @fused_qkv_f16_static(%x: memref<2x5x64xf16>, %w: memref<256x64xf16>, %q: memref<2x4x5x32xf16>, %k: memref<2x2x5x32xf16>,
     %v: memref<2x2x5x32xf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -44,9 +44,9 @@ func.func @fused_qkv_f16_static(%x: memref<2x5x64xf16>, %w: memref<256x64xf16>, 
 }
 
 // CHECK-LABEL: func @fused_qkv_bf16_static(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 48, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 48, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [32]>
 func.func @fused_qkv_bf16_static(%x: memref<2x5x64xbf16>, %w: memref<256x64xbf16>, %q: memref<2x4x5x32xbf16>, %k: memref<2x2x5x32xbf16>,
     %v: memref<2x2x5x32xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -57,9 +57,9 @@ func.func @fused_qkv_bf16_static(%x: memref<2x5x64xbf16>, %w: memref<256x64xbf16
 
 // Heads are static, so n is.
 // CHECK-LABEL: func @fused_qkv_f64_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [192, 48, 168], register = [12, 16], lanes = 8, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [32, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [32, 12, 256], register = [6, 4], lanes = 2, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [192, 48, 168], register = [12, 16], lanes = 8, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [32, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [32, 12, 256], register = [6, 4], lanes = 2, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
 func.func @fused_qkv_f64_dynamic(%x: memref<?x?x?xf64>, %w: memref<?x?xf64>, %q: memref<?x4x?x32xf64>, %k: memref<?x2x?x32xf64>,
     %v: memref<?x2x?x32xf64>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -69,9 +69,9 @@ func.func @fused_qkv_f64_dynamic(%x: memref<?x?x?xf64>, %w: memref<?x?xf64>, %q:
 }
 
 // CHECK-LABEL: func @fused_qkv_f32_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
 func.func @fused_qkv_f32_dynamic(%x: memref<?x?x?xf32>, %w: memref<?x?xf32>, %q: memref<?x4x?x32xf32>, %k: memref<?x2x?x32xf32>,
     %v: memref<?x2x?x32xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -81,9 +81,9 @@ func.func @fused_qkv_f32_dynamic(%x: memref<?x?x?xf32>, %w: memref<?x?xf32>, %q:
 }
 
 // CHECK-LABEL: func @fused_qkv_f16_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
 func.func @fused_qkv_f16_dynamic(%x: memref<?x?x?xf16>, %w: memref<?x?xf16>, %q: memref<?x4x?x32xf16>, %k: memref<?x2x?x32xf16>,
     %v: memref<?x2x?x32xf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -93,9 +93,9 @@ func.func @fused_qkv_f16_dynamic(%x: memref<?x?x?xf16>, %w: memref<?x?xf16>, %q:
 }
 
 // CHECK-LABEL: func @fused_qkv_bf16_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
 func.func @fused_qkv_bf16_dynamic(%x: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %q: memref<?x4x?x32xbf16>, %k: memref<?x2x?x32xbf16>,
     %v: memref<?x2x?x32xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -119,9 +119,9 @@ func.func @fused_qkv_large(%x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>
 
 // An extent of zero says nothing; the block is what it is for a dynamic one.
 // CHECK-LABEL: func @fused_qkv_empty(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [512, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [256, 48, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [256, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [512, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [1]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [256, 48, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [1]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [256, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [1]>
 func.func @fused_qkv_empty(%x: memref<0x5x64xf32>, %w: memref<256x64xf32>, %q: memref<0x4x5x32xf32>, %k: memref<0x2x5x32xf32>,
     %v: memref<0x2x5x32xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -132,9 +132,9 @@ func.func @fused_qkv_empty(%x: memref<0x5x64xf32>, %w: memref<256x64xf32>, %q: m
 
 // No block is smaller than a register tile.
 // CHECK-LABEL: func @fused_qkv_one_token_one_element(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 32, 16], register = [12, 32], lanes = 16, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 16, 8], register = [6, 16], lanes = 8, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [8, 8, 4], register = [6, 8], lanes = 4, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 32, 16], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [1]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 16, 8], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [1]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [8, 8, 4], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [1]>
 func.func @fused_qkv_one_token_one_element(%x: memref<1x1x1xf32>, %w: memref<3x1xf32>, %q: memref<1x1x1x1xf32>, %k: memref<1x1x1x1xf32>,
     %v: memref<1x1x1x1xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -158,9 +158,9 @@ func.func @out_proj_residual_grad_two_contractions(%dy: memref<1x16x48xbf16>, %a
 
 // More elements than a number can count: as if the extents were not known.
 // CHECK-LABEL: func @out_proj_residual_overflow(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [512, 32, 16], register = [12, 32], lanes = 16, packed_bytes = 16777216>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [512, 16, 8], register = [6, 16], lanes = 8, packed_bytes = 16777216>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [512, 8, 8], register = [6, 8], lanes = 4, packed_bytes = 16777216>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [512, 32, 16], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [512, 16, 8], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [512, 8, 8], register = [6, 8], lanes = 4, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
 func.func @out_proj_residual_overflow(%a: memref<8589934592x8589934592x8xf32>,
     %w: memref<8x8xf32>, %y: memref<8589934592x8589934592x8xf32>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
@@ -215,7 +215,7 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "sapphirerapids", features = "", vector_bits = 512, registers = 32,
     l1_bytes = 49152, l2_bytes = 2097152>} {
   // CHECK-LABEL: func @bf16(
-  // CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 16777216>
+  // CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 16777216, few_rows = [1, 4, 8]>
   func.func @bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>,
       %y: memref<?x?x?xbf16>) {
     boostr.out_proj_residual %a, %w residual(%y) outs(%y)
@@ -223,7 +223,7 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
     return
   }
   // CHECK-LABEL: func @f16(
-  // CHECK: #boostr.cpu_tile<kernel = fma, block = [512, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216>
+  // CHECK: #boostr.cpu_tile<kernel = fma, block = [512, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
   func.func @f16(%a: memref<?x?x?xf16>, %w: memref<?x?xf16>,
       %y: memref<?x?x?xf16>) {
     boostr.out_proj_residual %a, %w residual(%y) outs(%y)
