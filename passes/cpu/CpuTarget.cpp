@@ -101,8 +101,8 @@ static constexpr int64_t kMaxRows = 512, kMaxColumns = 192;
 // Blocks of columns that there should be for threads to share.
 static constexpr int64_t kMinBlocks = 16;
 
-/// Numbers of rows to have code for that does not pack rhs. AMX makes up for the
-/// packing sooner.
+/// Numbers of rows to have code for that does not pack rhs. AMX makes up for
+/// the packing sooner.
 static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
   SmallVector<int64_t> counts = {1, 4, 8};
   if (!isAmx)
@@ -144,9 +144,8 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
     nc =
         std::min(nc, std::max<int64_t>(llvm::divideCeil(n, kMinBlocks), whole));
   nc = balance(n, nc, columns);
-  return CpuTileAttr::get(target.getContext(),
-                          isAmx ? CpuKernel::Amx : CpuKernel::Fma, {mc, nc, kc},
-                          {rows, columns}, lanes,
-                          /*packed_bytes=*/int64_t(16) << 20,
-                          getFewRows(m, isAmx));
+  return CpuTileAttr::get(
+      target.getContext(), isAmx ? CpuKernel::Amx : CpuKernel::Fma,
+      {mc, nc, kc}, {rows, columns}, lanes,
+      /*packed_bytes=*/int64_t(16) << 20, getFewRows(m, isAmx));
 }

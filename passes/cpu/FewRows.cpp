@@ -3,15 +3,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Few rows, as when tokens are generated one by one: reading rhs, usually a
-// weight, takes all of the time, so nothing of it is packed. Tasks each read some
-// of its rows, several at a time, and multiply them with all rows of lhs.
+// weight, takes all of the time, so nothing of it is packed. Tasks each read
+// some of its rows, several at a time, and multiply them with all rows of lhs.
 
 #include "boostr/passes/cpu/ContractionEmitter.h"
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/cpu/Scratch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -27,8 +27,8 @@ static constexpr int64_t kTaskRows = 32;
 /// which rows of rhs are read again while they are in the cache.
 static constexpr int64_t kGroupRows = 8;
 
-/// Rows of rhs that are read at once: each is a stream of memory, and with `group`
-/// rows of lhs they make sums enough to keep the multipliers busy.
+/// Rows of rhs that are read at once: each is a stream of memory, and with
+/// `group` rows of lhs they make sums enough to keep the multipliers busy.
 static int64_t getStreams(int64_t group) {
   constexpr int64_t kSums = 16, kMaxStreams = 8;
   return std::clamp<int64_t>(kSums / group, 1, kMaxStreams);
@@ -49,9 +49,8 @@ void ContractionEmitter::emitFewRowsOr(ArrayRef<int64_t> counts,
                                        llvm::function_ref<void()> emitMore) {
   if (counts.empty())
     return emitMore();
-  Value isEnough =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, getMaxRows(),
-                            constant(b, counts.front()));
+  Value isEnough = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ule, getMaxRows(), constant(b, counts.front()));
   ifElse(
       b, isEnough, [&] { emitFewRows(counts.front()); },
       [&] { emitFewRowsOr(counts.drop_front(), emitMore); });
@@ -67,12 +66,11 @@ void ContractionEmitter::emitFewRows(int64_t count) {
   FewRows few;
   few.group = std::min(count, kGroupRows);
   few.numGroups = toValue(b, ceilDiv(b, numRows, few.group));
-  few.groupSize =
-      toValue(b, mul(b, ceilDiv(b, numSteps, lanes),
-                     b.getIndexAttr(few.group * lanes)));
+  few.groupSize = toValue(b, mul(b, ceilDiv(b, numSteps, lanes),
+                                 b.getIndexAttr(few.group * lanes)));
   few.lhs = scratch.allocate(mul(b, few.numGroups, few.groupSize), sumType);
 
-  PanelFormat format = {PanelSide::Rows, few.group, /*steps=*/lanes, lanes,
+  PanelFormat format = {PanelSide::Rows,    few.group, /*steps=*/lanes, lanes,
                         /*stepsPerLane=*/1, sumType};
   PackSource source;
   source.array = term.lhs;
@@ -105,8 +103,7 @@ void ContractionEmitter::emitFewRows(int64_t count) {
                    b.getIndexAttr(1));
       },
       [&](const Segment &segment) {
-        return ceilDiv(b,
-                       columnsOf(segment.terms.front().extents).getSize(b),
+        return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
                        kTaskRows);
       });
   emitTasks(blocks, [&](Value task) {
@@ -120,8 +117,8 @@ void ContractionEmitter::computeFewRows(const Block &block, const FewRows &few,
   Scratch scratch(b);
   const Term &term = block.segment.terms.front();
   DimGroup columnDims = columnsOf(term.extents);
-  Range columns = getRange(block.other, kTaskRows, constant(b, 0),
-                           columnDims.getSize(b));
+  Range columns =
+      getRange(block.other, kTaskRows, constant(b, 0), columnDims.getSize(b));
   int64_t streams = getStreams(few.group);
   int64_t numOffsets = llvm::alignTo(kTaskRows, streams);
   Value offsets = scratch.allocate(numOffsets, b.getIndexType());
@@ -195,8 +192,8 @@ void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
           Value row = vector::LoadOp::create(body, vectorType, few.lhs,
                                              ValueRange{getPlace(body, k, i)});
           for (Value column : columns)
-            next.push_back(vector::FMAOp::create(body, column, row,
-                                                 carried[next.size()]));
+            next.push_back(
+                vector::FMAOp::create(body, column, row, carried[next.size()]));
         }
         scf::YieldOp::create(body, next);
       });
@@ -212,12 +209,11 @@ void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
   forLoop(b, wholeSteps, numSteps, [&](Value k) {
     Value inChunk = toValue(b, sub(b, k, wholeSteps));
     for (int64_t i = 0; i < few.group; ++i) {
-      Value place =
-          toValue(b, add(b, getPlace(b, wholeSteps, i), inChunk));
+      Value place = toValue(b, add(b, getPlace(b, wholeSteps, i), inChunk));
       Value row = memref::LoadOp::create(b, few.lhs, place);
       for (auto [r, offset] : llvm::enumerate(offsets)) {
-        Value loaded = memref::LoadOp::create(b, rhs.flat,
-                                              toValue(b, add(b, offset, k)));
+        Value loaded =
+            memref::LoadOp::create(b, rhs.flat, toValue(b, add(b, offset, k)));
         Value column = convertFloat(b, loaded, sumType);
         Value sum = memref::LoadOp::create(b, sums.memory, getSum(r, i));
         memref::StoreOp::create(b, math::FmaOp::create(b, column, row, sum),

@@ -12,8 +12,8 @@
 
 namespace mlir::boostr::cpu {
 
-/// Allocates flat memory where the builder is, and frees it where the builder is
-/// when this goes out of scope.
+/// Allocates flat memory where the builder is, and frees it where the builder
+/// is when this goes out of scope.
 class Scratch {
 public:
   explicit Scratch(ImplicitLocOpBuilder &b) : b(b) {}

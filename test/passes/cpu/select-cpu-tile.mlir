@@ -195,7 +195,7 @@ func.func @untouched_value_form(%a: tensor<1x4x8xf32>, %w: tensor<8x8xf32>,
 
 // A register of 256 bits and caches that were written down by hand.
 // CHECK-LABEL: module @user_target
-// CHECK: #boostr.cpu_tile<kernel = fma, block = [128, 192, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216>
+// CHECK: #boostr.cpu_tile<kernel = fma, block = [128, 192, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, few_rows = [1, 4, 8, 32]>
 module @user_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "znver4", features = "", vector_bits = 256, registers = 16,
     l1_bytes = 16384, l2_bytes = 524288>} {
