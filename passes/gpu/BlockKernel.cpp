@@ -87,9 +87,8 @@ void BlockKernel::emitLaunch(
 
 /// Row and column of block `number`: groups of rows of blocks, each walked by
 /// columns, so that blocks that run at once share operands.
-std::pair<Value, Value> BlockKernel::orderBlocks(Value number,
-                                                 const SegmentGrid &grid,
-                                                 int64_t group) {
+std::pair<Value, Value>
+BlockKernel::orderBlocks(Value number, const SegmentGrid &grid, int64_t group) {
   Value rowBlocks = toValue(b, grid.rowBlocks);
   Value columnBlocks = toValue(b, grid.columnBlocks);
   Value perGroup = times(columnBlocks, group);
@@ -117,9 +116,8 @@ Value BlockKernel::createSharedBytes() {
 
 Value BlockKernel::viewShared(Value bytes, int64_t offset,
                               ArrayRef<int64_t> shape, Type elementType) {
-  auto type =
-      MemRefType::get(shape, elementType, MemRefLayoutAttrInterface(),
-                      getSharedSpace(b.getContext()));
+  auto type = MemRefType::get(shape, elementType, MemRefLayoutAttrInterface(),
+                              getSharedSpace(b.getContext()));
   return memref::ViewOp::create(b, type, bytes, constant(b, offset),
                                 ValueRange());
 }

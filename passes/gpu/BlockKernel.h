@@ -182,9 +182,8 @@ protected:
   Value isFirstColumn;
 
 private:
-  std::pair<Value, Value> orderBlocks(Value number,
-                                      const cpu::SegmentGrid &grid,
-                                      int64_t group);
+  std::pair<Value, Value>
+  orderBlocks(Value number, const cpu::SegmentGrid &grid, int64_t group);
   EpiloguePlan planEpilogue(ArrayRef<ContractionOperand> arrays, int64_t lanes);
   SmallVector<ContractionOperand> collectResults(bool isLhsSum);
   SmallVector<ContractionOperand> collectAddends(bool isLhsSum, size_t number);

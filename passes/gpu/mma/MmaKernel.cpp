@@ -49,11 +49,11 @@ void MmaKernel::emitBlock(const SegmentArrays &segment) {
   warpRow = times(quotient(warp, tile.warpsPerRow()), tile.warpRows);
   warpColumn = times(remainder(warp, tile.warpsPerRow()), tile.warpColumns);
   createShared(createSharedBytes());
-  Sums sums = unflatten(accumulateTerms(
-      segment, flatten(createZeros()),
-      [&](const TermArrays &term, ArrayRef<Value> carried) {
-        return accumulateTerm(term, carried);
-      }));
+  Sums sums = unflatten(
+      accumulateTerms(segment, flatten(createZeros()),
+                      [&](const TermArrays &term, ArrayRef<Value> carried) {
+                        return accumulateTerm(term, carried);
+                      }));
   const Extents &extents = segment.terms.front().extents;
   if (segment.lhsSum)
     storeSumsOfLhs(*segment.lhsSum, extents, sums);
@@ -75,8 +75,7 @@ void MmaKernel::createShared(Value bytes) {
 
 VectorType MmaKernel::sumsOfInstruction() const {
   return VectorType::get(
-      {tile.instruction.rows * tile.instruction.columns / kWarp},
-      tile.sumType);
+      {tile.instruction.rows * tile.instruction.columns / kWarp}, tile.sumType);
 }
 
 MmaKernel::Sums MmaKernel::createZeros() {
@@ -98,8 +97,7 @@ SmallVector<Value> MmaKernel::flatten(const Sums &sums) {
 }
 
 MmaKernel::Sums MmaKernel::unflatten(ArrayRef<Value> values) {
-  int64_t numLhs =
-      hasLhsSum() ? tile.warpRows / tile.instruction.rows : 0;
+  int64_t numLhs = hasLhsSum() ? tile.warpRows / tile.instruction.rows : 0;
   return {SmallVector<Value>(values.drop_back(numLhs)),
           SmallVector<Value>(values.take_back(numLhs))};
 }
@@ -146,10 +144,10 @@ SmallVector<Value> MmaKernel::accumulateTerm(const TermArrays &term,
     Sums next = unflatten(ArrayRef(arguments).drop_front());
     waitForCopies(b, tile.stages - 2);
     Value last = constant(b, tile.stages - 1);
-    Value free = arith::SelectOp::create(
-        b, isEqual(slot, 0), last, toValue(b, sub(b, slot, one)));
-    Value later = times(plus(loop.getInductionVar(), tile.stages - 1),
-                        tile.steps);
+    Value free = arith::SelectOp::create(b, isEqual(slot, 0), last,
+                                         toValue(b, sub(b, slot, one)));
+    Value later =
+        times(plus(loop.getInductionVar(), tile.stages - 1), tile.steps);
     SmallVector<Value> chunks = startLoads(walks, free, later);
     commitCopies(b);
     multiply(slot, next);
@@ -209,9 +207,8 @@ void MmaKernel::copyAsync(const Walk &walk, Value slot, Value firstStep) {
     nvgpu::DeviceAsyncCopyOp::create(
         b, token, walk.operand->shared,
         getIndices(*walk.operand, slot, row, step), walk.array.flat,
-        plus(rowOffset, getStepOffset(walk, index)),
-        b.getIndexAttr(plan.chunk), count,
-        isLargest ? b.getUnitAttr() : UnitAttr());
+        plus(rowOffset, getStepOffset(walk, index)), b.getIndexAttr(plan.chunk),
+        count, isLargest ? b.getUnitAttr() : UnitAttr());
   }
 }
 
@@ -292,8 +289,8 @@ Value MmaKernel::emitInstruction(ArrayRef<Value> row, ArrayRef<Value> column,
     llvm::append_range(operands, column);
     llvm::append_range(operands, elements);
     auto call = LLVM::CallIntrinsicOp::create(
-        b, structType,
-        b.getStringAttr("llvm.nvvm.mma.m16n8k16.row.col.f64"), operands);
+        b, structType, b.getStringAttr("llvm.nvvm.mma.m16n8k16.row.col.f64"),
+        operands);
     return finish(call.getResult(0));
   }
   std::optional<std::array<NVVM::MMATypes, 2>> types;
@@ -463,8 +460,8 @@ void MmaKernel::storeProducts(const OutputArrays &output,
   keepRolled(loop);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
-  Value first = plus(quotient(thread, perRow),
-                     times(loop.getInductionVar(), rowsAtOnce));
+  Value first =
+      plus(quotient(thread, perRow), times(loop.getInductionVar(), rowsAtOnce));
   struct Turn {
     Value isThere, sums;
     SmallVector<Value> offsets;
@@ -485,27 +482,25 @@ void MmaKernel::storeProducts(const OutputArrays &output,
     b.setInsertionPointToStart(branch.thenBlock());
     Value sums = vector::LoadOp::create(
         b, type, staging, ValueRange{local, column}, /*nontemporal=*/false,
-        llvm::MaybeAlign(
-            std::min(lanes * tile.sumBytes(), kLargestCopy)));
-    scf::YieldOp::create(
-        b, addAddends(epilogue, turn.offsets, /*group=*/0, sums));
+        llvm::MaybeAlign(std::min(lanes * tile.sumBytes(), kLargestCopy)));
+    scf::YieldOp::create(b,
+                         addAddends(epilogue, turn.offsets, /*group=*/0, sums));
     b.setInsertionPointToStart(branch.elseBlock());
     Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
     scf::YieldOp::create(b, zeros);
     turn.sums = branch.getResult(0);
   }
   for (const Turn &turn : all)
-    ifElse(b, turn.isThere, [&] {
-      storeSums(epilogue, turn.offsets, /*group=*/0, turn.sums);
-    });
+    ifElse(b, turn.isThere,
+           [&] { storeSums(epilogue, turn.offsets, /*group=*/0, turn.sums); });
 }
 
 /// The first of each four threads has sums of rows; they are alike in all
 /// columns.
 void MmaKernel::storeSumsOfLhs(const OutputArrays &output,
                                const Extents &extents, const Sums &sums) {
-  Value isMine = both(isFirstColumn, both(isEqual(warpColumn, 0),
-                                          isEqual(inGroup, 0)));
+  Value isMine =
+      both(isFirstColumn, both(isEqual(warpColumn, 0), isEqual(inGroup, 0)));
   const Instruction &shape = tile.instruction;
   ifElse(b, isMine, [&] {
     for (auto [i, sum] : llvm::enumerate(sums.lhs))

@@ -90,8 +90,8 @@ private:
   /// along.
   Operand lhs, rhs;
   Value staging;
-  /// Of this thread: its place in the warp, and in groups of four (`g` and `t` of
-  /// `Instruction`); where its warp's rows and columns begin in the block.
+  /// Of this thread: its place in the warp, and in groups of four (`g` and `t`
+  /// of `Instruction`); where its warp's rows and columns begin in the block.
   Value lane, group, inGroup, warpRow, warpColumn;
 };
 

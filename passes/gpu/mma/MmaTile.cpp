@@ -117,12 +117,10 @@ std::optional<MmaTile> MmaTile::get(const SegmentedContraction &contraction,
   if (tile.warpRows * tile.warpColumns / kWarp * tile.sumBytes() / 4 >
       kMaxSumRegisters)
     return fail("sums of a warp of mma are at most 64 x 64 (32 x 64 for f64)");
-  if (!llvm::isPowerOf2_64(tile.columns) ||
-      tile.threads() % tile.columns != 0)
+  if (!llvm::isPowerOf2_64(tile.columns) || tile.threads() % tile.columns != 0)
     return fail("columns of a block of mma are a power of two and at most as "
                 "many as its threads");
-  if (tile.steps % 16 != 0 ||
-      tile.steps * tile.rows % tile.threads() != 0 ||
+  if (tile.steps % 16 != 0 || tile.steps * tile.rows % tile.threads() != 0 ||
       tile.steps * tile.columns % tile.threads() != 0)
     return fail("steps of a block of mma are a multiple of 16, and its threads "
                 "share them evenly");
@@ -160,6 +158,75 @@ static bool hasFastDoubles(int64_t sharedBytes) {
   return sharedBytes > 99 * 1024;
 }
 
+/// Whether all operands are known to be read 16 bytes at a time.
+static bool hasLargePieces(const SegmentedContraction &contraction) {
+  auto isLarge = [&](const ContractionOperand &operand,
+                     ArrayRef<unsigned> rows) {
+    int64_t count =
+        128 / getElementTypeOrSelf(operand.array).getIntOrFloatBitWidth();
+    return isContiguousInChunks(operand, contraction.k, count) ||
+           isContiguousInChunks(operand, rows, count);
+  };
+  return llvm::all_of(contraction.segments, [&](const auto &segment) {
+    return llvm::all_of(segment.terms, [&](const ContractionTerm &term) {
+      return isLarge(term.lhs, contraction.m) &&
+             isLarge(term.rhs, contraction.n);
+    });
+  });
+}
+
+/// How many blocks of `rows x columns` there are in all; none known is many.
+static int64_t countBlocks(const SegmentedContraction &contraction,
+                           int64_t rows, int64_t columns) {
+  int64_t count = 0;
+  for (const ContractionSegment &segment : contraction.segments) {
+    const ContractionTerm &term = segment.terms.front();
+    int64_t m = getStaticProduct(term, contraction.m);
+    int64_t n = getStaticProduct(term, contraction.n);
+    if (ShapedType::isDynamic(m) || ShapedType::isDynamic(n))
+      return std::numeric_limits<int64_t>::max();
+    count += llvm::divideCeil(m, rows) * llvm::divideCeil(n, columns);
+  }
+  return count;
+}
+
+static bool isAtMost(const SegmentedContraction &contraction,
+                     ArrayRef<unsigned> dims, int64_t limit) {
+  return llvm::all_of(contraction.segments, [&](const auto &segment) {
+    int64_t extent = getStaticProduct(segment.terms.front(), dims);
+    return !ShapedType::isDynamic(extent) && extent <= limit;
+  });
+}
+
+namespace {
+
+struct Candidate {
+  int64_t rows, columns, steps, warpRows, warpColumns, stages;
+};
+
+} // namespace
+
+/// What was fastest on an H100 (docs/gpu-performance.md); with as many stages,
+/// if shared memory holds them.
+static Candidate chooseCandidate(const SegmentedContraction &contraction,
+                                 F32Precision precision, int64_t sharedBytes) {
+  Type type = getOperandType(contraction);
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
+  if (isAtMost(contraction, contraction.m, 64) ||
+      isAtMost(contraction, contraction.n, 64))
+    return {64, 64, 128 / bytes, 32, 32, 4};
+  if (type.isF64())
+    return {64, 64, 16, 32, 32, 4};
+  // Large blocks leave no registers for small pieces, nor for the second parts
+  // of tf32x3, and should be enough to go round twice.
+  constexpr int64_t enoughBlocks = 2 * 132, largeShared = 227 * 1024;
+  if (precision != F32Precision::Tf32x3 && sharedBytes >= largeShared &&
+      hasLargePieces(contraction) &&
+      countBlocks(contraction, 128, 256) >= enoughBlocks)
+    return {128, 256, 128 / bytes, 64, 64, 3};
+  return {128, 128, 64 / bytes, 64, 32, 4};
+}
+
 GpuTileAttr mma::chooseTile(GpuTargetAttr target,
                             const SegmentedContraction &contraction,
                             F32Precision precision) {
@@ -172,36 +239,20 @@ GpuTileAttr mma::chooseTile(GpuTargetAttr target,
       (type.isF64() && !hasFastDoubles(sharedBytes)))
     return {};
 
-  auto isAtMost = [&](ArrayRef<unsigned> dims, int64_t limit) {
-    return llvm::all_of(contraction.segments, [&](const auto &segment) {
-      int64_t extent = getStaticProduct(segment.terms.front(), dims);
-      return !ShapedType::isDynamic(extent) && extent <= limit;
-    });
-  };
-  struct Candidate {
-    int64_t rows, columns, steps, warpRows, warpColumns;
-  };
-  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
-  SmallVector<Candidate, 3> candidates;
-  if (isAtMost(contraction.m, 64) || isAtMost(contraction.n, 64))
-    candidates.push_back({64, 64, 128 / bytes, 32, 32});
-  else if (type.isF64())
-    candidates.push_back({64, 64, 16, 32, 32});
-  else
-    candidates.push_back({128, 128, 64 / bytes, 64, 32});
-  for (const Candidate &candidate : candidates)
-    for (int64_t stages : {4, 3, 2}) {
-      auto attr = GpuTileAttr::get(
-          target.getContext(), GpuKernel::Mma,
-          {candidate.rows, candidate.columns, candidate.steps}, stages,
-          /*group=*/8, /*split=*/1, /*narrow=*/0, /*fewRows=*/{},
-          {candidate.warpRows, candidate.warpColumns}, precision);
-      StringRef reason;
-      std::optional<MmaTile> tile = MmaTile::get(contraction, attr, target, reason);
-      if (tile && tile->sharedBytes(runsAlongSteps(contraction, true),
-                                    runsAlongSteps(contraction, false)) <=
-                      sharedBytes)
-        return attr;
-    }
+  Candidate candidate = chooseCandidate(contraction, precision, sharedBytes);
+  for (int64_t stages = candidate.stages; stages > 1; --stages) {
+    auto attr = GpuTileAttr::get(
+        target.getContext(), GpuKernel::Mma,
+        {candidate.rows, candidate.columns, candidate.steps}, stages,
+        /*group=*/8, /*split=*/1, /*narrow=*/0, /*fewRows=*/{},
+        {candidate.warpRows, candidate.warpColumns}, precision);
+    StringRef reason;
+    std::optional<MmaTile> tile =
+        MmaTile::get(contraction, attr, target, reason);
+    if (tile &&
+        tile->sharedBytes(runsAlongSteps(contraction, true),
+                          runsAlongSteps(contraction, false)) <= sharedBytes)
+      return attr;
+  }
   return {};
 }

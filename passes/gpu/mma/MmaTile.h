@@ -50,8 +50,8 @@ struct MmaTile {
   int64_t sumBytes() const { return sumType.getIntOrFloatBitWidth() / 8; }
 
   /// A stage of an operand of `rows x steps` elements in shared memory: lines
-  /// along which memory runs, with some elements in between, so that what a warp
-  /// reads at once comes from different banks.
+  /// along which memory runs, with some elements in between, so that what a
+  /// warp reads at once comes from different banks.
   SmallVector<int64_t, 3> sharedShape(int64_t rows, bool alongSteps) const;
   /// The same of the sums, through which they are stored.
   SmallVector<int64_t, 2> stagingShape() const;

@@ -1,6 +1,7 @@
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_90a --boostr-select-gpu-tile | FileCheck %s --check-prefixes=CHECK,HOPPER
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_80 --boostr-select-gpu-tile | FileCheck %s --check-prefixes=CHECK,AMPERE
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_86 --boostr-select-gpu-tile=f32-precision=tf32x3 | FileCheck %s --check-prefixes=SMALL
+// RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_100 --boostr-select-gpu-tile | FileCheck %s --check-prefixes=LARGE
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_75 --boostr-select-gpu-tile=f32-precision=tf32 | FileCheck %s --check-prefixes=TURING
 
 // Tensor cores where the chip has those that a kernel is for.
@@ -25,6 +26,8 @@ func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: 
 
 // Whole heads, as many as leave the fewest columns of the three results empty.
 // CHECK-LABEL: func @heads_f16(
+// LARGE-LABEL: func @heads_f16(
+// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, few_rows = [1, 8], warp = [64, 64]>]
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8, narrow = 64, few_rows = [1, 8]>]
 func.func @heads_f16(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>, %q: memref<?x14x?x64xf16>,
     %k: memref<?x1x?x64xf16>, %v: memref<?x1x?x64xf16>) {
