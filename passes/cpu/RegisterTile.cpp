@@ -138,7 +138,9 @@ Carried VectorTile::multiplyStep(ImplicitLocOpBuilder &b, Value row,
 /// The steps of a chunk, some at a time so that the loop costs little.
 Carried VectorTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
                                   ValueRange sums) const {
-  int64_t unrolled = std::min<int64_t>(lanes, 4);
+  // Few enough that LLVM keeps the loop: unrolled as a whole, it would load all
+  // elements first and spill them.
+  int64_t unrolled = std::max<int64_t>(lanes / 4, 1);
   Value row = toValue(
       b, add(b, tile.firstRow, times(b, chunk, tile.rowFormat.chunkStride())));
   Value column =

@@ -53,16 +53,15 @@
 // CHECK-NOT:         vector.shuffle
 // CHECK:             scf.for
 // CHECK-COUNT-2:       vector.load %[[SUMS]]
-// CHECK:               scf.for %{{.+}} = %[[C0]] to %[[C2]] step %[[C1]] iter_args(%[[SUM0:.+]] = {{.+}}, %[[SUM1:.+]] = {{.+}}) -> (vector<4xf32>, vector<4xf32>)
+// CHECK:               scf.for %{{.+}} = %[[C0]] to %[[C2]] step %[[C1]]
 // CHECK:                 memref.prefetch %[[SUMS]]
+// CHECK:                 scf.for %{{.+}} = %[[C0]] to %[[C4]] step %[[C1]] iter_args(%[[SUM0:.+]] = {{.+}}, %[[SUM1:.+]] = {{.+}}) -> (vector<4xf32>, vector<4xf32>)
 // CHECK:                 %[[COLUMNS:.+]] = vector.load %[[PACKED]]
 // CHECK:                 %[[ELEMENT0:.+]] = memref.load %[[ROWS]]
 // CHECK:                 %[[ROW0:.+]] = vector.broadcast %[[ELEMENT0]]
 // CHECK:                 vector.fma %[[ROW0]], %[[COLUMNS]], %[[SUM0]]
 // CHECK:                 %[[ROW1:.+]] = vector.broadcast
 // CHECK:                 vector.fma %[[ROW1]], %[[COLUMNS]], %[[SUM1]]
-// Four steps of a chunk, 2 x 1 vectors each.
-// CHECK-COUNT-6:         vector.fma
 // CHECK-NOT:             vector.fma
 // CHECK-COUNT-2:       vector.store {{.*}}, %[[SUMS]]
 // The rows that are packed next.
@@ -201,8 +200,7 @@ func.func @out_proj_residual_bf16(%attn: memref<1x5x8xbf16>, %weight: memref<8x8
 // CHECK:         scf.parallel
 // CHECK:         scf.parallel
 // CHECK:           scf.for {{.*}} -> (vector<2xf64>, vector<2xf64>, vector<2xf64>, vector<2xf64>, vector<2xf64>, vector<2xf64>)
-// Two steps of a chunk.
-// CHECK-COUNT-12:    vector.fma {{.*}} : vector<2xf64>
+// CHECK-COUNT-6:     vector.fma {{.*}} : vector<2xf64>
 // CHECK-NOT:         vector.fma
 // CHECK:           scf.yield
 func.func @out_proj_residual_f64(%attn: memref<1x5x4xf64>, %weight: memref<6x4xf64>,
