@@ -68,6 +68,11 @@ private:
     int64_t group;
     Value lhs, numGroups, groupSize;
   };
+  /// Rows of rhs that are read at once: `count` of a table of offsets.
+  struct Streams {
+    Value offsets, first;
+    int64_t count;
+  };
   /// Where the sums of some rows of rhs and a group lie: rows of rhs are
   /// `stride` apart.
   struct GroupSums {
@@ -82,7 +87,7 @@ private:
   void emitFewRows(int64_t count);
   void computeFewRows(const Block &block, const FewRows &few, int64_t maxRows);
   void multiplyGroup(const Block &block, const FewRows &few, Value first,
-                     ValueRange offsets, const GroupSums &sums);
+                     const Streams &columns, const GroupSums &sums);
 
   // The rows of lhs that are packed at a time.
   Value getMaxRows();

@@ -104,9 +104,7 @@ static constexpr int64_t kMinBlocks = 16;
 /// Numbers of rows to have code for that does not pack rhs. AMX makes up for
 /// the packing sooner.
 static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
-  SmallVector<int64_t> counts = {1, 4, 8};
-  if (!isAmx)
-    counts.push_back(32);
+  SmallVector<int64_t> counts = {1, 4, isAmx ? 8 : 32};
   if (ShapedType::isDynamic(m))
     return counts;
   for (int64_t count : counts)

@@ -124,29 +124,24 @@ void ContractionEmitter::computeFewRows(const Block &block, const FewRows &few,
   Value offsets = scratch.allocate(numOffsets, b.getIndexType());
   fillOffsetTable(b, offsets, term.rhs, columnDims, columns.start, columns.end,
                   constant(b, numOffsets));
-  // The epilogue reads whole vectors of rows.
-  Value sums = scratch.allocate(numOffsets * maxRows + lanes, sumType);
+  Value sums = scratch.allocate(maxRows * numOffsets, sumType);
   forLoop(
       b, columns.length,
       [&](Value column) {
-        SmallVector<Value> rows;
-        for (int64_t i = 0; i < streams; ++i)
-          rows.push_back(memref::LoadOp::create(
-              b, offsets, toValue(b, add(b, column, b.getIndexAttr(i)))));
         forLoop(b, few.numGroups, [&](Value number) {
           Value lhs = toValue(b, mul(b, number, few.groupSize));
+          OpFoldResult firstRow = mul(b, number, b.getIndexAttr(few.group));
           OpFoldResult firstSum =
-              add(b, mul(b, column, b.getIndexAttr(maxRows)),
-                  mul(b, number, b.getIndexAttr(few.group)));
-          multiplyGroup(block, few, lhs, rows,
-                        {sums, toValue(b, firstSum), maxRows});
+              add(b, mul(b, firstRow, b.getIndexAttr(numOffsets)), column);
+          multiplyGroup(block, few, lhs, {offsets, column, streams},
+                        {sums, toValue(b, firstSum), numOffsets});
         });
       },
       /*step=*/streams);
 
   Epilogue epilogue;
-  epilogue.sums = {sums, numOffsets, maxRows, /*tilesPerRow=*/1};
-  epilogue.isTransposed = true;
+  epilogue.sums = {sums, maxRows, numOffsets, /*tilesPerRow=*/1};
+  epilogue.isTransposed = false;
   epilogue.isContiguous = isEpilogueContiguous();
   Value numRows = rowsOf(term.extents).getSize(b);
   Range rows = {constant(b, 0), numRows, numRows};
@@ -155,9 +150,9 @@ void ContractionEmitter::computeFewRows(const Block &block, const FewRows &few,
 }
 
 /// The sum of row `r` of rhs and row `i` of the group becomes `sum over k of
-/// rhs[offsets[r] + k] * lhs[first + i][k]`.
+/// rhs[offset of r + k] * lhs[first + i][k]`.
 void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
-                                       Value first, ValueRange offsets,
+                                       Value first, const Streams &columns,
                                        const GroupSums &sums) {
   const StridedArray &rhs = block.segment.terms.front().rhs;
   Value numSteps = stepsOf(block.segment.terms.front().extents).getSize(b);
@@ -167,7 +162,12 @@ void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
   auto rhsType = VectorType::get({lanes}, rhs.getElementType());
   Value zeros = arith::ConstantOp::create(
       b, DenseElementsAttr::get(vectorType, b.getZeroAttr(sumType)));
-  size_t numOffsets = offsets.size();
+  int64_t numOffsets = columns.count;
+  SmallVector<Value> offsets;
+  for (int64_t i = 0; i < numOffsets; ++i)
+    offsets.push_back(memref::LoadOp::create(
+        b, columns.offsets,
+        toValue(b, add(b, columns.first, b.getIndexAttr(i)))));
 
   // Where the steps of row `i` of the group from `k` on lie.
   auto getPlace = [&](ImplicitLocOpBuilder &body, Value k, int64_t i) {
@@ -180,25 +180,25 @@ void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
       SmallVector<Value>(numOffsets * few.group, zeros),
       [&](OpBuilder &nested, Location loc, Value k, ValueRange carried) {
         ImplicitLocOpBuilder body(loc, nested);
-        SmallVector<Value> columns;
+        SmallVector<Value> vectors;
         for (Value offset : offsets) {
           Value loaded = vector::LoadOp::create(
               body, rhsType, rhs.flat,
               ValueRange{toValue(body, add(body, offset, k))});
-          columns.push_back(convertFloat(body, loaded, sumType));
+          vectors.push_back(convertFloat(body, loaded, sumType));
         }
         SmallVector<Value> next;
         for (int64_t i = 0; i < few.group; ++i) {
           Value row = vector::LoadOp::create(body, vectorType, few.lhs,
                                              ValueRange{getPlace(body, k, i)});
-          for (Value column : columns)
+          for (Value column : vectors)
             next.push_back(
                 vector::FMAOp::create(body, column, row, carried[next.size()]));
         }
         scf::YieldOp::create(body, next);
       });
   auto getSum = [&](int64_t r, int64_t i) {
-    return toValue(b, add(b, sums.first, b.getIndexAttr(r * sums.stride + i)));
+    return toValue(b, add(b, sums.first, b.getIndexAttr(i * sums.stride + r)));
   };
   for (auto [number, sum] : llvm::enumerate(loop.getResults()))
     memref::StoreOp::create(
@@ -207,18 +207,26 @@ void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
 
   // What is left of k, one by one.
   forLoop(b, wholeSteps, numSteps, [&](Value k) {
-    Value inChunk = toValue(b, sub(b, k, wholeSteps));
-    for (int64_t i = 0; i < few.group; ++i) {
-      Value place = toValue(b, add(b, getPlace(b, wholeSteps, i), inChunk));
-      Value row = memref::LoadOp::create(b, few.lhs, place);
-      for (auto [r, offset] : llvm::enumerate(offsets)) {
+    forLoop(b, b.getIndexAttr(few.group), [&](Value i) {
+      OpFoldResult chunk =
+          add(b, first, mul(b, wholeSteps, b.getIndexAttr(few.group)));
+      OpFoldResult place = add(b, add(b, chunk, sub(b, k, wholeSteps)),
+                               mul(b, i, b.getIndexAttr(lanes)));
+      Value row = memref::LoadOp::create(b, few.lhs, toValue(b, place));
+      forLoop(b, b.getIndexAttr(numOffsets), [&](Value r) {
+        Value offset = memref::LoadOp::create(
+            b, columns.offsets, toValue(b, add(b, columns.first, r)));
         Value loaded =
             memref::LoadOp::create(b, rhs.flat, toValue(b, add(b, offset, k)));
         Value column = convertFloat(b, loaded, sumType);
-        Value sum = memref::LoadOp::create(b, sums.memory, getSum(r, i));
+        Value to = toValue(
+            b,
+            add(b, add(b, sums.first, mul(b, i, b.getIndexAttr(sums.stride))),
+                r));
+        Value sum = memref::LoadOp::create(b, sums.memory, to);
         memref::StoreOp::create(b, math::FmaOp::create(b, column, row, sum),
-                                sums.memory, getSum(r, i));
-      }
-    }
+                                sums.memory, to);
+      });
+    });
   });
 }
