@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the tests that need a GPU, from a build or from an unpacked package.
+# Runs the tests that need a GPU, with what was built or with an unpacked package.
 #
 # usage: scripts/test-gpu.sh [--sanitize] [pytest arguments...]
 #
 # The execution tests are compiled for the first CUDA device and run there, against
-# float64. BOOSTR_COMPILE and BOOSTR_RUNTIME_LIBRARY name the compiler and the runtime;
-# without them those of build/ are used, or of the package that this script is in. Needs
-# Python with pytest, NumPy and ml_dtypes; tests run side by side if pytest-xdist is there.
+# float64. BOOSTR_COMPILE and BOOSTR_RUNTIME_LIBRARY name the compiler and the runtime,
+# as of an unpacked package; without them those of build/ are used. Needs Python with
+# pytest, NumPy and ml_dtypes; tests run side by side if pytest-xdist is there.
 #
 # --sanitize runs one case of each family of kernels under compute-sanitizer instead:
 # memcheck, then racecheck.
@@ -26,8 +26,8 @@ find_first() {
     fi
   done
 }
-BOOSTR_COMPILE=${BOOSTR_COMPILE:-$(find_first build/bin/boostr-compile bin/boostr-compile)}
-BOOSTR_RUNTIME_LIBRARY=${BOOSTR_RUNTIME_LIBRARY:-$(find_first build/lib/libboostr_runtime.so.1 lib/libboostr_runtime.so.1)}
+BOOSTR_COMPILE=${BOOSTR_COMPILE:-$(find_first build/bin/boostr-compile)}
+BOOSTR_RUNTIME_LIBRARY=${BOOSTR_RUNTIME_LIBRARY:-$(find_first build/lib/libboostr_runtime.so.1)}
 [ -n "$BOOSTR_COMPILE" ] && [ -n "$BOOSTR_RUNTIME_LIBRARY" ] || {
   echo "test-gpu.sh: error: no boostr-compile or no runtime library; build, or set BOOSTR_COMPILE and BOOSTR_RUNTIME_LIBRARY" >&2
   exit 1
