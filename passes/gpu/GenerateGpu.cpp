@@ -48,6 +48,10 @@ static Value isAtMost(ImplicitLocOpBuilder &b, Value number, int64_t limit) {
                                cpu::constant(b, limit));
 }
 
+static InFlightDiagnostic emitMisfit(Operation *op, StringRef reason) {
+  return op->emitOpError() << "has a tile that does not fit: " << reason;
+}
+
 static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
                                SegmentedContractionOpInterface op,
                                const SegmentedContraction &contraction,
@@ -60,7 +64,7 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
   std::optional<wgmma::WgmmaTile> tile =
       wgmma::WgmmaTile::get(*shape, attr, reason);
   if (!tile)
-    return op->emitOpError() << "has a tile that does not fit: " << reason;
+    return emitMisfit(op, reason);
   auto emit = [&](const wgmma::WgmmaTile &chosen) {
     wgmma::WgmmaKernel(b, op, contraction, *shape, chosen).emit();
   };
@@ -82,17 +86,24 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
   return success();
 }
 
-static LogicalResult emitSimt(ImplicitLocOpBuilder &b,
+/// For families whose kernel follows from the contraction and the tile alone.
+template <typename Tile, typename Kernel>
+static LogicalResult
+emitPlain(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
+          const SegmentedContraction &contraction, GpuTileAttr attr) {
+  StringRef reason;
+  std::optional<Tile> tile = Tile::get(contraction, attr, reason);
+  if (!tile)
+    return emitMisfit(op, reason);
+  Kernel(b, op, contraction, *tile).emit();
+  return success();
+}
+
+static LogicalResult emitGemv(ImplicitLocOpBuilder &b,
                               SegmentedContractionOpInterface op,
                               const SegmentedContraction &contraction,
                               GpuTileAttr attr) {
-  StringRef reason;
-  std::optional<simt::SimtTile> tile =
-      simt::SimtTile::get(contraction, attr, reason);
-  if (!tile)
-    return op->emitOpError() << "has a tile that does not fit: " << reason;
-  simt::SimtKernel(b, op, contraction, *tile).emit();
-  return success();
+  return emitPlain<gemv::GemvTile, gemv::GemvKernel>(b, op, contraction, attr);
 }
 
 /// Whether the last dimension of each array of `op` is a whole number of pieces
@@ -128,7 +139,7 @@ static LogicalResult emitMma(ImplicitLocOpBuilder &b,
   std::optional<mma::MmaTile> tile =
       mma::MmaTile::get(contraction, attr, target, reason);
   if (!tile)
-    return op->emitOpError() << "has a tile that does not fit: " << reason;
+    return emitMisfit(op, reason);
   auto emit = [&](MultipleExtents extents) {
     mma::MmaKernel(b, op, contraction, *tile, extents).emit();
   };
@@ -146,26 +157,14 @@ static LogicalResult emitMma(ImplicitLocOpBuilder &b,
   return success();
 }
 
-static LogicalResult emitGemv(ImplicitLocOpBuilder &b,
-                              SegmentedContractionOpInterface op,
-                              const SegmentedContraction &contraction,
-                              GpuTileAttr attr) {
-  StringRef reason;
-  std::optional<gemv::GemvTile> tile =
-      gemv::GemvTile::get(contraction, attr, reason);
-  if (!tile)
-    return op->emitOpError() << "has a tile that does not fit: " << reason;
-  gemv::GemvKernel(b, op, contraction, *tile).emit();
-  return success();
-}
-
 static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
                                 const SegmentedContraction &contraction,
                                 GpuTileAttr tile) {
   switch (tile.getKernel()) {
   case GpuKernel::Simt:
-    return emitSimt(b, op, contraction, tile);
+    return emitPlain<simt::SimtTile, simt::SimtKernel>(b, op, contraction,
+                                                       tile);
   case GpuKernel::Wgmma:
     return emitWgmma(b, op, contraction, tile);
   case GpuKernel::Mma:

@@ -32,11 +32,8 @@ Value KernelParameters::createAlloca(Type elementType, int64_t count,
                                      int64_t alignment) {
   OpBuilder::InsertionGuard guard(host);
   auto function = host.getInsertionBlock()
-                      ->getParentOp()
+                      ->getParent()
                       ->getParentOfType<FunctionOpInterface>();
-  if (auto self = dyn_cast<FunctionOpInterface>(
-          host.getInsertionBlock()->getParentOp()))
-    function = self;
   host.setInsertionPointToStart(&function.getFunctionBody().front());
   Value size = LLVM::ConstantOp::create(host, host.getI64Type(),
                                         host.getI64IntegerAttr(count));

@@ -65,7 +65,7 @@ private:
   /// segment's first tile.
   struct Tile {
     Value m, n;
-    /// `isFirst[i]`: whether the segment is one of the first i + 1.
+    /// `isInFirst[i]`: whether the segment is one of the first i + 1.
     SmallVector<Value, 2> isInFirst;
     /// The steps of k to do: all of them unless blocks share the tile.
     Value firstStep, endStep;
