@@ -75,7 +75,7 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
   std::optional<wgmma::WgmmaTile> narrow =
       wgmma::WgmmaTile::getNarrow(*shape, attr, reason);
   if (!narrow)
-    return op->emitOpError() << "has a tile that does not fit: " << reason;
+    return emitMisfit(op, reason);
   Value hasFewRows = isAtMost(b, countRows(b, contraction), attr.getBlock()[0]);
   auto branch = scf::IfOp::create(b, hasFewRows, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
