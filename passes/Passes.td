@@ -210,6 +210,8 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
     of `vector.fma` or of `amx` tiles, and stores the block with bias, residual and
     rounding, where the result lies. A bias gradient is summed from the packed rows
     of the weight gradient. The result does not depend on the number of threads.
+    A task has at least `min-task-work` multiply-adds, since waking a thread takes
+    as long as some; what has fewer in all is done by the caller alone.
 
     Leaves: every other op. Memory for packed rows is allocated and freed around
     the loop, that of a task in the task.
@@ -219,6 +221,10 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
 
     Example: `test/passes/cpu/generate-cpu.mlir`.
   }];
+  let options = [
+    Option<"minTaskWork", "min-task-work", "int64_t", /*default=*/"1 << 18",
+           "The fewest multiply-adds of a task">,
+  ];
   let dependentDialects = ["::mlir::amx::AMXDialect",
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",

@@ -17,7 +17,8 @@ esac
 
 scripts/setup.sh
 [ -f "$build/build.ninja" ] ||
-  cmake --preset "$preset" -DPython3_EXECUTABLE="$PWD/.venv/bin/python" >"/tmp/boostr-configure.$$" 2>&1 || {
+  cmake --preset "$preset" \
+    -DPython3_EXECUTABLE="$PWD/.venv/bin/python" -DPython_EXECUTABLE="$PWD/.venv/bin/python" >"/tmp/boostr-configure.$$" 2>&1 || {
   cat "/tmp/boostr-configure.$$" >&2
   exit 1
 }

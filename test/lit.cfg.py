@@ -68,7 +68,8 @@ config.environment["PATH"] = os.pathsep.join(
 for name in ("HOME", "TMPDIR", "CUDA_HOME", "CUDA_PATH", "CUDA_ROOT", "ASAN_OPTIONS", "UBSAN_OPTIONS", "BOOSTR_NUM_THREADS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
-config.environment["PYTHONPATH"] = os.path.join(config.boostr_source, "python")
+config.environment["PYTHONPATH"] = os.path.join(config.boostr_build, "python")
+config.environment["BOOSTR_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 config.environment["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's; as many tests run as there are CPUs.
 config.environment["BOOSTR_BUILD_DIR"] = config.boostr_build

@@ -38,10 +38,10 @@ void ContractionEmitter::fillZero(Value memory, Value count) {
 ContractionEmitter::ContractionEmitter(ImplicitLocOpBuilder &b,
                                        SegmentedContractionOpInterface op,
                                        const SegmentedContraction &contraction,
-                                       CpuTileAttr tile)
+                                       CpuTileAttr tile, int64_t minTaskWork)
     : b(b), contraction(contraction), tile(tile), mc(tile.getBlock()[0]),
       nc(tile.getBlock()[1]), kc(tile.getBlock()[2]), lanes(tile.getLanes()),
-      segments(getSegmentArrays(b, op, contraction)) {
+      minTaskWork(minTaskWork), segments(getSegmentArrays(b, op, contraction)) {
   Type type = segments.front().terms.front().lhs.getElementType();
   sumType = getAccumulatorType(type);
   bool isAmx = tile.getKernel() == CpuKernel::Amx;
@@ -259,14 +259,39 @@ void ContractionEmitter::emitPacked() {
   b.setInsertionPointAfter(loop);
 }
 
+/// What packing an element takes, in multiply-adds.
+static constexpr int64_t kPackingWork = 16;
+
 void ContractionEmitter::emitTasks(const NumberedBlocks &blocks,
+                                   OpFoldResult work,
                                    llvm::function_ref<void(Value)> emitTask) {
-  auto tasks = scf::ParallelOp::create(
-      b, constant(b, 0), toValue(b, blocks.getCount()), constant(b, 1));
+  Value numBlocks = toValue(b, blocks.getCount());
+  // One at least: a sum of nothing is to be stored too.
+  OpFoldResult enough =
+      ceilDiv(b, add(b, work, b.getIndexAttr(1)), minTaskWork);
+  Value numTasks = toValue(b, min(b, blocks.getCount(), enough));
+  auto tasks =
+      scf::ParallelOp::create(b, constant(b, 0), numTasks, constant(b, 1));
   tasks->setAttr(BoostrDialect::getGrainAttrName(), b.getI64IntegerAttr(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(tasks.getBody()->getTerminator());
-  emitTask(tasks.getInductionVars().front());
+  auto loop = scf::ForOp::create(b, tasks.getInductionVars().front(), numBlocks,
+                                 numTasks);
+  b.setInsertionPoint(loop.getBody()->getTerminator());
+  emitTask(loop.getInductionVar());
+}
+
+OpFoldResult ContractionEmitter::countWork(bool isProduct) {
+  OpFoldResult work = b.getIndexAttr(0);
+  for (const Segment &segment : segments)
+    for (const Term &term : segment.terms) {
+      OpFoldResult perRow = stepsOf(term.extents).getSize(b);
+      perRow = mul(b, perRow,
+                   isProduct ? OpFoldResult(columnsOf(term.extents).getSize(b))
+                             : b.getIndexAttr(kPackingWork));
+      work = add(b, work, mul(b, perRow, rowsOf(term.extents).getSize(b)));
+    }
+  return work;
 }
 
 /// Packs rows of lhs from `firstRow` on, and computes what they contribute to.
@@ -281,11 +306,11 @@ void ContractionEmitter::emitRows(Value firstRow) {
   NumberedBlocks packs(
       b, isLhsShared() ? packedSegments.take_front() : packedSegments,
       countRows, [&](const Segment &segment) { return countSteps(segment); });
-  emitTasks(packs,
+  emitTasks(packs, countWork(/*isProduct=*/false),
             [&](Value task) { packLhs(selectBlock(packs, firstRow, task)); });
   if (segments.front().lhsSum) {
     NumberedBlocks sums(b, segments, countRows, countOne);
-    emitTasks(sums,
+    emitTasks(sums, countWork(/*isProduct=*/false),
               [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
   }
   if (segments.front().product) {
@@ -294,7 +319,7 @@ void ContractionEmitter::emitRows(Value firstRow) {
           return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
                          nc);
         });
-    emitTasks(products, [&](Value task) {
+    emitTasks(products, countWork(/*isProduct=*/true), [&](Value task) {
       computeBlock(selectBlock(products, firstRow, task));
     });
   }

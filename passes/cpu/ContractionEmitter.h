@@ -31,7 +31,8 @@ class ContractionEmitter {
 public:
   ContractionEmitter(ImplicitLocOpBuilder &b,
                      SegmentedContractionOpInterface op,
-                     const SegmentedContraction &contraction, CpuTileAttr tile);
+                     const SegmentedContraction &contraction, CpuTileAttr tile,
+                     int64_t minTaskWork);
   void emit();
 
 private:
@@ -95,8 +96,12 @@ private:
   void emitRows(Value firstRow);
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
-  void emitTasks(const NumberedBlocks &blocks,
+  /// Starts tasks that emit the blocks; `work` is how many multiply-adds all of
+  /// them have.
+  void emitTasks(const NumberedBlocks &blocks, OpFoldResult work,
                  llvm::function_ref<void(Value)> emitTask);
+  /// The multiply-adds of the product, or what packing lhs takes instead.
+  OpFoldResult countWork(bool isProduct);
   Block selectBlock(const NumberedBlocks &blocks, Value firstRow, Value task);
   Value getPackedBlock(const Block &block, Value step);
   void packLhs(const Block &block);
@@ -143,7 +148,7 @@ private:
   ImplicitLocOpBuilder &b;
   const SegmentedContraction &contraction;
   CpuTileAttr tile;
-  int64_t mc, nc, kc, lanes;
+  int64_t mc, nc, kc, lanes, minTaskWork;
   Type sumType;
   SmallVector<Segment, 0> segments;
   PanelFormat rowFormat, columnFormat;

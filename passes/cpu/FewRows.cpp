@@ -106,7 +106,7 @@ void ContractionEmitter::emitFewRows(int64_t count) {
         return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
                        kTaskRows);
       });
-  emitTasks(blocks, [&](Value task) {
+  emitTasks(blocks, countWork(/*isProduct=*/true), [&](Value task) {
     computeFewRows(selectBlock(blocks, zero, task), few, filled);
   });
 }

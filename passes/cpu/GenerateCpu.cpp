@@ -24,12 +24,14 @@ using namespace mlir::boostr;
 namespace {
 
 struct GenerateCpu : boostr::impl::GenerateCpuBase<GenerateCpu> {
+  using GenerateCpuBase::GenerateCpuBase;
   void runOnOperation() override;
 };
 
 } // namespace
 
-static LogicalResult generate(SegmentedContractionOpInterface op) {
+static LogicalResult generate(SegmentedContractionOpInterface op,
+                              int64_t minTaskWork) {
   if (!op.isBufferForm())
     return op->emitOpError(
         "expected the buffer form, on memrefs, got the value "
@@ -52,16 +54,22 @@ static LogicalResult generate(SegmentedContractionOpInterface op) {
 
   ImplicitLocOpBuilder b(op.getLoc(), op);
   for (const SegmentedContraction &contraction : op.getContractions())
-    cpu::ContractionEmitter(b, op, contraction, tile).emit();
+    cpu::ContractionEmitter(b, op, contraction, tile, minTaskWork)
+        .emit();
   op->erase();
   return success();
 }
 
 void GenerateCpu::runOnOperation() {
+  if (minTaskWork < 1) {
+    getOperation()->emitError()
+        << "'min-task-work' expected at least 1, got " << minTaskWork.getValue();
+    return signalPassFailure();
+  }
   SmallVector<SegmentedContractionOpInterface> ops;
   getOperation()->walk(
       [&](SegmentedContractionOpInterface op) { ops.push_back(op); });
   for (SegmentedContractionOpInterface op : ops)
-    if (failed(generate(op)))
+    if (failed(generate(op, minTaskWork)))
       return signalPassFailure();
 }

@@ -46,6 +46,15 @@ OwningOpRef<ModuleOp> mlir::boostr::parseSourceFile(StringRef path,
   return mlir::parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
 }
 
+OwningOpRef<ModuleOp> mlir::boostr::parseSource(StringRef source,
+                                                StringRef name,
+                                                llvm::SourceMgr &sources,
+                                                MLIRContext &context) {
+  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(source, name),
+                             SMLoc());
+  return mlir::parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+}
+
 LogicalResult mlir::boostr::runPipeline(
     ModuleOp module, const TargetOptions &options,
     llvm::function_ref<void(StringRef, ModuleOp)> afterStage) {
@@ -170,4 +179,17 @@ FailureOr<SmallString<0>> mlir::boostr::emitCode(llvm::Module &module,
     return emitError(loc) << "this target emits no files of that kind";
   passes.run(module);
   return code;
+}
+
+FailureOr<SmallString<0>> mlir::boostr::emitObject(ModuleOp module) {
+  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(module);
+  if (!machine)
+    return failure();
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> ir =
+      translateToLLVMIR(module, context, *machine);
+  if (!ir)
+    return failure();
+  return emitCode(*ir, *machine, llvm::CodeGenFileType::ObjectFile,
+                  module.getLoc());
 }

@@ -33,6 +33,12 @@ void registerCompiler(DialectRegistry &registry);
 OwningOpRef<ModuleOp> parseSourceFile(StringRef path, llvm::SourceMgr &sources,
                                       MLIRContext &context);
 
+/// Parses text or bytecode; `name` stands for it in locations. Otherwise as
+/// above.
+OwningOpRef<ModuleOp> parseSource(StringRef source, StringRef name,
+                                  llvm::SourceMgr &sources,
+                                  MLIRContext &context);
+
 /// Runs the pipeline of the target up to `stopAfter`. `afterStage`, if given,
 /// sees the name of each stage and the module at its end.
 LogicalResult runPipeline(
@@ -59,6 +65,9 @@ std::unique_ptr<llvm::Module> translateToLLVMIR(ModuleOp module,
 FailureOr<SmallString<0>> emitCode(llvm::Module &module,
                                    llvm::TargetMachine &machine,
                                    llvm::CodeGenFileType type, Location loc);
+
+/// An object file of a module that has been through the whole pipeline.
+FailureOr<SmallString<0>> emitObject(ModuleOp module);
 
 } // namespace mlir::boostr
 

@@ -12,6 +12,9 @@
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
+#include <dlfcn.h>
+#include <memory>
+#include <mutex>
 
 LLD_HAS_DRIVER(elf)
 
@@ -41,13 +44,19 @@ static llvm::Expected<llvm::StringSet<>> readExports(StringRef path) {
 
 /// Fails if `object` needs more than the runtime library and the C library: no
 /// linker would notice before the shared object is loaded.
-static llvm::Error checkSymbols(StringRef object, StringRef runtime) {
+static llvm::Error checkSymbols(StringRef object, const std::string &runtime) {
   auto exports = readExports(runtime);
   if (!exports)
     return llvm::createStringError("'" + runtime +
                                    "': " + llvm::toString(exports.takeError()));
-  return checkUndefinedSymbols(
-      object, [&](StringRef name) { return exports->contains(name); });
+  // What the runtime needs comes along with it, as libgcc does.
+  auto close = [](void *library) { dlclose(library); };
+  std::unique_ptr<void, decltype(close)> library(
+      dlopen(runtime.c_str(), RTLD_LAZY | RTLD_LOCAL), close);
+  return checkUndefinedSymbols(object, [&](StringRef name) {
+    return exports->contains(name) ||
+           (library && dlsym(library.get(), name.str().c_str()));
+  });
 }
 
 LogicalResult mlir::boostr::linkSharedObject(StringRef object, StringRef path,
@@ -56,7 +65,7 @@ LogicalResult mlir::boostr::linkSharedObject(StringRef object, StringRef path,
     return emitError(loc)
            << "the runtime library was not found; name it in the "
               "environment variable BOOSTR_RUNTIME_LIBRARY";
-  if (llvm::Error error = checkSymbols(object, runtime))
+  if (llvm::Error error = checkSymbols(object, runtime.str()))
     return emitError(loc) << "cannot link '" << path
                           << "': " << llvm::toString(std::move(error));
   SmallString<128> objectPath;
@@ -96,6 +105,9 @@ LogicalResult mlir::boostr::linkSharedObject(StringRef object, StringRef path,
                              partial.c_str()};
   std::string messages;
   llvm::raw_string_ostream os(messages);
+  // lld keeps its state in variables of the process.
+  static std::mutex isLinking;
+  std::lock_guard<std::mutex> lock(isLinking);
   lld::Result result =
       lld::lldMain(arguments, os, os, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)

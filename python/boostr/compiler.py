@@ -2,62 +2,79 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-"""Compiling from Python, by way of the boostr-compile program."""
+"""Compiling from Python, in this process.
+
+    module = boostr.compile(text, target="cuda")
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
+from . import _core, cache
 from .module import Module, load
 
 
 class CompileError(Exception):
-    """MLIR's diagnostics, as boostr-compile printed them."""
+    """MLIR's diagnostics, as tools print them: with location, text and the line in question.
+
+    diagnostics: a list of objects with `severity` ("error", "warning", "note", "remark"),
+      `file`, `line` and `column` (from 1; 0 if there is none), and `message`.
+    """
+
+    def __init__(self, text: str, diagnostics=()):
+        super().__init__(text)
+        self.diagnostics = list(diagnostics)
 
 
-def _find_compiler() -> str:
-    if named := os.environ.get("BOOSTR_COMPILE"):
-        return named
-    root = Path(__file__).resolve().parents[2]
-    for folder in (root / "build", root):  # a source tree that is built, a package
-        compiler = folder / "bin" / "boostr-compile"
-        if compiler.exists():
-            return str(compiler)
-    if found := shutil.which("boostr-compile"):
-        return found
-    raise FileNotFoundError("boostr-compile was not found; name it in BOOSTR_COMPILE")
+def _read(source: str | bytes | os.PathLike) -> tuple[bytes, str]:
+    """The text, and what diagnostics call it."""
+    if isinstance(source, os.PathLike):
+        return Path(source).read_bytes(), os.fspath(source)
+    if not isinstance(source, (str, bytes)):
+        raise TypeError(f"source: expected MLIR text (str) or a path (os.PathLike), got "
+                        f"{type(source).__name__}")
+    return source.encode() if isinstance(source, str) else source, "<string>"
 
 
-def compile(source: str | os.PathLike, target: str = "cpu", *,
-            contractions: str = "generated") -> Module:
-    """Compiles MLIR and loads the result.
+def _resolve(target: str) -> tuple[str, int]:
+    """The target with a chip in place of a device's number, and that number."""
+    if not isinstance(target, str):
+        raise TypeError(f"target: expected a str, as in 'cpu' or 'cuda:1', got "
+                        f"{type(target).__name__}")
+    kind, _, details = target.partition(":")
+    if kind != "cuda" or (details and not details.isdecimal()):
+        return target, 0
+    device = int(details or 0)
+    return f"cuda:{_core.cuda_chip(device)}", device
+
+
+def compile(source: str | bytes | os.PathLike, target: str = "cpu", *,
+            contractions: str = "generated", f32_precision: str = "ieee",
+            ptxas: str | os.PathLike = "") -> Module:
+    """Compiles MLIR and loads the result, or loads what was compiled before (boostr.cache).
 
     Arguments:
-      source: a path (os.PathLike), or MLIR text.
-      target: as boostr-compile's --target, `cpu`, `cpu:NAME,+FEATURE,...`, `cuda` or
-        `cuda:CHIP,+FEATURE,...`.
+      source: MLIR text, or a path (os.PathLike) of a file with text or bytecode.
+      target: `cpu`, this machine; `cpu:NAME,+FEATURE,...` with LLVM's names; `cuda` or
+        `cuda:N`, the first or another device of this machine; `cuda:CHIP`, as in
+        cuda:sm_90a, which also compiles where there is no device.
       contractions: `generated`, or `linalg` for plain loops to compare with.
+      f32_precision: how a GPU multiplies float32 in boostr ops: `ieee`, `tf32` or `tf32x3`.
+      ptxas: NVIDIA's assembler, if it is not in PATH, CUDA_HOME or /usr/local/cuda.
 
-    Raises CompileError with MLIR's diagnostics, FileNotFoundError if boostr-compile
-    is not installed.
+    Raises CompileError with MLIR's diagnostics, OSError for a file that cannot be read,
+    RuntimeError if there is no such device.
     """
-    compiler = _find_compiler()
+    text, name = _read(source)
+    chip, device = _resolve(target)
     with tempfile.TemporaryDirectory(prefix="boostr-") as folder:
-        if isinstance(source, os.PathLike):
-            path = os.fspath(source)
-        else:
-            path = os.path.join(folder, "module.mlir")
-            Path(path).write_text(source, encoding="utf-8")
-        shared_object = os.path.join(folder, "module.so")
-        result = subprocess.run(
-            [compiler, path, f"--target={target}", f"--contractions={contractions}",
-             "--emit=so", "-o", shared_object],
-            capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            raise CompileError(result.stderr.strip() or f"boostr-compile ended with status "
-                               f"{result.returncode}")
-        return load(shared_object)  # Stays mapped after the folder is gone.
+        result = _core.compile(
+            source=text, name=name, target=chip, contractions=contractions,
+            f32_precision=f32_precision, ptxas=os.fspath(ptxas), cache_folder=cache._folder(),
+            cache_bytes=cache.limit(), output=os.path.join(folder, "module.so"))
+        if result.failed:
+            raise CompileError(result.diagnostics.text.strip(), result.diagnostics.list)
+        return load(result.path, device=device)  # Stays mapped when the file is gone.

@@ -4,7 +4,6 @@
 
 """The boostr package: loading, arrays of every kind, contexts."""
 
-import ctypes
 import os
 import shutil
 import subprocess
@@ -15,7 +14,6 @@ import boostr
 import ml_dtypes
 import numpy as np
 import pytest
-from boostr import _abi
 
 MODULE = """
 func.func @project(%attn: tensor<?x?x?xf32> {boostr.name = "attn"},
@@ -131,9 +129,9 @@ def refuse(module, position, array, error, words):
 
 def test_arrays_that_cannot_be_described(module):
     refuse(module, 2, np.ones(3, ">f4"), TypeError, "'bias': .*native byte order, got >f4")
-    refuse(module, 2, np.ones(3, complex), TypeError, "'bias': .*got complex128")
+    refuse(module, 2, np.ones(3, complex), ValueError, "'bias': .*got complex128")
     refuse(module, 2, np.array([1.0, None, 2.0]), TypeError, "'bias': .*got object")
-    refuse(module, 2, [1.0, 2.0, 3.0], TypeError, "'bias': expected a NumPy array, got list")
+    refuse(module, 2, [1.0, 2.0, 3.0], TypeError, "'bias': expected an array, got list")
 
 
 def test_strides_between_elements(module):
@@ -189,22 +187,6 @@ def test_functions_keep_their_code(shared_object):
     assert (project(*project_inputs()) == 6).all()
 
 
-def test_module_finds_the_runtime(shared_object, tmp_path):
-    """Through its own run path, where the package knows no place to search."""
-    shutil.copytree(os.path.dirname(boostr.__file__), tmp_path / "boostr")
-    search = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    run = in_new_process("import boostr, sys; print(boostr.load(sys.argv[1]).functions())",
-                         shared_object, PYTHONPATH=search, BOOSTR_RUNTIME_LIBRARY=None)
-    assert run.stdout.strip() == "['project', 'qkv']", run.stderr
-
-
-def test_runtime_that_is_not_there(shared_object):
-    run = in_new_process("import boostr, sys; boostr.load(sys.argv[1])", shared_object,
-                         BOOSTR_RUNTIME_LIBRARY="/nowhere/libboostr_runtime.so")
-    assert run.returncode == 1
-    assert "ImportError: libboostr_runtime was not found" in run.stderr
-
-
 def test_files_that_are_no_modules(tmp_path):
     with pytest.raises(OSError, match="missing.so"):
         boostr.load(tmp_path / "missing.so")
@@ -213,24 +195,3 @@ def test_files_that_are_no_modules(tmp_path):
         boostr.load(tmp_path / "text.so")
     with pytest.raises(ValueError, match="was not made by boostr-compile"):
         boostr.load(os.environ["BOOSTR_RUNTIME_LIBRARY"])
-
-
-def test_other_version():
-    table = _abi.FunctionTable(abi_version=_abi.MAJOR_VERSION * 1000 + 7)
-    _abi.check_version(table, "same.so")  # A later minor version is the runtime's to judge.
-    table.abi_version += 1000
-    with pytest.raises(RuntimeError, match="'old.so' was compiled for version 2"):
-        _abi.check_version(table, "old.so")
-
-
-def test_structs_have_the_layout_of_the_header():
-    """Sizes on a 64-bit machine, from runtime/boostr_runtime.h and dlpack.h."""
-    sizes = {_abi.DLTensor: 48, _abi.TensorSpec: 24, _abi.FunctionTable: 80,
-             _abi.ContextOptions: 24}
-    assert {struct: ctypes.sizeof(struct) for struct in sizes} == sizes
-
-
-def test_compiler_that_is_not_there(monkeypatch):
-    monkeypatch.setenv("BOOSTR_COMPILE", "/nowhere/boostr-compile")
-    with pytest.raises(FileNotFoundError, match="/nowhere/boostr-compile"):
-        boostr.compile(MODULE)

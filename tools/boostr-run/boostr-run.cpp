@@ -118,14 +118,7 @@ compile(CommandLine &args, const TargetOptions &options, MLIRContext &context,
   };
   if (failed(runPipeline(*module, options, afterStage)))
     return failure();
-  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(*module);
-  llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> ir =
-      machine ? translateToLLVMIR(*module, llvmContext, *machine) : nullptr;
-  if (!ir)
-    return failure();
-  return emitCode(*ir, *machine, llvm::CodeGenFileType::ObjectFile,
-                  module->getLoc());
+  return emitObject(*module);
 }
 
 /// The names of all functions of the module, for an error message.

@@ -1,4 +1,4 @@
-// RUN: boostr-opt %s --boostr-generate-cpu --canonicalize --cse | FileCheck %s
+// RUN: boostr-opt %s --boostr-generate-cpu=min-task-work=1 --canonicalize --cse | FileCheck %s
 //
 // Tiles are small by hand, so that there is little to read: a block of 4 x 8
 // sums from 8 steps of k at a time, 2 x 4 of them in registers, 4 to a vector.
@@ -39,7 +39,8 @@
 // CHECK-COUNT-2:   vector.shuffle
 // CHECK-COUNT-4:   vector.store {{.*}}, %[[PACKED]]
 //
-// CHECK:         scf.parallel (%[[TASK:.+]]) = (%[[C0]]) to (%[[C12]]) step (%[[C1]])
+// CHECK:         scf.parallel (%[[FIRST:.+]]) = (%[[C0]]) to (%[[C12]]) step (%[[C1]])
+// CHECK:           scf.for %[[TASK:.+]] = %[[FIRST]] to %[[C12]] step %[[C12]]
 // CHECK:           %[[IS_KEY:.+]] = arith.cmpi ult, %[[TASK]], %[[C9]]
 // CHECK:           arith.select %[[IS_KEY]], {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>
 // CHECK:           %[[IS_QUERY:.+]] = arith.cmpi ult, %[[TASK]], %[[C6]]
@@ -469,7 +470,7 @@ func.func @fused_qkv_no_tokens(%input: memref<2x0x8xf32>, %weight: memref<12x8xf
 }
 
 // CHECK-LABEL: func @out_proj_residual_grad_no_tokens(
-// CHECK:         scf.parallel
+// CHECK:         scf.for
 // CHECK-NOT:       vector.fma
 // CHECK:           vector.store {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>
 // CHECK:         return
@@ -517,3 +518,9 @@ func.func @untouched_other_ops(%a: memref<4x4xf32>, %b: memref<4x4xf32>, %c: mem
   linalg.matmul ins(%a, %b : memref<4x4xf32>, memref<4x4xf32>) outs(%c : memref<4x4xf32>)
   return
 }
+
+// RUN: boostr-opt %s --boostr-generate-cpu --canonicalize --cse | FileCheck %s --check-prefix=SMALL
+// Work that is not worth a thread is no task.
+// SMALL-LABEL: func @fused_qkv_bias_f32(
+// SMALL-NOT:     scf.parallel
+// SMALL-LABEL: func
