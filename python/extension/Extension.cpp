@@ -62,6 +62,8 @@ static std::string getChip(int32_t device) {
 }
 
 NB_MODULE(_core, module) {
+  // Compiled functions are kept for the life of the process.
+  nb::set_leak_warnings(false);
   module.attr("__version__") = BOOSTR_VERSION;
   nb::class_<Diagnostic>(module, "Diagnostic",
                          "An error, warning, note or remark of the compiler.")

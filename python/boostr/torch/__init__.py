@@ -14,9 +14,9 @@ these into models of the package transformers, and `enable_inductor` finds proje
 whatever `torch.compile` compiles.
 """
 
-
-
-
+from ._fuse import FuseReport, fuse
+from ._inductor import disable_inductor, enable_inductor
+from ._modules import FusedQKV, OutProjResidual
 from ._ops import fused_qkv, out_proj_residual
 
 __all__ = ["FuseReport", "FusedQKV", "OutProjResidual", "disable_inductor", "enable_inductor",
