@@ -80,7 +80,7 @@ def test_count(project):
 
 
 def test_no_array(project):
-    refuse(project, [[1.0], *inputs()[1:]], "'attn'", "NumPy array", error=TypeError)
+    refuse(project, [[1.0], *inputs()[1:]], "'attn'", "expected an array", error=TypeError)
 
 
 def test_source_that_does_not_parse():
