@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Runs the tests that need a GPU, with what was built or with an unpacked package.
+# Runs the tests that need a GPU, with what was built or with an installed wheel.
 #
 # usage: scripts/test-gpu.sh [--sanitize] [pytest arguments...]
 #
 # The execution tests are compiled for the first CUDA device and run there, against
-# float64. BOOSTR_COMPILE and BOOSTR_RUNTIME_LIBRARY name the compiler and the runtime,
-# as of an unpacked package; without them those of build/ are used. Needs Python with
-# pytest, NumPy and ml_dtypes; tests run side by side if pytest-xdist is there.
+# float64, and those of the Python package on tensors of the device. They use the package
+# boostr of build/ or an installed wheel, and, where tests are about them, the compiler and
+# the runtime that BOOSTR_COMPILE and BOOSTR_RUNTIME_LIBRARY name, as of an unpacked
+# archive. Needs Python with pytest, NumPy and ml_dtypes, and PyTorch, transformers and
+# hypothesis for the tests that say so; tests run side by side if pytest-xdist is there.
 #
 # --sanitize runs one case of each family of kernels under compute-sanitizer instead:
 # memcheck, then racecheck.
@@ -28,14 +30,14 @@ find_first() {
 }
 BOOSTR_COMPILE=${BOOSTR_COMPILE:-$(find_first build/bin/boostr-compile)}
 BOOSTR_RUNTIME_LIBRARY=${BOOSTR_RUNTIME_LIBRARY:-$(find_first build/lib/libboostr_runtime.so.1)}
-[ -n "$BOOSTR_COMPILE" ] && [ -n "$BOOSTR_RUNTIME_LIBRARY" ] || {
-  echo "test-gpu.sh: error: no boostr-compile or no runtime library; build, or set BOOSTR_COMPILE and BOOSTR_RUNTIME_LIBRARY" >&2
-  exit 1
-}
-export BOOSTR_COMPILE BOOSTR_RUNTIME_LIBRARY BOOSTR_TEST_TARGET=cuda
-export PYTHONPATH=$PWD/python${PYTHONPATH:+:$PYTHONPATH} PYTHONDONTWRITEBYTECODE=1
+export BOOSTR_COMPILE BOOSTR_RUNTIME_LIBRARY BOOSTR_TEST_TARGET=cuda PYTHONDONTWRITEBYTECODE=1
+[ ! -d build/python ] || export PYTHONPATH=$PWD/build/python${PYTHONPATH:+:$PYTHONPATH}
 python=$(find_first .venv/bin/python)
 python=${python:-python3}
+"$python" -c 'import boostr' || {
+  echo "test-gpu.sh: error: no package boostr; build, or install a wheel" >&2
+  exit 1
+}
 
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader || {
   echo "test-gpu.sh: error: no GPU, or no driver" >&2
@@ -52,4 +54,4 @@ fi
 parallel=()
 "$python" -c 'import xdist' 2>/dev/null && parallel=(-n auto --dist loadfile)
 "$python" -m pytest -q -p no:cacheprovider --tb=short -k 'not overlap' \
-  --ignore=test/execution/test_gpu_kernels.py "${parallel[@]}" test/execution "$@"
+  --ignore=test/execution/test_gpu_kernels.py "${parallel[@]}" test/execution test/python/test_torch*.py "$@"

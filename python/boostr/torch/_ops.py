@@ -11,7 +11,7 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from .. import _kernels
+from .. import Context, _kernels
 
 _ELEMENTS = {torch.float64: "f64", torch.float32: "f32", torch.float16: "f16",
              torch.bfloat16: "bf16"}
@@ -105,6 +105,26 @@ def _(dy, attn, w, input, weight, bias):
 # Computation
 # ---------------------------------------------------------------------------------------
 
+_contexts: dict[int, Optional[Context]] = {}
+
+
+def _context() -> Optional[Context]:
+    """PyTorch's own threads: a second pool beside them would be in their way."""
+    count = torch.get_num_threads()
+    if count not in _contexts:
+        _contexts[count] = _make_context(count)
+    return _contexts[count]
+
+
+def _make_context(count: int) -> Optional[Context]:
+    for library in ("libgomp.so.1", "libiomp5.so", "libomp.so"):
+        try:
+            return Context(openmp=library, num_threads=count)
+        except ValueError:
+            pass  # PyTorch was built with another one.
+    return Context(num_threads=count)
+
+
 def _target(tensor: Tensor) -> str:
     return f"cuda:{tensor.get_device()}" if tensor.is_cuda else "cpu"
 
@@ -118,13 +138,15 @@ def _as_list(results) -> list[Tensor]:
     return list(results) if isinstance(results, tuple) else [results]
 
 
+def _run(function, *tensors):
+    return function(*[t.contiguous() for t in tensors if t is not None], context=_context())
+
+
 def _fused_qkv(x, w, b, num_heads, num_kv_heads, head_dim):
     _check_qkv(x, w, b, num_heads, num_kv_heads, head_dim)
     function = _kernels.fused_qkv(_ELEMENTS[x.dtype], x.shape[2], num_heads, num_kv_heads,
                                   head_dim, b is not None, _target(x))
-    if b is None:
-        return function(x.contiguous(), w.contiguous())
-    return function(x.contiguous(), w.contiguous(), b.contiguous())
+    return _run(function, x, w, b)
 
 
 def _fused_qkv_grad(dq, dk, dv, x, w, input, weight, bias):
@@ -133,17 +155,14 @@ def _fused_qkv_grad(dq, dk, dv, x, w, input, weight, bias):
         return []
     function = _kernels.fused_qkv_grad(_ELEMENTS[x.dtype], x.shape[2], dq.shape[1], dk.shape[1],
                                        dq.shape[3], wrt, _target(x))
-    return _as_list(function(dq.contiguous(), dk.contiguous(), dv.contiguous(), x.contiguous(),
-                             w.contiguous()))
+    return _as_list(_run(function, dq, dk, dv, x, w))
 
 
 def _out_proj_residual(attn, w, b, residual):
     _check_out_proj(attn, w, b, residual)
     function = _kernels.out_proj_residual(_ELEMENTS[attn.dtype], *w.shape, b is not None,
                                           _target(attn))
-    if b is None:
-        return function(attn.contiguous(), w.contiguous(), residual.contiguous())
-    return function(attn.contiguous(), w.contiguous(), b.contiguous(), residual.contiguous())
+    return _run(function, attn, w, b, residual)
 
 
 def _out_proj_residual_grad(dy, attn, w, input, weight, bias):
@@ -152,7 +171,7 @@ def _out_proj_residual_grad(dy, attn, w, input, weight, bias):
         return []
     function = _kernels.out_proj_residual_grad(_ELEMENTS[attn.dtype], *w.shape, wrt,
                                                _target(attn))
-    return _as_list(function(dy.contiguous(), attn.contiguous(), w.contiguous()))
+    return _as_list(_run(function, dy, attn, w))
 
 
 for _key in ("CPU", "CUDA"):
