@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the libraries in a folder need glibc and each other alone, and show no
-# symbol of LLVM.
+# Checks that the libraries in a folder need glibc and each other alone, find each other
+# there, and show no symbol of LLVM.
 #
 # usage: scripts/check_wheel.sh FOLDER GLIBC_VERSION
 set -euo pipefail
@@ -15,6 +15,11 @@ fail() {
 }
 
 for file in "$folder"/*.so*; do
+  case $(readelf -d "$file" | sed -n 's/.*(R.*PATH).*\[\(.*\)\]/\1/p') in
+  '$ORIGIN') ;;
+  '') [[ $file == */libpthreadpool* ]] || fail "'$file' does not search beside itself" ;;
+  *) fail "'$file' searches elsewhere than beside itself" ;;
+  esac
   while read -r library; do
     [[ $library =~ $glibc ]] || [ -e "$folder/$library" ] ||
       fail "'$file' needs '$library', which is neither glibc's nor beside it"

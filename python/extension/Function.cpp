@@ -133,6 +133,30 @@ std::string join(const boostr_tensor_spec *specs, int32_t count) {
   return text + ")";
 }
 
+/// A new tensor of the framework, without a detour through Python.
+nb::object allocateByExchange(const ExchangeApi &exchange,
+                              const boostr_tensor_spec &spec, int64_t *extents,
+                              DLDevice where) {
+  DLTensor prototype = {};
+  prototype.device = where;
+  prototype.ndim = spec.rank;
+  prototype.dtype = spec.dtype;
+  prototype.shape = extents;
+  std::string message;
+  auto setError = [](void *context, const char *kind, const char *text) {
+    *static_cast<std::string *>(context) = std::string(kind) + ": " + text;
+  };
+  void *managed = nullptr, *object = nullptr;
+  if (exchange.allocate(&prototype, &managed, &message, setError) != 0) {
+    if (PyErr_Occurred())
+      throw nb::python_error();
+    throw std::runtime_error(message);
+  }
+  if (exchange.toPython(managed, &object) != 0)
+    throw nb::python_error();
+  return nb::steal(static_cast<PyObject *>(object));
+}
+
 class Function {
 public:
   Function(const boostr_function *table, int32_t device)
@@ -236,9 +260,19 @@ private:
     std::vector<int64_t> extents(numExtents + 1);
     check(boostr_output_shapes(table, read.data(), read.size(),
                                extents.data()));
-    nb::object empty = framework.adapter.attr("empty");
     std::vector<nb::object> results;
-    const int64_t *next = extents.data();
+    int64_t *next = extents.data();
+    if (framework.exchange && framework.exchange->allocate &&
+        framework.exchange->toPython) {
+      for (int32_t i = 0; i < table->num_outputs; ++i) {
+        results.push_back(
+            allocateByExchange(*framework.exchange, table->outputs[i], next,
+                               where));
+        next += table->outputs[i].rank;
+      }
+      return results;
+    }
+    nb::object empty = framework.adapter.attr("empty");
     for (int32_t i = 0; i < table->num_outputs; ++i) {
       nb::object shape = nb::steal(PyTuple_New(table->outputs[i].rank));
       for (int32_t d = 0; d < table->outputs[i].rank; ++d)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Optional
 
 import torch
@@ -125,8 +126,9 @@ def _make_context(count: int) -> Optional[Context]:
     return Context(num_threads=count)
 
 
-def _target(tensor: Tensor) -> str:
-    return f"cuda:{tensor.get_device()}" if tensor.is_cuda else "cpu"
+def _target(device: int) -> str:
+    """By what Tensor.get_device says."""
+    return "cpu" if device < 0 else f"cuda:{device}"
 
 
 def _names(input: bool, weight: bool, bias: bool, first: str) -> tuple[str, ...]:
@@ -138,40 +140,71 @@ def _as_list(results) -> list[Tensor]:
     return list(results) if isinstance(results, tuple) else [results]
 
 
-def _run(function, *tensors):
-    return function(*[t.contiguous() for t in tensors if t is not None], context=_context())
+def _run(check, lookup, arguments, *tensors):
+    """Calls the function that `lookup` knows for these arguments.
+
+    The function checks what it is called with, so only what it is found by is looked at
+    before; where it objects, `check` says so in the words of the op.
+    """
+    try:
+        return lookup(*arguments)(*[t.contiguous() for t in tensors if t is not None],
+                                  context=_context())
+    except (KeyError, ValueError, TypeError):
+        check()
+        raise
+
+
+@functools.cache
+def _find_qkv(dtype, shape, has_bias, num_heads, num_kv_heads, head_dim, device):
+    rows, hidden = shape
+    if rows != (num_heads + 2 * num_kv_heads) * head_dim:
+        raise ValueError("w: expected other rows")  # In full by _check_qkv.
+    return _kernels.fused_qkv(_ELEMENTS[dtype], hidden, num_heads, num_kv_heads, head_dim,
+                              has_bias, _target(device))
 
 
 def _fused_qkv(x, w, b, num_heads, num_kv_heads, head_dim):
-    _check_qkv(x, w, b, num_heads, num_kv_heads, head_dim)
-    function = _kernels.fused_qkv(_ELEMENTS[x.dtype], x.shape[2], num_heads, num_kv_heads,
-                                  head_dim, b is not None, _target(x))
-    return _run(function, x, w, b)
+    return _run(lambda: _check_qkv(x, w, b, num_heads, num_kv_heads, head_dim), _find_qkv,
+                (x.dtype, w.shape, b is not None, num_heads, num_kv_heads, head_dim,
+                 x.get_device()), x, w, b)
+
+
+@functools.cache
+def _find_qkv_grad(dtype, shape, num_heads, num_kv_heads, head_dim, wrt, device):
+    return _kernels.fused_qkv_grad(_ELEMENTS[dtype], shape[1], num_heads, num_kv_heads, head_dim,
+                                   wrt, _target(device))
 
 
 def _fused_qkv_grad(dq, dk, dv, x, w, input, weight, bias):
     wrt = _names(input, weight, bias, "input")
     if not wrt:
         return []
-    function = _kernels.fused_qkv_grad(_ELEMENTS[x.dtype], x.shape[2], dq.shape[1], dk.shape[1],
-                                       dq.shape[3], wrt, _target(x))
-    return _as_list(_run(function, dq, dk, dv, x, w))
+    return _as_list(_run(lambda: None, _find_qkv_grad,
+                         (x.dtype, w.shape, dq.shape[1], dk.shape[1], dq.shape[3], wrt,
+                          x.get_device()), dq, dk, dv, x, w))
+
+
+@functools.cache
+def _find_out_proj(dtype, shape, has_bias, device):
+    return _kernels.out_proj_residual(_ELEMENTS[dtype], *shape, has_bias, _target(device))
 
 
 def _out_proj_residual(attn, w, b, residual):
-    _check_out_proj(attn, w, b, residual)
-    function = _kernels.out_proj_residual(_ELEMENTS[attn.dtype], *w.shape, b is not None,
-                                          _target(attn))
-    return _run(function, attn, w, b, residual)
+    return _run(lambda: _check_out_proj(attn, w, b, residual), _find_out_proj,
+                (attn.dtype, w.shape, b is not None, attn.get_device()), attn, w, b, residual)
+
+
+@functools.cache
+def _find_out_proj_grad(dtype, shape, wrt, device):
+    return _kernels.out_proj_residual_grad(_ELEMENTS[dtype], *shape, wrt, _target(device))
 
 
 def _out_proj_residual_grad(dy, attn, w, input, weight, bias):
     wrt = _names(input, weight, bias, "attn")
     if not wrt:
         return []
-    function = _kernels.out_proj_residual_grad(_ELEMENTS[attn.dtype], *w.shape, wrt,
-                                               _target(attn))
-    return _as_list(_run(function, dy, attn, w))
+    return _as_list(_run(lambda: None, _find_out_proj_grad,
+                         (attn.dtype, w.shape, wrt, attn.get_device()), dy, attn, w))
 
 
 for _key in ("CPU", "CUDA"):
@@ -220,12 +253,6 @@ def _differentiate_out_proj(ctx, dy):
     return (*_spread(flags, gradients), dy if ctx.needs_input_grad[3] else None)
 
 
-torch.library.register_autograd("boostr::fused_qkv", _differentiate_qkv,
-                                setup_context=_save_qkv, lib=_library)
-torch.library.register_autograd("boostr::out_proj_residual", _differentiate_out_proj,
-                                setup_context=_save_out_proj, lib=_library)
-
-
 class _FunctionalQKV(torch.autograd.Function):
     """What torch.func differentiates, which custom ops' own gradients it does not."""
 
@@ -248,6 +275,46 @@ class _FunctionalOutProj(torch.autograd.Function):
     @staticmethod
     def forward(*arguments):
         return torch.ops.boostr.out_proj_residual(*arguments)
+
+
+class _EagerQKV(_FunctionalQKV):
+    """What the op itself does with tensors that require gradients."""
+
+    @staticmethod
+    def forward(*arguments):
+        with torch._C._AutoDispatchBelowAutograd():
+            return torch.ops.boostr.fused_qkv.default(*arguments)
+
+
+class _EagerOutProj(_FunctionalOutProj):
+    """As _EagerQKV."""
+
+    @staticmethod
+    def forward(*arguments):
+        with torch._C._AutoDispatchBelowAutograd():
+            return torch.ops.boostr.out_proj_residual.default(*arguments)
+
+
+def _register_autograd(name: str, function, count: int) -> None:
+    """Gradients of an op by its first `count` arguments.
+
+    As torch.library.register_autograd would, whose generality takes as long as a small op.
+    """
+    op = getattr(torch.ops.boostr, name).default
+
+    def run(*arguments):
+        if torch.is_grad_enabled():
+            for tensor in arguments[:count]:
+                if tensor is not None and tensor.requires_grad:
+                    return function.apply(*arguments)
+        with torch._C._AutoDispatchBelowAutograd():
+            return op(*arguments)
+
+    _library.impl(name, run, "Autograd")
+
+
+_register_autograd("fused_qkv", _EagerQKV, 3)
+_register_autograd("out_proj_residual", _EagerOutProj, 4)
 
 
 def _is_transformed() -> bool:
