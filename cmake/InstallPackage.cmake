@@ -1,5 +1,5 @@
 # The tree that scripts/package.sh packs: one program under the names of all
-# tools, the runtime, its headers, the Python package and documents.
+# tools, the runtime, its headers and documents. Python has a wheel (scripts/wheel.sh).
 
 install(TARGETS boostr RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
@@ -19,9 +19,6 @@ endif()
 install(DIRECTORY "${BOOSTR_DLPACK_INCLUDE_DIR}/dlpack"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/python/boostr" DESTINATION python
-  FILES_MATCHING PATTERN "*.py")
-install(FILES "${PROJECT_SOURCE_DIR}/python/README.md" DESTINATION python)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION .)
 # As the target boostr-doc composes them.
 install(DIRECTORY "${PROJECT_BINARY_DIR}/docs/" DESTINATION docs
