@@ -54,6 +54,10 @@ private:
 /// True if the elements follow each other in C order, which is all that a call
 /// takes: of another tensor nothing is copied, for the call will refuse it.
 bool isCompact(const DLTensor &tensor) {
+  // Without elements, strides may be anything.
+  for (int32_t i = 0; i < tensor.ndim; ++i)
+    if (tensor.shape[i] == 0)
+      return true;
   int64_t expected = 1;
   for (int32_t i = tensor.ndim - 1; tensor.strides && i >= 0; --i) {
     if (tensor.shape[i] != 1 && tensor.strides[i] != expected)

@@ -195,18 +195,22 @@ def test_errors():
         boostr.fused_qkv(x.requires_grad_(), w, b, **HEADS)
 
 
-def test_results_of_the_framework():
-    """Compiled modules give tensors for tensors."""
+@pytest.mark.parametrize("device", DEVICES)
+def test_results_of_the_framework(device):
+    """Compiled modules give tensors for tensors, where those are."""
     import boostr
     module = boostr.compile("""
 func.func @twice(%x: tensor<?xbf16>) -> tensor<?xbf16> {
   %y = arith.addf %x, %x : tensor<?xbf16>
   return %y : tensor<?xbf16>
-}""")
-    y = module.twice(torch.ones(3, dtype=torch.bfloat16))
-    assert isinstance(y, torch.Tensor) and y.dtype == torch.bfloat16 and y.tolist() == [2, 2, 2]
-    out = torch.empty(3, dtype=torch.bfloat16)
+}""", target=device)
+    y = module.twice(torch.ones(3, dtype=torch.bfloat16, device=device))
+    assert isinstance(y, torch.Tensor) and (y.dtype, y.device.type) == (torch.bfloat16, device)
+    assert y.tolist() == [2, 2, 2]
+    out = torch.empty(3, dtype=torch.bfloat16, device=device)
     assert module.twice(y, out=out) is out and out.tolist() == [4, 4, 4]
+    with pytest.raises(ValueError, match="argument 0 .*: expected shape|argument 0 .*element type"):
+        module.twice(torch.ones(3, device=device))
 
 
 @pytest.mark.parametrize("names", [("q_proj", "k_proj", "v_proj"), ("query", "key", "value")])
