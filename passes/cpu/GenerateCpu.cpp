@@ -54,16 +54,15 @@ static LogicalResult generate(SegmentedContractionOpInterface op,
 
   ImplicitLocOpBuilder b(op.getLoc(), op);
   for (const SegmentedContraction &contraction : op.getContractions())
-    cpu::ContractionEmitter(b, op, contraction, tile, minTaskWork)
-        .emit();
+    cpu::ContractionEmitter(b, op, contraction, tile, minTaskWork).emit();
   op->erase();
   return success();
 }
 
 void GenerateCpu::runOnOperation() {
   if (minTaskWork < 1) {
-    getOperation()->emitError()
-        << "'min-task-work' expected at least 1, got " << minTaskWork.getValue();
+    getOperation()->emitError() << "'min-task-work' expected at least 1, got "
+                                << minTaskWork.getValue();
     return signalPassFailure();
   }
   SmallVector<SegmentedContractionOpInterface> ops;

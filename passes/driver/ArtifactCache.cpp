@@ -61,9 +61,8 @@ bool ArtifactCache::isThere(StringRef path) {
 }
 
 bool ArtifactCache::createFolder() const {
-  return !llvm::sys::fs::create_directories(
-      folder, /*IgnoreExisting=*/true,
-      llvm::sys::fs::owner_all);
+  return !llvm::sys::fs::create_directories(folder, /*IgnoreExisting=*/true,
+                                            llvm::sys::fs::owner_all);
 }
 
 void ArtifactCache::prune() const {

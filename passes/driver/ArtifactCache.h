@@ -16,7 +16,8 @@
 namespace mlir::boostr {
 
 /// Names what is made of `parts`, by a hash of them and of the program or
-/// library that this function is part of: another compiler makes something else.
+/// library that this function is part of: another compiler makes something
+/// else.
 std::string hashArtifact(ArrayRef<StringRef> parts);
 
 /// A folder of files, each named by a hash of what it was made of. Processes

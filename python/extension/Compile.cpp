@@ -63,8 +63,7 @@ private:
       entry.severity = "remark";
       break;
     }
-    if (auto loc =
-            diagnostic.getLocation()->findInstanceOf<FileLineColLoc>()) {
+    if (auto loc = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>()) {
       entry.file = loc.getFilename().str();
       entry.line = loc.getLine();
       entry.column = loc.getColumn();
@@ -131,8 +130,8 @@ static LogicalResult compileTo(const std::string &path,
   mlir::boostr::TargetOptions options;
   if (failed(readOptions(request, options, session.context)))
     return failure();
-  OwningOpRef<ModuleOp> module = parseSource(
-      request.source, request.name, session.sources, session.context);
+  OwningOpRef<ModuleOp> module = parseSource(request.source, request.name,
+                                             session.sources, session.context);
   if (!module || failed(runPipeline(*module, options)))
     return failure();
   FailureOr<SmallString<0>> object = emitObject(*module);
@@ -170,8 +169,7 @@ CompileResult boostr_python::compile(const CompileRequest &request) {
   } else {
     result.path = request.output;
   }
-  result.failed =
-      failed(compileTo(result.path, request, result.diagnostics));
+  result.failed = failed(compileTo(result.path, request, result.diagnostics));
   if (isKept && !result.failed)
     cache.prune();
   return result;

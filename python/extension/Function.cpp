@@ -23,8 +23,8 @@ namespace {
 class DeviceCopy {
 public:
   DeviceCopy(DLTensor &tensor, int32_t device, bool isRead)
-      : device(device), host(static_cast<char *>(tensor.data) +
-                             tensor.byte_offset) {
+      : device(device),
+        host(static_cast<char *>(tensor.data) + tensor.byte_offset) {
     bytes = (tensor.dtype.bits * tensor.dtype.lanes + 7) / 8;
     for (int32_t i = 0; i < tensor.ndim; ++i)
       bytes *= static_cast<size_t>(tensor.shape[i]);
@@ -83,9 +83,9 @@ public:
   /// Puts copies on a device in place of what lies in the host's memory.
   void moveTo(int32_t device, bool areRead) {
     for (Tensor &tensor : tensors)
-      if (tensor.dl.device.device_type == kDLCPU && isCompact(tensor.dl))
-        copies.push_back(
-            std::make_unique<DeviceCopy>(tensor.dl, device, areRead));
+      if (tensor.dl.device.device_type == kDLCPU)
+        copies.push_back(std::make_unique<DeviceCopy>(
+            tensor.dl, device, areRead && isCompact(tensor.dl)));
   }
 
   void copyBack() {
@@ -189,13 +189,13 @@ public:
     Tensors read(table->num_inputs);
     for (int32_t i = 0; i < table->num_inputs; ++i)
       read.add(inputs[i], {/*isOutput=*/false, i, &table->inputs[i]});
-    const Framework &framework =
-        getFramework(inputs.size() ? nb::handle(inputs[0]) : nb::handle(Py_None));
+    const Framework &framework = getFramework(
+        inputs.size() ? nb::handle(inputs[0]) : nb::handle(Py_None));
     std::vector<nb::object> results =
-        chosen.out.is_valid()
-            ? readOut(chosen.out)
-            : allocate(framework, read, inputs.size() ? read.data()[0]->device
-                                                      : DLDevice{kDLCPU, 0});
+        chosen.out.is_valid() ? readOut(chosen.out)
+                              : allocate(framework, read,
+                                         inputs.size() ? read.data()[0]->device
+                                                       : DLDevice{kDLCPU, 0});
     Tensors written(table->num_outputs);
     for (int32_t i = 0; i < table->num_outputs; ++i)
       written.add(results[i], {/*isOutput=*/true, i, &table->outputs[i]});
@@ -242,7 +242,8 @@ private:
   }
 
   std::vector<nb::object> readOut(const nb::object &out) const {
-    bool isList = nb::isinstance<nb::tuple>(out) || nb::isinstance<nb::list>(out);
+    bool isList =
+        nb::isinstance<nb::tuple>(out) || nb::isinstance<nb::list>(out);
     std::vector<nb::object> results;
     if (isList)
       for (nb::handle result : nb::borrow<nb::sequence>(out))
@@ -259,19 +260,17 @@ private:
   }
 
   std::vector<nb::object> allocate(const Framework &framework,
-                                   const Tensors &read,
-                                   DLDevice where) const {
+                                   const Tensors &read, DLDevice where) const {
     std::vector<int64_t> extents(numExtents + 1);
-    check(boostr_output_shapes(table, read.data(), read.size(),
-                               extents.data()));
+    check(
+        boostr_output_shapes(table, read.data(), read.size(), extents.data()));
     std::vector<nb::object> results;
     int64_t *next = extents.data();
     if (framework.exchange && framework.exchange->allocate &&
         framework.exchange->toPython) {
       for (int32_t i = 0; i < table->num_outputs; ++i) {
-        results.push_back(
-            allocateByExchange(*framework.exchange, table->outputs[i], next,
-                               where));
+        results.push_back(allocateByExchange(*framework.exchange,
+                                             table->outputs[i], next, where));
         next += table->outputs[i].rank;
       }
       return results;
@@ -333,8 +332,8 @@ private:
     check(status);
   }
 
-  nb::object finish(const Framework &framework,
-                    std::vector<nb::object> results, bool areGiven) const {
+  nb::object finish(const Framework &framework, std::vector<nb::object> results,
+                    bool areGiven) const {
     if (!areGiven) {
       nb::object wrap = framework.adapter.attr("wrap");
       if (!wrap.is_none())
