@@ -248,6 +248,26 @@ TEST_F(CudaTensorMap, encoded) {
     EXPECT_EQ(encode(rank), "ok");
 }
 
+TEST_F(CudaTensorMap, same_tensor_is_asked_for_once) {
+  extents[1] = 1001; // No other test has this one.
+  ASSERT_EQ(encode(), "ok");
+  int before = fake_count("cuTensorMapEncodeTiled");
+  map[127] = 0;
+  ASSERT_EQ(encode(), "ok");
+  EXPECT_EQ(map[127], 0x5a);
+  EXPECT_EQ(fake_count("cuTensorMapEncodeTiled"), before);
+  // What the rank leaves out is of no matter, all else is.
+  box[4] = 7;
+  ASSERT_EQ(encode(), "ok");
+  EXPECT_EQ(fake_count("cuTensorMapEncodeTiled"), before);
+  extents[1] = 1002;
+  ASSERT_EQ(encode(), "ok");
+  EXPECT_EQ(fake_count("cuTensorMapEncodeTiled"), before + 1);
+  box[1] = 64;
+  ASSERT_EQ(encode(), "ok");
+  EXPECT_EQ(fake_count("cuTensorMapEncodeTiled"), before + 2);
+}
+
 TEST_F(CudaTensorMap, of_no_elements_is_zero) {
   extents[1] = 0;
   address = nullptr;
