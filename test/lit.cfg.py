@@ -6,13 +6,15 @@
 #   %mlir_lib_dir                   where MLIR's runner libraries are
 #
 # Features (REQUIRES:): avx2, avx512, amx, as this CPU has; sanitizer; ptxas, if the
-# CUDA toolkit is there; cuda, if there is a device that its driver knows.
+# CUDA toolkit is there; cuda, if there is a device that its driver knows; package-index,
+# if pip can reach one.
 
 import ctypes
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(config.boostr_source, "test"))
 import boostr_lit
@@ -45,6 +47,14 @@ def find_ptxas():
     return shutil.which("ptxas", path=os.pathsep.join([os.environ["PATH"], *paths]))
 
 
+def has_package_index():
+    command = [config.python, "-m", "pip", "download", "-q", "--no-deps", "--no-cache-dir"]
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run([*command, "-d", folder, "wheel==0.45.1"], check=False,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              timeout=60).returncode == 0
+
+
 def has_cuda_device():
     try:
         driver = ctypes.CDLL("libcuda.so.1")
@@ -58,6 +68,8 @@ def has_cuda_device():
 config.available_features |= cpu_features()
 if find_ptxas():
     config.available_features.add("ptxas")
+if has_package_index():
+    config.available_features.add("package-index")
 if has_cuda_device():
     config.available_features.add("cuda")
 if config.sanitize:
