@@ -4,9 +4,9 @@
 #
 # usage: scripts/check_package.sh FOLDER GLIBC_VERSION
 set -euo pipefail
+. "$(dirname "$0")/check_needs.sh"
 folder=$1
 newest=$2
-glibc='^(libc|libm|libdl|libpthread|librt|ld-linux-x86-64)\.so\.[0-9]+$'
 status=0
 
 fail() {
@@ -16,13 +16,7 @@ fail() {
 
 while read -r file; do
   readelf -h "$file" >/dev/null 2>&1 || continue
-  while read -r library; do
-    [[ $library =~ $glibc ]] || [ -e "$folder/lib/$library" ] ||
-      fail "'$file' needs '$library', which is neither glibc's nor in the package"
-  done < <(readelf -d "$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
-  version=$(objdump -T "$file" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1 || true)
-  [ "$(printf '%s\n' "$version" "GLIBC_$newest" | sort -V | tail -1)" = "GLIBC_$newest" ] ||
-    fail "'$file' expected $newest or older of glibc, got '$version'"
+  check_needs "$file" "$folder/lib" "$newest"
 done < <(find "$folder" -type f)
 
 example=$(dirname "$0")/../test/tools/Inputs/project.mlir

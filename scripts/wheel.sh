@@ -19,7 +19,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 # Named for the glibc that it needs, which is checked.
 "$python" -m venv "$scratch/tools"
-"$scratch/tools/bin/python" -m pip install -q --disable-pip-version-check wheel==0.45.1 auditwheel==6.8.2
+"$scratch/tools/bin/python" -m pip install -q --disable-pip-version-check wheel==0.45.1
 "$scratch/tools/bin/python" -m wheel tags --remove \
   --platform-tag "manylinux_${glibc/./_}_x86_64" "$scratch"/*.whl >/dev/null
 wheel=$(ls "$scratch"/*.whl)

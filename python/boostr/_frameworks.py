@@ -11,6 +11,7 @@ came along.
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import numpy
@@ -174,18 +175,7 @@ _NUMPY_NAMES = {dtype: name for name, dtype in _NUMPY_DTYPES.items()}
 _ADAPTERS = {"torch": Torch, "cupy": CuPy, "jax": Jax, "jaxlib": Jax, "numpy": NumPy}
 
 
-_FOUND = {}
-
-
-def of(tensor) -> Adapter:
-    """The adapter of a tensor."""
-    kind = type(tensor)
-    adapter = _FOUND.get(kind)
-    if adapter is None:
-        adapter = _FOUND[kind] = find(kind)
-    return adapter
-
-
+@functools.cache
 def find(kind: type) -> Adapter:
     """The adapter of a type of tensors; one without knowledge of any if it is none."""
     for base in kind.__mro__:
@@ -193,3 +183,8 @@ def find(kind: type) -> Adapter:
         if name in _ADAPTERS and name in sys.modules:
             return _ADAPTERS[name]()
     return Adapter()
+
+
+def of(tensor) -> Adapter:
+    """The adapter of a tensor."""
+    return find(type(tensor))

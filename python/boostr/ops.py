@@ -30,10 +30,17 @@ def _count(name: str, value) -> int:
     return number
 
 
+def _check_rank(name: str, tensor, *dims) -> None:
+    """Raises unless the tensor has as many dimensions as are named or known."""
+    if len(tensor.shape) != len(dims):
+        raise ValueError(f"{name}: expected [{', '.join(map(str, dims))}], got "
+                         f"{list(tensor.shape)}")
+
+
 class _Call:
     """What the tensors of a call have in common: that of the first one."""
 
-    def __init__(self, name, tensor, rank_names):
+    def __init__(self, name, tensor, *dims):
         self.adapter = _frameworks.of(tensor)
         self.name = name
         self.dtype, self.target = self.adapter.describe(name, tensor)
@@ -41,10 +48,8 @@ class _Call:
         if self.element is None:
             raise TypeError(f"{name}: expected float64, float32, float16 or bfloat16, got "
                             f"{self.dtype}")
+        _check_rank(name, tensor, *dims)
         self.shape = tuple(tensor.shape)
-        if len(self.shape) != len(rank_names):
-            raise ValueError(f"{name}: expected [{', '.join(rank_names)}], got "
-                             f"{list(self.shape)}")
 
     def check(self, name, tensor, *expected):
         """Raises unless the tensor is of this shape and like the first one."""
@@ -56,6 +61,14 @@ class _Call:
                              f"got one on {target}")
         if tuple(tensor.shape) != expected:
             raise ValueError(f"{name}: expected {list(expected)}, got {list(tensor.shape)}")
+
+
+def _bias(call, b, rows):
+    """The bias as arguments: one or none."""
+    if b is None:
+        return ()
+    call.check("b", b, rows)
+    return (b,)
 
 
 def _wanted(**flags) -> tuple[str, ...]:
@@ -88,16 +101,13 @@ def fused_qkv(x, w, b=None, *, num_heads: int, num_kv_heads: int, head_dim: int,
     """
     heads, kv_heads = _count("num_heads", num_heads), _count("num_kv_heads", num_kv_heads)
     dim = _count("head_dim", head_dim)
-    call = _Call("x", x, ("batch", "sequence", "hidden"))
+    call = _Call("x", x, "batch", "sequence", "hidden")
     rows, hidden = (heads + 2 * kv_heads) * dim, call.shape[2]
     call.check("w", w, rows, hidden)
-    if b is None:
-        function = _kernels.fused_qkv(call.element, hidden, heads, kv_heads, dim, False,
-                                      call.target)
-        return function(x, w, out=out, context=context)
-    call.check("b", b, rows)
-    function = _kernels.fused_qkv(call.element, hidden, heads, kv_heads, dim, True, call.target)
-    return function(x, w, b, out=out, context=context)
+    bias = _bias(call, b, rows)
+    function = _kernels.fused_qkv(call.element, hidden, heads, kv_heads, dim, bool(bias),
+                                  call.target)
+    return function(x, w, *bias, out=out, context=context)
 
 
 def fused_qkv_grad(dq, dk, dv, x, w, *, input: bool = True, weight: bool = True,
@@ -117,15 +127,13 @@ def fused_qkv_grad(dq, dk, dv, x, w, *, input: bool = True, weight: bool = True,
     Returns (dx, dw, db), shaped as x, w and the bias, None for those not wanted.
     """
     wrt = _wanted(input=input, weight=weight, bias=bias)
-    call = _Call("dq", dq, ("batch", "heads", "sequence", "head_dim"))
+    call = _Call("dq", dq, "batch", "heads", "sequence", "head_dim")
     batch, heads, length, dim = call.shape
-    if len(dk.shape) != 4:
-        raise ValueError(f"dk: expected [batch, heads, sequence, head_dim], got {list(dk.shape)}")
+    _check_rank("dk", dk, "batch", "heads", "sequence", "head_dim")
     kv_heads = dk.shape[1]
     call.check("dk", dk, batch, kv_heads, length, dim)
     call.check("dv", dv, batch, kv_heads, length, dim)
-    if len(x.shape) != 3:
-        raise ValueError(f"x: expected [batch, sequence, hidden], got {list(x.shape)}")
+    _check_rank("x", x, "batch", "sequence", "hidden")
     hidden = x.shape[2]
     call.check("x", x, batch, length, hidden)
     call.check("w", w, (heads + 2 * kv_heads) * dim, hidden)
@@ -148,19 +156,15 @@ def out_proj_residual(attn, w, b=None, *, residual, out=None, context=None):
 
     Returns y [B, S, H]. Everything is added up before the one rounding.
     """
-    call = _Call("attn", attn, ("batch", "sequence", "width"))
+    call = _Call("attn", attn, "batch", "sequence", "width")
     batch, length, width = call.shape
-    if len(w.shape) != 2:
-        raise ValueError(f"w: expected [hidden, {width}], got {list(w.shape)}")
+    _check_rank("w", w, "hidden", width)
     hidden = w.shape[0]
     call.check("w", w, hidden, width)
     call.check("residual", residual, batch, length, hidden)
-    if b is None:
-        function = _kernels.out_proj_residual(call.element, hidden, width, False, call.target)
-        return function(attn, w, residual, out=out, context=context)
-    call.check("b", b, hidden)
-    function = _kernels.out_proj_residual(call.element, hidden, width, True, call.target)
-    return function(attn, w, b, residual, out=out, context=context)
+    bias = _bias(call, b, hidden)
+    function = _kernels.out_proj_residual(call.element, hidden, width, bool(bias), call.target)
+    return function(attn, w, *bias, residual, out=out, context=context)
 
 
 def out_proj_residual_grad(dy, attn, w, *, input: bool = True, weight: bool = True,
@@ -179,10 +183,9 @@ def out_proj_residual_grad(dy, attn, w, *, input: bool = True, weight: bool = Tr
     Returns (d_attn, dw, db), shaped as attn, w and the bias, None for those not wanted.
     """
     wrt = _wanted(attn=input, weight=weight, bias=bias)
-    call = _Call("dy", dy, ("batch", "sequence", "hidden"))
+    call = _Call("dy", dy, "batch", "sequence", "hidden")
     batch, length, hidden = call.shape
-    if len(attn.shape) != 3:
-        raise ValueError(f"attn: expected [batch, sequence, width], got {list(attn.shape)}")
+    _check_rank("attn", attn, "batch", "sequence", "width")
     width = attn.shape[2]
     call.check("attn", attn, batch, length, width)
     call.check("w", w, hidden, width)

@@ -43,7 +43,7 @@ void Tensor::set(const nb::ndarray<nb::ro> &array) {
   dl.strides = const_cast<int64_t *>(owner.stride_ptr());
 }
 
-bool Tensor::describe(nb::handle object, bool isOutput) {
+bool Tensor::describe(nb::handle object) {
   const Framework &framework = getFramework(object);
   if (!framework.exchange || !framework.exchange->describe)
     return false;
@@ -69,7 +69,7 @@ bool Tensor::import(nb::handle object, bool isOutput) {
 }
 
 Tensor::Tensor(nb::handle object, const Place &place) {
-  if (!describe(object, place.isOutput) && !import(object, place.isOutput)) {
+  if (!describe(object) && !import(object, place.isOutput)) {
     nb::object adapter = getFramework(object).adapter;
     nb::object bits = adapter.attr("bits_of")(object);
     if (bits.is_none() || !import(bits, place.isOutput)) {

@@ -34,7 +34,7 @@ public:
   DLTensor dl;
 
 private:
-  bool describe(nanobind::handle object, bool isOutput);
+  bool describe(nanobind::handle object);
   bool import(nanobind::handle object, bool isOutput);
   void set(const nanobind::ndarray<nanobind::ro> &array);
 

@@ -68,8 +68,8 @@ struct KnownMap {
   alignas(64) unsigned char map[mapBytes];
 };
 
-/// The maps of late calls. Calls on the same tensors repeat, and asking the
-/// driver takes as long as the rest of a launch.
+/// The maps of late calls: calls on the same tensors repeat, and need not ask
+/// the driver again.
 class KnownMaps {
 public:
   /// Where a map of this key is, or is to be put.

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from .. import Context, _kernels
 
-_ELEMENTS = {torch.float64: "f64", torch.float32: "f32", torch.float16: "f16",
-             torch.bfloat16: "bf16"}
+_ELEMENTS = {getattr(torch, name): element for name, element in _kernels.ELEMENTS.items()}
 
 _library = torch.library.Library("boostr", "DEF")
 _library.define("fused_qkv(Tensor x, Tensor w, Tensor? b, int num_heads, "
@@ -76,6 +75,11 @@ def _check_out_proj(attn, w, b, residual) -> None:
 # Shapes of results
 # ---------------------------------------------------------------------------------------
 
+def _empty_gradients(x, w, input, weight, bias):
+    shapes = ((input, x.shape), (weight, w.shape), (bias, w.shape[:1]))
+    return [x.new_empty(shape) for is_wanted, shape in shapes if is_wanted]
+
+
 @torch.library.register_fake("boostr::fused_qkv", lib=_library)
 def _(x, w, b, num_heads, num_kv_heads, head_dim):
     _check_qkv(x, w, b, num_heads, num_kv_heads, head_dim)
@@ -86,8 +90,7 @@ def _(x, w, b, num_heads, num_kv_heads, head_dim):
 
 @torch.library.register_fake("boostr::fused_qkv_grad", lib=_library)
 def _(dq, dk, dv, x, w, input, weight, bias):
-    shapes = ((input, x.shape), (weight, w.shape), (bias, w.shape[:1]))
-    return [x.new_empty(shape) for is_wanted, shape in shapes if is_wanted]
+    return _empty_gradients(x, w, input, weight, bias)
 
 
 @torch.library.register_fake("boostr::out_proj_residual", lib=_library)
@@ -98,26 +101,16 @@ def _(attn, w, b, residual):
 
 @torch.library.register_fake("boostr::out_proj_residual_grad", lib=_library)
 def _(dy, attn, w, input, weight, bias):
-    shapes = ((input, attn.shape), (weight, w.shape), (bias, w.shape[:1]))
-    return [attn.new_empty(shape) for is_wanted, shape in shapes if is_wanted]
+    return _empty_gradients(attn, w, input, weight, bias)
 
 
 # ---------------------------------------------------------------------------------------
 # Computation
 # ---------------------------------------------------------------------------------------
 
-_contexts: dict[int, Optional[Context]] = {}
-
-
-def _context() -> Optional[Context]:
+@functools.cache
+def _context(count: int) -> Context:
     """PyTorch's own threads: a second pool beside them would be in their way."""
-    count = torch.get_num_threads()
-    if count not in _contexts:
-        _contexts[count] = _make_context(count)
-    return _contexts[count]
-
-
-def _make_context(count: int) -> Optional[Context]:
     for library in ("libgomp.so.1", "libiomp5.so", "libomp.so"):
         try:
             return Context(openmp=library, num_threads=count)
@@ -146,9 +139,11 @@ def _run(check, lookup, arguments, *tensors):
     The function checks what it is called with, so only what it is found by is looked at
     before; where it objects, `check` says so in the words of the op.
     """
+    # Threads are of no concern to CUDA functions, whose modules a context keeps.
+    context = None if tensors[0].is_cuda else _context(torch.get_num_threads())
     try:
         return lookup(*arguments)(*[t.contiguous() for t in tensors if t is not None],
-                                  context=_context())
+                                  context=context)
     except (KeyError, ValueError, TypeError):
         check()
         raise
@@ -218,7 +213,7 @@ for _key in ("CPU", "CUDA"):
 # Gradients
 # ---------------------------------------------------------------------------------------
 
-def _save_qkv(ctx, inputs, output):
+def _save(ctx, inputs, output):
     x, w, b, *_ = inputs
     ctx.save_for_backward(x, w)
     ctx.has_bias = b is not None
@@ -238,12 +233,6 @@ def _differentiate_qkv(ctx, dq, dk, dv):
     return (*_spread(flags, gradients), None, None, None)
 
 
-def _save_out_proj(ctx, inputs, output):
-    attn, w, b, _ = inputs
-    ctx.save_for_backward(attn, w)
-    ctx.has_bias = b is not None
-
-
 def _differentiate_out_proj(ctx, dy):
     attn, w = ctx.saved_tensors
     flags = [*ctx.needs_input_grad[:2], ctx.needs_input_grad[2] and ctx.has_bias]
@@ -253,46 +242,32 @@ def _differentiate_out_proj(ctx, dy):
     return (*_spread(flags, gradients), dy if ctx.needs_input_grad[3] else None)
 
 
-class _FunctionalQKV(torch.autograd.Function):
-    """What torch.func differentiates, which custom ops' own gradients it does not."""
+def _make_functions(op, differentiate):
+    """Two autograd functions for an op: one that torch.func transforms, which custom ops'
+    own gradients it does not, and one for the op itself with tensors that require some."""
 
-    generate_vmap_rule = True
-    setup_context = staticmethod(_save_qkv)
-    backward = staticmethod(_differentiate_qkv)
+    class Functional(torch.autograd.Function):
+        generate_vmap_rule = True
+        setup_context = staticmethod(_save)
+        backward = staticmethod(differentiate)
 
-    @staticmethod
-    def forward(*arguments):
-        return torch.ops.boostr.fused_qkv(*arguments)
+        @staticmethod
+        def forward(*arguments):
+            return op(*arguments)
 
+    class Eager(Functional):
+        @staticmethod
+        def forward(*arguments):
+            with torch._C._AutoDispatchBelowAutograd():
+                return op(*arguments)
 
-class _FunctionalOutProj(torch.autograd.Function):
-    """As _FunctionalQKV."""
-
-    generate_vmap_rule = True
-    setup_context = staticmethod(_save_out_proj)
-    backward = staticmethod(_differentiate_out_proj)
-
-    @staticmethod
-    def forward(*arguments):
-        return torch.ops.boostr.out_proj_residual(*arguments)
+    return Functional, Eager
 
 
-class _EagerQKV(_FunctionalQKV):
-    """What the op itself does with tensors that require gradients."""
-
-    @staticmethod
-    def forward(*arguments):
-        with torch._C._AutoDispatchBelowAutograd():
-            return torch.ops.boostr.fused_qkv.default(*arguments)
-
-
-class _EagerOutProj(_FunctionalOutProj):
-    """As _EagerQKV."""
-
-    @staticmethod
-    def forward(*arguments):
-        with torch._C._AutoDispatchBelowAutograd():
-            return torch.ops.boostr.out_proj_residual.default(*arguments)
+_FunctionalQKV, _EagerQKV = _make_functions(
+    torch.ops.boostr.fused_qkv.default, _differentiate_qkv)
+_FunctionalOutProj, _EagerOutProj = _make_functions(
+    torch.ops.boostr.out_proj_residual.default, _differentiate_out_proj)
 
 
 def _register_autograd(name: str, function, count: int) -> None:
