@@ -6,4 +6,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/build.sh release
-PYTHONPATH=python exec .venv/bin/python examples/minilm/run.py "$@"
+PYTHONPATH=build/python exec .venv/bin/python examples/minilm/run.py "$@"
