@@ -99,8 +99,8 @@ WgmmaKernel::Position WgmmaKernel::finishTile(const Tile &tile, Sums sums,
   return storeTile(tile, sums.product, position);
 }
 
-/// Multiplies along all of k. A slot is released one step late, when its
-/// products are known to be done.
+/// Multiplies along all of k. A slot is released when its products are known to
+/// be done, which is once the first of the next slot's have begun.
 std::pair<WgmmaKernel::Sums, WgmmaKernel::Position>
 WgmmaKernel::multiplySteps(const Tile &unit, Position position, bool sumsLhs) {
   Value count =
@@ -109,35 +109,28 @@ WgmmaKernel::multiplySteps(const Tile &unit, Position position, bool sumsLhs) {
                                 createZeros(tile.columns / 2)};
   if (sumsLhs)
     carried.push_back(createZeros(4));
-  SmallVector<Value> last =
-      b.loop(b.number(0), count, b.number(1), carried,
-             [&](Value step, ValueRange values) {
-               Position current = {values[0], values[1]};
-               Sums sums = {values[2], sumsLhs ? values[3] : Value()};
-               b.wait(fullBarrier(current.slot), current.parity);
-               sums = multiplyStep(current.slot, sums);
-               NVVM::WgmmaWaitGroupSyncOp::create(b, 1);
-               Value isFirst = b.isEqual(step, 0);
-               Value isLater = b.bitXor(
-                   isFirst, arith::ConstantIntOp::create(b, b.getI1Type(), 1));
-               Value previous = b.select(b.isEqual(current.slot, 0),
-                                         b.number(tile.stages - 1),
-                                         b.sub(current.slot, b.number(1)));
-               b.when(arith::AndIOp::create(b, isLater, getLeader()),
-                      [&] { b.arrive(emptyBarrier(previous)); });
-               current = next(current);
-               SmallVector<Value> results = {current.slot, current.parity,
-                                             sums.product};
-               if (sumsLhs)
-                 results.push_back(sums.lhs);
-               return results;
-             });
+  SmallVector<Value> last = b.loop(
+      b.number(0), count, b.number(1), carried,
+      [&](Value step, ValueRange values) {
+        Position current = {values[0], values[1]};
+        Sums sums = {values[2], sumsLhs ? values[3] : Value()};
+        b.wait(fullBarrier(current.slot), current.parity);
+        sums = multiplyStep(current.slot, sums, [&] {
+          Value isLater = b.invert(b.isEqual(step, 0));
+          b.when(arith::AndIOp::create(b, isLater, getLeader()),
+                 [&] { b.arrive(emptyBarrier(previous(current.slot))); });
+        });
+        current = next(current);
+        SmallVector<Value> results = {current.slot, current.parity,
+                                      sums.product};
+        if (sumsLhs)
+          results.push_back(sums.lhs);
+        return results;
+      });
   NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
   Position end = {last[0], last[1]};
-  Value slot = b.select(b.isEqual(end.slot, 0), b.number(tile.stages - 1),
-                        b.sub(end.slot, b.number(1)));
   // Without steps of k there is nothing to release.
-  b.when(b.isLess(b.number(0), count), [&] { release(slot); });
+  b.when(b.isLess(b.number(0), count), [&] { release(previous(end.slot)); });
   return {{last[2], sumsLhs ? last[3] : Value()}, end};
 }
 
@@ -200,7 +193,11 @@ Value WgmmaKernel::multiply(Value lhs, Value rhs, Value sums, int64_t columns,
       /*satfinite=*/NVVM::MMAIntOverflowAttr());
 }
 
-WgmmaKernel::Sums WgmmaKernel::multiplyStep(Value slot, Sums sums) {
+/// Multiplies what is in `slot`; calls `onPreviousDone` where the products of the
+/// step before are done, with the first ones of this step under way.
+WgmmaKernel::Sums
+WgmmaKernel::multiplyStep(Value slot, Sums sums,
+                          llvm::function_ref<void()> onPreviousDone) {
   Value stage = stageAddress(slot);
   Value lhs =
       getDescriptor(b.add(stage, b.mul(consumer, kBoxBytes)), shape.lhsAlongK);
@@ -213,10 +210,16 @@ WgmmaKernel::Sums WgmmaKernel::multiplyStep(Value slot, Sums sums) {
     return offset ? b.add(descriptor, b.number64(offset)) : descriptor;
   };
   NVVM::WgmmaFenceAlignedOp::create(b);
-  for (int64_t step = 0; step < kUnit / kStep; ++step)
+  for (int64_t step = 0; step < kUnit / kStep; ++step) {
     sums.product = multiply(advance(lhs, shape.lhsAlongK, step),
                             advance(rhs, shape.rhsAlongK, step), sums.product,
                             tile.columns, shape.rhsAlongK);
+    if (step == 0) {
+      NVVM::WgmmaGroupSyncAlignedOp::create(b);
+      NVVM::WgmmaWaitGroupSyncOp::create(b, 1);
+      onPreviousDone();
+    }
+  }
   if (sums.lhs)
     for (int64_t step = 0; step < kUnit / kStep; ++step)
       sums.lhs = multiply(advance(lhs, shape.lhsAlongK, step), ones, sums.lhs,

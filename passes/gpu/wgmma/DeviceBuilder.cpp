@@ -150,6 +150,13 @@ void DeviceBuilder::loadBox(Value map, ValueRange coordinates,
       /*isCTAOnly=*/getBoolAttr(false), /*group=*/{}, /*predicate=*/Value());
 }
 
+void DeviceBuilder::prefetchBox(Value map, ValueRange coordinates) {
+  NVVM::CpAsyncBulkTensorPrefetchOp::create(
+      *this, map, coordinates, /*im2colOffsets=*/ValueRange(),
+      NVVM::TMALoadModeAttr::get(getContext(), NVVM::TMALoadMode::TILE),
+      /*l2CacheHint=*/Value());
+}
+
 void DeviceBuilder::loadBytes(Value source, int64_t bytes, Value destination,
                               Value barrier) {
   Value cluster = LLVM::AddrSpaceCastOp::create(*this, pointer(kSharedCluster),

@@ -43,6 +43,10 @@ public:
   Value isLess(Value x, Value y) {
     return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, x, y);
   }
+  Value invert(Value condition) {
+    return createOrFold<arith::XOrIOp>(
+        condition, arith::ConstantIntOp::create(*this, getI1Type(), 1));
+  }
   Value select(Value condition, Value ifTrue, Value ifFalse);
 
   Value threadId();
@@ -86,6 +90,8 @@ public:
   /// Copies a box of a tensor to shared memory; its bytes count for `barrier`.
   void loadBox(Value map, ValueRange coordinates, Value destination,
                Value barrier);
+  /// Brings a box of a tensor to the L2 cache.
+  void prefetchBox(Value map, ValueRange coordinates);
   /// Copies `bytes` of global memory; they count for `barrier`.
   void loadBytes(Value source, int64_t bytes, Value destination, Value barrier);
   void storeBox(Value map, ValueRange coordinates, Value source);

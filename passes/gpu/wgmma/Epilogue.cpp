@@ -213,15 +213,17 @@ void WgmmaKernel::stageWide(const ColumnBox &box, Value address,
 void WgmmaKernel::storeBox(const Tile &tile, const ColumnBox &box,
                            unsigned number, MutableArrayRef<Value> sums) {
   Value id = b.add(consumer, 1);
+  int64_t places = this->tile.stagingBoxes;
   Value address =
-      b.add(b.add(shared, b.mul(consumer, kStagingBoxes * kBoxBytes)),
-            this->tile.stagingOffset() + number % kStagingBoxes * kBoxBytes);
+      b.add(b.add(shared, b.mul(consumer, places * kBoxBytes)),
+            this->tile.stagingOffset() + number % places * kBoxBytes);
   bool isWide = resultType != shape.elementType;
-  size_t count = this->tile.getColumnBoxes(shape, isWide ? 4 : 2).size();
-  // The box before has the other place, unless an odd number came before.
-  bool mustWaitForAll = number == 0 && count % kStagingBoxes != 0;
+  int64_t count =
+      this->tile.getColumnBoxes(shape, shape.resultBytes).size();
+  // The boxes before have the other places, unless their number is no multiple.
+  bool mustWaitForAll = number == 0 && count % places != 0;
   b.when(getLeader(),
-         [&] { b.waitForStoreReads(mustWaitForAll ? 0 : kStagingBoxes - 1); });
+         [&] { b.waitForStoreReads(mustWaitForAll ? 0 : places - 1); });
   b.syncWarpgroup(id);
   if (hasBias())
     addBias(box, sums);
@@ -267,9 +269,8 @@ Value WgmmaKernel::pack(ArrayRef<Value> sums) {
 
 WgmmaKernel::Position WgmmaKernel::storeTile(const Tile &tile, Value product,
                                              Position position) {
-  bool isWide = resultType != shape.elementType;
   SmallVector<ColumnBox> boxes =
-      this->tile.getColumnBoxes(shape, isWide ? 4 : 2);
+      this->tile.getColumnBoxes(shape, shape.resultBytes);
   SmallVector<Value> sums = unpack(product);
   size_t perStage =
       shape.readsAddend ? this->tile.boxesPerStage() : boxes.size();

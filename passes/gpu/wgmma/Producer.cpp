@@ -51,13 +51,16 @@ std::pair<Value, Value> WgmmaKernel::getRange(const Tile &tile,
 
 WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
                                             Position position) {
-  auto [begin, end] = getRange(tile, term);
+  Value begin, end;
+  std::tie(begin, end) = getRange(tile, term);
   SmallVector<Value> last =
       b.loop(begin, end, b.number(1), {position.slot, position.parity},
              [&](Value step, ValueRange carried) {
                Position current = {carried[0], carried[1]};
                b.wait(emptyBarrier(current.slot), current.parity);
                loadStep(tile, term, step, current.slot);
+               if (shape.readsAddend && !shape.n.outer)
+                 prefetchAddend(tile, b.sub(step, begin));
                current = next(current);
                return SmallVector<Value>{current.slot, current.parity};
              });
@@ -110,6 +113,26 @@ void WgmmaKernel::loadStep(const Tile &tile, const Term &term, Value step,
     b.loadBox(rhs, getMapCoordinates(rhsDims, coordinates),
               b.add(address, this->tile.lhsBytes() + column * 128), barrier);
   }
+}
+
+/// Brings box number `step` of the addend to the L2 cache, if there is one. All
+/// blocks ask for their addends at about the same time; what is asked for box
+/// by box during the products has come when it is loaded.
+void WgmmaKernel::prefetchAddend(const Tile &tile, Value step) {
+  int64_t perUnit = this->tile.getColumnBoxes(shape, 2).size();
+  Value isThere = b.isLess(step, b.number(kConsumers * perUnit));
+  if (canShareTiles())
+    isThere = arith::AndIOp::create(b, isThere, tile.isOwner);
+  b.when(isThere, [&] {
+    Coordinates coordinates = noCoordinates();
+    setUnit(coordinates, shape.m, m,
+            b.add(b.mul(tile.m, kConsumers), b.div(step, perUnit)));
+    coordinates[shape.n.inner] =
+        b.add(b.mul(tile.n, this->tile.columns),
+              b.mul(b.rem(step, perUnit), kUnit));
+    b.prefetchBox(select(tile, addends),
+                  getMapCoordinates(resultDims, coordinates));
+  });
 }
 
 /// Every box of the addend, of both consumers.

@@ -3,23 +3,26 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Tiles that several blocks share. Where the tiles that are left for the last
-// round occupy few of the multiprocessors, these are cut along k in equal
-// parts:
+// round occupy few of the multiprocessors, pieces are cut off these along k,
+// and blocks that have no tile, the helpers, compute the pieces:
 //
-//   whole tiles            parts of the tiles that are left
-//   0 1 2 ... F-1          F.0 F.1 F.2   (F+1).0 (F+1).1 (F+1).2 ...
+//   block        0 .. h-1            h .. h+L-1
+//   last round   pieces, in turn     the rest of the L tiles that are left
 //
-// Every block that has a part, but for the last one of a tile, leaves its sums
-// in a workspace and raises a flag. The block with the last part owns the tile:
-// it waits for the flags and adds the sums in the order of the parts, so
-// results do not depend on who was first. Sums reach it through the ring.
+// One piece of an equal part of k for each helper if there are several helpers
+// for each tile; else a smaller one of each tile, several of which a helper
+// computes one after the other. A helper leaves the sums of a piece in a
+// workspace and raises a flag. The block with the rest owns the tile: it waits
+// for the flags and adds the sums in the order of the pieces, so results do not
+// depend on who was first. Sums reach it through the ring.
 //
-// An owner waits for parts with lower numbers only, which were begun before.
+// An owner waits for blocks with lower numbers only, which were begun before,
+// and helpers wait for nobody.
 //
-// Parts are equal so that blocks which run at a time are at few places of k:
-// what they read is then shared in the L2 cache. Ranges of k of any beginning
-// (stream-K) would balance better and were slower by up to 30 % for that
-// reason.
+// Blocks that run at a time are at few places of k: all owners at one, and
+// helpers at another. What they read is then shared in the L2 cache. Ranges of
+// k of any beginning (stream-K) would balance better and were slower by up to
+// 30 % for that reason.
 
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
@@ -57,8 +60,14 @@ struct HostMath {
   Value ceilDiv(Value x, Value y) {
     return arith::CeilDivUIOp::create(b, x, y);
   }
+  Value min(Value x, Value y) { return arith::MinUIOp::create(b, x, y); }
+  Value max(Value x, Value y) { return arith::MaxUIOp::create(b, x, y); }
+  Value both(Value x, Value y) { return arith::AndIOp::create(b, x, y); }
   Value isLess(Value x, Value y) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, y);
+  }
+  Value isAtMost(Value x, Value y) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ule, x, y);
   }
   Value select(Value condition, Value x, Value y) {
     return arith::SelectOp::create(b, condition, x, y);
@@ -75,43 +84,98 @@ int64_t WgmmaKernel::getPartialBytes() const {
 
 namespace {
 
-/// A number of parts and what the whole grid takes with it.
-struct Division {
-  Value parts, cost;
+/// How the tiles of the last round are shared; all zero if they are not.
+struct Sharing {
+  /// Pieces cut off each tile, and steps of k in each.
+  Value pieces, pieceSteps;
+  Value helpers;
+};
+
+/// A way to share, and what the last round takes with it.
+struct Candidate {
+  Sharing sharing;
+  Value isPossible, cost;
 };
 
 } // namespace
 
-/// In how many parts each of `numLeft` tiles is cut: what takes the least time,
-/// counted in steps of k. A part costs two steps at its ends; sums take as much
-/// as eight to be written and waited for, and two to be added.
-static Value chooseNumParts(HostMath math, Value numTiles, Value numLeft,
-                            Value numSteps, Value numBlocks, int64_t most) {
-  Value wholeRounds = math.div(numTiles, numBlocks);
-  Value ends = math.number(2);
-  Value wholeCost = math.mul(wholeRounds, math.add(numSteps, ends));
-  Division best;
-  for (int64_t candidate : {1, 2, 3, 4, 6, 8}) {
-    if (candidate > most)
-      break;
-    Value count = math.number(candidate);
-    Value rounds = math.ceilDiv(math.mul(numLeft, count), numBlocks);
-    Value steps = math.add(math.ceilDiv(numSteps, count), ends);
-    if (candidate > 1)
-      steps = math.add(steps, math.number(8 + 2 * (candidate - 1)));
-    Division division = {count, math.add(wholeCost, math.mul(rounds, steps))};
-    if (candidate == 1) {
-      // Cut only for an eighth and more: estimates are not exact.
-      division.cost =
-          math.sub(division.cost, math.div(division.cost, math.number(8)));
-      best = division;
-      continue;
-    }
-    Value isBetter = math.isLess(division.cost, best.cost);
-    best = {math.select(isBetter, division.parts, best.parts),
-            math.select(isBetter, division.cost, best.cost)};
+// In steps of k: what a tile costs at its ends, what a piece's sums cost to be
+// written, to be waited for and to be added.
+static constexpr int64_t kEnds = 2, kSend = 3, kAwait = 6, kAdd = 2;
+
+/// Each tile in `parts` equal parts, a block for each.
+static Candidate shareEqually(HostMath math, Value numLeft, Value numSteps,
+                              Value numBlocks, int64_t parts) {
+  Value count = math.number(parts), pieces = math.number(parts - 1);
+  Value steps = math.div(numSteps, count);
+  Candidate candidate;
+  candidate.sharing = {pieces, steps, math.mul(numLeft, pieces)};
+  candidate.isPossible = math.both(
+      math.isAtMost(math.mul(numLeft, count), numBlocks),
+      math.isLess(math.number(0), steps));
+  candidate.cost =
+      math.add(math.sub(numSteps, math.mul(steps, pieces)),
+               math.number(kEnds + kAwait + kAdd * (parts - 1)));
+  return candidate;
+}
+
+/// A piece of each tile, several of which one helper computes: so long that
+/// helpers end when owners can add the last sums.
+static Candidate shareWithHelpers(HostMath math, Value numLeft, Value numSteps,
+                                  Value numBlocks, int64_t split) {
+  Value one = math.number(1);
+  Value idle = math.sub(numBlocks, numLeft);
+  // Without an idle block the numbers are of no consequence, but for a division
+  // by zero.
+  Value perHelper = math.ceilDiv(numLeft, math.max(idle, one));
+  Value sent = math.mul(perHelper, math.number(kSend));
+  Value total = math.add(numSteps, math.number(kAwait));
+  Value isLong = math.isLess(sent, total);
+  Value steps = math.select(
+      isLong,
+      math.div(math.sub(math.select(isLong, total, sent), sent),
+               math.add(perHelper, one)),
+      math.number(0));
+  Candidate candidate;
+  candidate.sharing = {one, steps, math.ceilDiv(numLeft, math.max(perHelper, one))};
+  candidate.isPossible =
+      math.both(math.both(math.isLess(math.number(0), idle),
+                          math.isLess(perHelper, math.number(split))),
+                math.isLess(math.number(0), steps));
+  candidate.cost = math.add(math.sub(numSteps, math.min(steps, numSteps)),
+                            math.number(kEnds + kAwait + kAdd));
+  return candidate;
+}
+
+/// The way that takes the least time. Tiles are shared only if that saves a
+/// thirty-second of the whole or more: estimates are not exact.
+static Sharing chooseSharing(HostMath math, Value numTiles, Value numLeft,
+                             Value numSteps, Value numBlocks, int64_t split) {
+  Value zero = math.number(0);
+  Value round = math.add(numSteps, math.number(kEnds));
+  Value rounds = math.ceilDiv(numTiles, numBlocks);
+  Value leastGain = math.div(math.mul(rounds, round), math.number(32));
+  Candidate best = {{zero, zero, zero},
+                    Value(),
+                    math.sub(round, math.min(leastGain, round))};
+  SmallVector<Candidate> candidates = {
+      shareWithHelpers(math, numLeft, numSteps, numBlocks, split)};
+  for (int64_t parts : {2, 3, 4, 6, 8})
+    if (parts <= split)
+      candidates.push_back(
+          shareEqually(math, numLeft, numSteps, numBlocks, parts));
+  for (const Candidate &candidate : candidates) {
+    Value isBetter = math.both(candidate.isPossible,
+                               math.isLess(candidate.cost, best.cost));
+    auto choose = [&](Value &value, Value better) {
+      value = math.select(isBetter, better, value);
+    };
+    choose(best.sharing.pieces, candidate.sharing.pieces);
+    choose(best.sharing.pieceSteps, candidate.sharing.pieceSteps);
+    choose(best.sharing.helpers, candidate.sharing.helpers);
+    choose(best.cost, candidate.cost);
   }
-  return best.parts;
+  return best.sharing;
 }
 
 /// Cuts the tiles that are left, and makes the workspace.
@@ -119,31 +183,33 @@ WgmmaKernel::Work WgmmaKernel::divideTiles(Value numTilesOnHost,
                                            Value numStepsOnHost,
                                            Value numBlocks) {
   HostMath math{host};
+  Value zero = math.number(0);
   Value left = math.rem(numTilesOnHost, numBlocks);
-  Value parts = chooseNumParts(math, numTilesOnHost, left, numStepsOnHost,
-                               numBlocks, tile.split);
-  Value isShared = math.isLess(math.number(1), parts);
-  left = math.select(isShared, left, math.number(0));
-  Value numWhole = math.sub(numTilesOnHost, left);
-  Value numParts = math.mul(left, parts);
-  Value numUnitsOnHost = math.add(numWhole, numParts);
+  Sharing sharing = chooseSharing(math, numTilesOnHost, left, numStepsOnHost,
+                                  numBlocks, tile.split);
+  Value isShared = math.isLess(zero, sharing.helpers);
+  Value numWhole =
+      math.sub(numTilesOnHost, math.select(isShared, left, zero));
+  Value numPieces = math.mul(math.select(isShared, left, zero), sharing.pieces);
 
   // Flags first, then sums, which the copy engine wants at a multiple of 16.
-  Value flagBytes = math.mul(math.ceilDiv(numParts, math.number(16)),
+  Value flagBytes = math.mul(math.ceilDiv(numPieces, math.number(16)),
                              math.number(16 * kConsumers * kFlagBytes));
   Value bytes =
-      math.add(flagBytes, math.mul(numParts, math.number(getPartialBytes())));
+      math.add(flagBytes, math.mul(numPieces, math.number(getPartialBytes())));
   Value workspace = allocateWorkspace(isShared, bytes, flagBytes);
 
-  numTiles = parameters.addNumber(numUnitsOnHost);
+  numTiles = parameters.addNumber(numTilesOnHost);
   numWholeTiles = parameters.addNumber(numWhole);
-  partsPerTile = parameters.addNumber(parts);
+  piecesPerTile = parameters.addNumber(sharing.pieces);
+  pieceSteps = parameters.addNumber(sharing.pieceSteps);
+  numHelpers = parameters.addNumber(sharing.helpers);
   flags = parameters.addAddress(workspace);
   partials = parameters.addAddress(arith::AddIOp::create(
       host, workspace,
       arith::IndexCastOp::create(host, host.getI64Type(), flagBytes)));
-  return {arith::MinUIOp::create(host, numBlocks, numUnitsOnHost), isShared,
-          workspace};
+  return {math.min(numBlocks, math.add(numTilesOnHost, sharing.helpers)),
+          isShared, workspace};
 }
 
 /// The address of memory on the device of which the first `zeroBytes` are zero,
@@ -195,22 +261,45 @@ void WgmmaKernel::releaseWorkspace(const Work &work) {
 // Kernel: what a block does
 //===----------------------------------------------------------------------===//
 
-/// The tile of unit `unit`: a whole one or a part.
+/// Where this block's units end. Unit u is whole tile u, or in the last round
+/// what is given to block u: helpers have more rounds, of a piece each.
+Value WgmmaKernel::getUnitsEnd() {
+  Value ownersEnd = b.add(numTiles, numHelpers);
+  // Not used without helpers.
+  Value perRound = b.max(numHelpers, b.number(1));
+  Value numPieces = b.mul(b.sub(numTiles, numWholeTiles), piecesPerTile);
+  Value lastRound = b.div(b.sub(b.max(numPieces, b.number(1)), b.number(1)),
+                          perRound);
+  Value helpersEnd =
+      b.add(b.add(numWholeTiles, b.mul(lastRound, b.numBlocks())),
+            b.sub(numPieces, b.mul(lastRound, perRound)));
+  return b.select(b.isLess(b.blockId(), numHelpers), helpersEnd, ownersEnd);
+}
+
+/// The tile of unit `unit`: a whole one, a piece, or the rest of one.
 WgmmaKernel::Tile WgmmaKernel::decodeUnit(Value unit) {
   Value isWhole = b.isLess(unit, numWholeTiles);
-  Value zero = b.number(0), last = b.sub(partsPerTile, b.number(1));
-  Value part = b.sub(unit, numWholeTiles);
-  Value number = b.add(numWholeTiles, b.div(part, partsPerTile));
-  Tile decoded = decodeTile(b.select(isWhole, unit, number));
-  Value inTile = b.rem(part, partsPerTile);
-  Value share = b.div(b.add(numSteps, last), partsPerTile);
-  Value first = b.min(b.mul(inTile, share), numSteps);
-  decoded.part = part;
+  Value isHelper = b.isLess(b.blockId(), numHelpers);
+  Value zero = b.number(0);
+  Value numLeft = b.max(b.sub(numTiles, numWholeTiles), b.number(1));
+  // Numbers within the last round. Pieces are numbered by their range of k,
+  // then by tile.
+  Value local = b.sub(unit, numWholeTiles);
+  Value turn = b.div(local, b.numBlocks());
+  Value piece = b.add(b.mul(turn, numHelpers), b.rem(local, b.numBlocks()));
+  Value range = b.div(piece, numLeft);
+  Value left = b.select(isHelper, b.rem(piece, numLeft),
+                        b.sub(local, numHelpers));
+  Tile decoded =
+      decodeTile(b.select(isWhole, unit, b.add(numWholeTiles, left)));
+  Value first = b.mul(b.select(isHelper, range, piecesPerTile), pieceSteps);
+  Value isPiece = arith::AndIOp::create(b, isHelper, b.invert(isWhole));
   decoded.firstStep = b.select(isWhole, zero, first);
-  decoded.endStep =
-      b.select(isWhole, numSteps, b.min(b.add(first, share), numSteps));
-  decoded.isOwner = arith::OrIOp::create(b, isWhole, b.isEqual(inTile, last));
-  decoded.numPartials = b.select(isWhole, zero, last);
+  decoded.endStep = b.select(isPiece, b.add(first, pieceSteps), numSteps);
+  decoded.isOwner = b.invert(isPiece);
+  decoded.part = b.add(b.mul(left, piecesPerTile),
+                       b.select(isHelper, range, piecesPerTile));
+  decoded.numPartials = b.select(isWhole, zero, piecesPerTile);
   return decoded;
 }
 

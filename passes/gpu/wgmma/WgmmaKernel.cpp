@@ -382,7 +382,8 @@ void WgmmaKernel::collectParameters() {
 SmallVector<Value> WgmmaKernel::forEachTile(
     ValueRange carried,
     llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body) {
-  return b.loop(b.blockId(), numTiles, b.numBlocks(), carried,
+  Value end = canShareTiles() ? getUnitsEnd() : numTiles;
+  return b.loop(b.blockId(), end, b.numBlocks(), carried,
                 [&](Value number, ValueRange values) {
                   return body(canShareTiles() ? decodeUnit(number)
                                               : decodeTile(number),
@@ -443,6 +444,11 @@ WgmmaKernel::Position WgmmaKernel::next(const Position &position) {
   return {b.select(isLast, b.number(0), b.add(position.slot, 1)),
           b.select(isLast, b.bitXor(position.parity, b.number(1)),
                    position.parity)};
+}
+
+Value WgmmaKernel::previous(Value slot) {
+  return b.select(b.isEqual(slot, 0), b.number(tile.stages - 1),
+                  b.sub(slot, b.number(1)));
 }
 
 WgmmaKernel::Coordinates WgmmaKernel::noCoordinates() {

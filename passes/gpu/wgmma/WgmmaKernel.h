@@ -69,9 +69,10 @@ private:
     SmallVector<Value, 2> isInFirst;
     /// The steps of k to do: all of them unless blocks share the tile.
     Value firstStep, endStep;
-    /// If they may: the number of the part among those of all tiles, how many
-    /// parts before it the tile has, and whether this block stores the result.
-    /// A whole tile is owned and has no other parts.
+    /// If they may: the number of the piece among those of all tiles (for the
+    /// owner that behind its last), how many pieces the owner has to add, and
+    /// whether this block stores the result. A whole tile is owned and has no
+    /// pieces.
     Value part, numPartials, isOwner;
   };
   /// What the grid does, as the host knows it.
@@ -111,6 +112,7 @@ private:
   Value emptyBarrier(Value slot);
   Value stageAddress(Value slot);
   Position next(const Position &position);
+  Value previous(Value slot);
   Coordinates noCoordinates();
   void setUnit(Coordinates &coordinates, const Axis &axis,
                const DeviceWalk &walk, Value unit);
@@ -127,6 +129,7 @@ private:
       const Tile &tile,
       llvm::function_ref<void(int64_t consumer, Value unit)> body);
   Value countLoadedRows(const Tile &tile);
+  void prefetchAddend(const Tile &tile, Value step);
   void forEachAddendBox(const Tile &tile,
                         llvm::function_ref<void(int64_t consumer, size_t number,
                                                 ValueRange coordinates)>
@@ -143,7 +146,8 @@ private:
                                           bool sumsLhs);
   Position finishTile(const Tile &tile, Sums sums, Position position,
                       Value biasBits);
-  Sums multiplyStep(Value slot, Sums sums);
+  Sums multiplyStep(Value slot, Sums sums,
+                    llvm::function_ref<void()> onPreviousDone);
   Value multiply(Value lhs, Value rhs, Value sums, int64_t columns,
                  bool rhsAlongK);
   Value getDescriptor(Value address, bool alongK);
@@ -157,6 +161,7 @@ private:
   Work divideTiles(Value numTiles, Value numSteps, Value numBlocks);
   Value allocateWorkspace(Value isNeeded, Value bytes, Value zeroBytes);
   void releaseWorkspace(const Work &work);
+  Value getUnitsEnd();
   Tile decodeUnit(Value unit);
   int64_t getChunk() const;
   Value getPartialAddress(Value part);
@@ -210,9 +215,9 @@ private:
   /// Of a narrow tile: the units of rows, and the rows of each.
   Value numUnits, unitRows;
   Value numTiles, numRowTiles, numColumnTiles, numSteps;
-  /// If blocks share tiles: the tiles that none share, the parts of each other
-  /// one, and the workspace. `numTiles` counts parts as tiles then.
-  Value numWholeTiles, partsPerTile, flags, partials;
+  /// If blocks share tiles: the tiles that none share; the pieces of each other
+  /// one and steps in each; the blocks that compute these; and the workspace.
+  Value numWholeTiles, piecesPerTile, pieceSteps, numHelpers, flags, partials;
   /// Tiles along the segmented axis before the end of each segment but the
   /// last.
   SmallVector<Value, 2> segmentEnds;

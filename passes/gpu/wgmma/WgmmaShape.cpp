@@ -175,6 +175,7 @@ static StringRef matchResult(SegmentedContractionOpInterface op,
   bool isWide = type.isF32();
   if (type != shape.elementType && !(isWide && product.accumulatesInPlace))
     return "the result has another element type than the operands";
+  shape.resultBytes = type.getIntOrFloatBitWidth() / 8;
   unsigned numTileAddends = 0;
   for (const ContractionOperand &addend : product.addends) {
     if (isTileAddend(addend, product)) {

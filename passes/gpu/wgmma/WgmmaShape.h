@@ -38,6 +38,8 @@ struct WgmmaShape {
   bool lhsAlongK = false, rhsAlongK = false;
   /// f16 or bf16, of both operands.
   Type elementType;
+  /// Bytes of an element of the result.
+  int64_t resultBytes = 2;
   /// Extent of n's inner dimension if n has two: columns of a tile are whole
   /// heads then.
   int64_t headDim = 0;

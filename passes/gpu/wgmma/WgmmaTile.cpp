@@ -44,6 +44,10 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
   }
   if (tile.stages < 2 || tile.sharedBytes() > kMaxSharedBytes)
     return fail("two to as many stages as shared memory holds are possible");
+  tile.stagingBoxes = tile.getColumnBoxes(shape, shape.resultBytes).size();
+  if (tile.stagingBoxes < kLeastStagingBoxes ||
+      tile.sharedBytes() > kMaxSharedBytes)
+    tile.stagingBoxes = kLeastStagingBoxes;
   return tile;
 }
 

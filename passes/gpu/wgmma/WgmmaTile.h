@@ -21,8 +21,8 @@ inline constexpr int64_t kThreads = (kConsumers + 1) * kWarpgroup;
 /// Bytes of a row of a box, and of a box of 64 rows.
 inline constexpr int64_t kRowBytes = 128;
 inline constexpr int64_t kBoxBytes = kUnit * kRowBytes;
-/// Boxes through which a consumer's results leave, in turn.
-inline constexpr int64_t kStagingBoxes = 2;
+/// The fewest boxes through which a consumer's results leave, in turn.
+inline constexpr int64_t kLeastStagingBoxes = 2;
 
 /// What a block of sm_90 may have.
 inline constexpr int64_t kMaxSharedBytes = 227 * 1024;
@@ -43,6 +43,10 @@ struct WgmmaTile {
   /// of which it has `partsOfHead`.
   int64_t heads = 0, partsOfHead = 0;
   int64_t stages = 0;
+  /// Boxes through which a consumer's results leave: as many as a tile has, if
+  /// there is room beside the stages, since a box that is used again must wait
+  /// for the copy engine, which is busy with the next tile.
+  int64_t stagingBoxes = kLeastStagingBoxes;
   /// Rows of tiles that are walked together.
   int64_t group = 0;
   /// The most blocks that share a tile, each with a part of k.
@@ -68,7 +72,7 @@ struct WgmmaTile {
   /// A row of 512 bytes of bias for each consumer, or the matrix of ones: no
   /// contraction has both.
   int64_t extraOffset() const {
-    return stagingOffset() + kConsumers * kStagingBoxes * kBoxBytes;
+    return stagingOffset() + kConsumers * stagingBoxes * kBoxBytes;
   }
   int64_t barrierOffset() const { return extraOffset() + 1024; }
   /// With room to align the start.
