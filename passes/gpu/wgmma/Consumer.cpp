@@ -71,7 +71,7 @@ WgmmaKernel::Position WgmmaKernel::multiplyTile(const Tile &tile,
     sums = {branch.getResult(0), branch.getResult(1)};
     position = {branch.getResult(2), branch.getResult(3)};
   }
-  if (!canShareTiles())
+  if (!tile.isShared())
     return finishTile(tile, sums, position, biasBits);
 
   auto branch = scf::IfOp::create(b, TypeRange{b.getI32Type(), b.getI32Type()},
@@ -104,29 +104,30 @@ WgmmaKernel::Position WgmmaKernel::finishTile(const Tile &tile, Sums sums,
 std::pair<WgmmaKernel::Sums, WgmmaKernel::Position>
 WgmmaKernel::multiplySteps(const Tile &unit, Position position, bool sumsLhs) {
   Value count =
-      canShareTiles() ? b.sub(unit.endStep, unit.firstStep) : numSteps;
+      unit.isShared() ? b.sub(unit.endStep, unit.firstStep) : numSteps;
   SmallVector<Value> carried = {position.slot, position.parity,
                                 createZeros(tile.columns / 2)};
   if (sumsLhs)
     carried.push_back(createZeros(4));
-  SmallVector<Value> last = b.loop(
-      b.number(0), count, b.number(1), carried,
-      [&](Value step, ValueRange values) {
-        Position current = {values[0], values[1]};
-        Sums sums = {values[2], sumsLhs ? values[3] : Value()};
-        b.wait(fullBarrier(current.slot), current.parity);
-        sums = multiplyStep(current.slot, sums, [&] {
-          Value isLater = b.invert(b.isEqual(step, 0));
-          b.when(arith::AndIOp::create(b, isLater, getLeader()),
-                 [&] { b.arrive(emptyBarrier(previous(current.slot))); });
-        });
-        current = next(current);
-        SmallVector<Value> results = {current.slot, current.parity,
-                                      sums.product};
-        if (sumsLhs)
-          results.push_back(sums.lhs);
-        return results;
-      });
+  SmallVector<Value> last =
+      b.loop(b.number(0), count, b.number(1), carried,
+             [&](Value step, ValueRange values) {
+               Position current = {values[0], values[1]};
+               Sums sums = {values[2], sumsLhs ? values[3] : Value()};
+               b.wait(fullBarrier(current.slot), current.parity);
+               sums = multiplyStep(current.slot, sums, [&] {
+                 Value isLater = b.invert(b.isEqual(step, 0));
+                 b.when(arith::AndIOp::create(b, isLater, getLeader()), [&] {
+                   b.arrive(emptyBarrier(previous(current.slot)));
+                 });
+               });
+               current = next(current);
+               SmallVector<Value> results = {current.slot, current.parity,
+                                             sums.product};
+               if (sumsLhs)
+                 results.push_back(sums.lhs);
+               return results;
+             });
   NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
   Position end = {last[0], last[1]};
   // Without steps of k there is nothing to release.
@@ -193,8 +194,8 @@ Value WgmmaKernel::multiply(Value lhs, Value rhs, Value sums, int64_t columns,
       /*satfinite=*/NVVM::MMAIntOverflowAttr());
 }
 
-/// Multiplies what is in `slot`; calls `onPreviousDone` where the products of the
-/// step before are done, with the first ones of this step under way.
+/// Multiplies what is in `slot`; calls `onPreviousDone` where the products of
+/// the step before are done, with the first ones of this step under way.
 WgmmaKernel::Sums
 WgmmaKernel::multiplyStep(Value slot, Sums sums,
                           llvm::function_ref<void()> onPreviousDone) {

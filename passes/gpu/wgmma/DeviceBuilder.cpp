@@ -70,8 +70,12 @@ void DeviceBuilder::when(Value condition, llvm::function_ref<void()> body) {
   body();
 }
 
-Value DeviceBuilder::sharedPointer(Value address) {
-  return LLVM::IntToPtrOp::create(*this, pointer(kShared), address);
+Value DeviceBuilder::sharedPointer(Value address, int64_t offset) {
+  Value start = LLVM::IntToPtrOp::create(*this, pointer(kShared), address);
+  if (offset == 0)
+    return start;
+  return LLVM::GEPOp::create(*this, start.getType(), getI8Type(), start,
+                             ArrayRef<LLVM::GEPArg>{int32_t(offset)});
 }
 
 //===----------------------------------------------------------------------===//

@@ -60,8 +60,8 @@ public:
   /// `if condition { body }`.
   void when(Value condition, llvm::function_ref<void()> body);
 
-  /// The shared memory at `address`, a number.
-  Value sharedPointer(Value address);
+  /// The shared memory `offset` bytes behind `address`, a number.
+  Value sharedPointer(Value address, int64_t offset = 0);
 
   // Barriers in shared memory (mbarrier). A wait returns when the phase of
   // parity `parity` is complete.

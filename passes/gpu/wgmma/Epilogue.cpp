@@ -102,7 +102,7 @@ void WgmmaKernel::addBias(const ColumnBox &box, MutableArrayRef<Value> sums) {
   Value base = b.add(getBiasAddress(), b.mul(b.bitAnd(thread, 3), 4));
   for (int64_t column = 0; column < box.width; column += kGroup) {
     int64_t group = (box.column + column) / kGroup;
-    Value pointer = b.sharedPointer(b.add(base, group * kGroup * 2));
+    Value pointer = b.sharedPointer(base, group * kGroup * 2);
     auto [first, second] = extendPair(
         b, LLVM::LoadOp::create(b, b.getI32Type(), pointer), shape.elementType);
     for (int64_t half : {0, 2}) {
@@ -119,12 +119,13 @@ void WgmmaKernel::addBias(const ColumnBox &box, MutableArrayRef<Value> sums) {
 
 /// Where this thread's row of a 16 x 16 block lies (stmatrix, ldmatrix): of
 /// groups `group`, which is even, and `group + 1` of a box with swizzled rows.
-Value WgmmaKernel::getFragmentAddress(Value box, int64_t group) {
+Value WgmmaKernel::getFragment(const SharedBox &box, int64_t group) {
   Value lane = b.bitAnd(thread, 31);
   Value row = b.add(b.mul(b.div(thread, 32), 16), b.bitAnd(lane, 15));
   Value chunk = b.bitXor(b.div(lane, 16), b.bitAnd(lane, 7));
   Value place = b.add(b.mul(row, 128), b.mul(chunk, 16));
-  return b.add(box, b.bitXor(place, b.number(group * 16)));
+  return b.sharedPointer(b.add(box.base, b.bitXor(place, b.number(group * 16))),
+                         box.offset);
 }
 
 /// Groups come in pairs but for the last one of an odd number.
@@ -142,7 +143,7 @@ static int64_t getFirstSum(const ColumnBox &box, int64_t group,
   return (box.column / kGroup + group + matrix / 2) * 4 + matrix % 2 * 2;
 }
 
-void WgmmaKernel::addFromStage(const ColumnBox &box, Value address,
+void WgmmaKernel::addFromStage(const ColumnBox &box, const SharedBox &source,
                                MutableArrayRef<Value> sums) {
   MLIRContext *context = b.getContext();
   for (int64_t group = 0; group < box.width / kGroup; group += 2) {
@@ -150,8 +151,7 @@ void WgmmaKernel::addFromStage(const ColumnBox &box, Value address,
     auto type = LLVM::LLVMStructType::getLiteral(
         context, SmallVector<Type>(count, b.getI32Type()));
     Value bits = NVVM::LdMatrixOp::create(
-        b, type, b.sharedPointer(getFragmentAddress(address, group)),
-        b.getI32IntegerAttr(count),
+        b, type, getFragment(source, group), b.getI32IntegerAttr(count),
         NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
         getMatrixShape(context),
         NVVM::LdStMatrixEltTypeAttr::get(context,
@@ -167,7 +167,7 @@ void WgmmaKernel::addFromStage(const ColumnBox &box, Value address,
 }
 
 /// Rounds and writes a box of 16-bit elements.
-void WgmmaKernel::stageNarrow(const ColumnBox &box, Value address,
+void WgmmaKernel::stageNarrow(const ColumnBox &box, const SharedBox &target,
                               MutableArrayRef<Value> sums) {
   MLIRContext *context = b.getContext();
   for (int64_t group = 0; group < box.width / kGroup; group += 2) {
@@ -178,7 +178,7 @@ void WgmmaKernel::stageNarrow(const ColumnBox &box, Value address,
           roundPair(b, sums[first], sums[first + 1], shape.elementType));
     }
     NVVM::StMatrixOp::create(
-        b, b.sharedPointer(getFragmentAddress(address, group)), bits,
+        b, getFragment(target, group), bits,
         NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
         getMatrixShape(context),
         NVVM::LdStMatrixEltTypeAttr::get(context,
@@ -187,14 +187,14 @@ void WgmmaKernel::stageNarrow(const ColumnBox &box, Value address,
 }
 
 /// Writes a box of f32 elements.
-void WgmmaKernel::stageWide(const ColumnBox &box, Value address,
+void WgmmaKernel::stageWide(const ColumnBox &box, const SharedBox &target,
                             MutableArrayRef<Value> sums) {
   Value lane = b.bitAnd(thread, 31);
   Value quarter = b.bitAnd(thread, 3);
   Value row = b.add(b.mul(b.div(thread, 32), 16), b.div(lane, 4));
   Value swizzle = b.bitAnd(row, 7); // Also that of row + 8.
-  Value base =
-      b.add(b.add(address, b.mul(row, 128)), b.mul(b.bitAnd(quarter, 1), 8));
+  Value base = b.add(b.add(target.base, b.mul(row, 128)),
+                     b.mul(b.bitAnd(quarter, 1), 8));
   for (int64_t group = 0; group < box.width / kGroup; ++group) {
     Value chunk = b.bitXor(b.add(b.div(quarter, 2), group * 2), swizzle);
     Value place = b.add(base, b.mul(chunk, 16));
@@ -202,7 +202,8 @@ void WgmmaKernel::stageWide(const ColumnBox &box, Value address,
     for (int64_t half : {0, 1})
       LLVM::StoreOp::create(
           b, createPair(b, sums[first + half * 2], sums[first + half * 2 + 1]),
-          b.sharedPointer(b.add(place, half * 8 * 128)), /*alignment=*/8);
+          b.sharedPointer(place, target.offset + half * 8 * 128),
+          /*alignment=*/8);
   }
 }
 
@@ -214,12 +215,11 @@ void WgmmaKernel::storeBox(const Tile &tile, const ColumnBox &box,
                            unsigned number, MutableArrayRef<Value> sums) {
   Value id = b.add(consumer, 1);
   int64_t places = this->tile.stagingBoxes;
-  Value address =
-      b.add(b.add(shared, b.mul(consumer, places * kBoxBytes)),
-            this->tile.stagingOffset() + number % places * kBoxBytes);
+  SharedBox staged = {b.add(b.add(shared, b.mul(consumer, places * kBoxBytes)),
+                            this->tile.stagingOffset()),
+                      int64_t(number % places) * kBoxBytes};
   bool isWide = resultType != shape.elementType;
-  int64_t count =
-      this->tile.getColumnBoxes(shape, shape.resultBytes).size();
+  int64_t count = this->tile.getColumnBoxes(shape, shape.resultBytes).size();
   // The boxes before have the other places, unless their number is no multiple.
   bool mustWaitForAll = number == 0 && count % places != 0;
   b.when(getLeader(),
@@ -228,9 +228,9 @@ void WgmmaKernel::storeBox(const Tile &tile, const ColumnBox &box,
   if (hasBias())
     addBias(box, sums);
   if (isWide)
-    stageWide(box, address, sums);
+    stageWide(box, staged, sums);
   else
-    stageNarrow(box, address, sums);
+    stageNarrow(box, staged, sums);
   b.fenceForAsync();
   b.syncWarpgroup(id);
   b.when(getLeader(), [&] {
@@ -239,6 +239,7 @@ void WgmmaKernel::storeBox(const Tile &tile, const ColumnBox &box,
             b.add(b.mul(tile.m, kConsumers), consumer));
     setColumns(coordinates, tile, box);
     SmallVector<Value> place = getMapCoordinates(resultDims, coordinates);
+    Value address = b.add(staged.base, staged.offset);
     // A wide result accumulates: it is a sum of what was there and one tile.
     if (isWide)
       b.addBox(select(tile, results), place, address);
@@ -282,7 +283,7 @@ WgmmaKernel::Position WgmmaKernel::storeTile(const Tile &tile, Value product,
       Value stage = b.add(stageAddress(position.slot),
                           b.mul(consumer, perStage * kBoxBytes));
       for (auto [number, box] : llvm::enumerate(part))
-        addFromStage(box, b.add(stage, number * kBoxBytes), sums);
+        addFromStage(box, {stage, int64_t(number) * kBoxBytes}, sums);
       releaseRead(position.slot);
       position = next(position);
     }

@@ -26,21 +26,19 @@ void WgmmaKernel::emitProducer() {
 
 WgmmaKernel::Position WgmmaKernel::loadTile(const Tile &tile,
                                             Position position) {
-
   for (const Term &term : terms)
     position = loadTerm(tile, term, position);
-  if (canShareTiles())
+  if (tile.isShared())
     position = loadPartials(tile, position);
   if (shape.readsAddend)
     position = loadOwnedAddends(tile, position);
-  //
   return position;
 }
 
 /// The steps of a term that this block has to do.
 std::pair<Value, Value> WgmmaKernel::getRange(const Tile &tile,
                                               const Term &term) {
-  if (!canShareTiles())
+  if (!tile.isShared())
     return {b.number(0), term.numSteps};
   Value termEnd = b.add(term.firstStep, term.numSteps);
   auto clamp = [&](Value step) {
@@ -49,18 +47,24 @@ std::pair<Value, Value> WgmmaKernel::getRange(const Tile &tile,
   return {clamp(tile.firstStep), clamp(tile.endStep)};
 }
 
+/// How many steps before the end of a tile its addend begins to be asked for.
+static constexpr int64_t kPrefetchSteps = 16;
+
 WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
                                             Position position) {
   Value begin, end;
   std::tie(begin, end) = getRange(tile, term);
+  // Late enough that it is still in the L2 cache when it is loaded.
+  Value firstPrefetch = b.max(begin, b.sub(b.max(end, b.number(kPrefetchSteps)),
+                                           b.number(kPrefetchSteps)));
   SmallVector<Value> last =
       b.loop(begin, end, b.number(1), {position.slot, position.parity},
              [&](Value step, ValueRange carried) {
                Position current = {carried[0], carried[1]};
+               if (prefetchesAddend() && !tile.isShared())
+                 prefetchAddend(tile, b.sub(step, firstPrefetch));
                b.wait(emptyBarrier(current.slot), current.parity);
                loadStep(tile, term, step, current.slot);
-               if (shape.readsAddend && !shape.n.outer)
-                 prefetchAddend(tile, b.sub(step, begin));
                current = next(current);
                return SmallVector<Value>{current.slot, current.parity};
              });
@@ -121,15 +125,12 @@ void WgmmaKernel::loadStep(const Tile &tile, const Term &term, Value step,
 void WgmmaKernel::prefetchAddend(const Tile &tile, Value step) {
   int64_t perUnit = this->tile.getColumnBoxes(shape, 2).size();
   Value isThere = b.isLess(step, b.number(kConsumers * perUnit));
-  if (canShareTiles())
-    isThere = arith::AndIOp::create(b, isThere, tile.isOwner);
   b.when(isThere, [&] {
     Coordinates coordinates = noCoordinates();
     setUnit(coordinates, shape.m, m,
             b.add(b.mul(tile.m, kConsumers), b.div(step, perUnit)));
-    coordinates[shape.n.inner] =
-        b.add(b.mul(tile.n, this->tile.columns),
-              b.mul(b.rem(step, perUnit), kUnit));
+    coordinates[shape.n.inner] = b.add(b.mul(tile.n, this->tile.columns),
+                                       b.mul(b.rem(step, perUnit), kUnit));
     b.prefetchBox(select(tile, addends),
                   getMapCoordinates(resultDims, coordinates));
   });
@@ -153,7 +154,7 @@ void WgmmaKernel::forEachAddendBox(
 /// Addends are for the block that stores the tile.
 WgmmaKernel::Position WgmmaKernel::loadOwnedAddends(const Tile &tile,
                                                     Position position) {
-  if (!canShareTiles())
+  if (!tile.isShared())
     return loadAddends(tile, position);
   auto branch = scf::IfOp::create(b, TypeRange{b.getI32Type(), b.getI32Type()},
                                   tile.isOwner,

@@ -100,73 +100,70 @@ struct Candidate {
 } // namespace
 
 // In steps of k: what a tile costs at its ends, what a piece's sums cost to be
-// written, to be waited for and to be added.
-static constexpr int64_t kEnds = 2, kSend = 3, kAwait = 6, kAdd = 2;
+// written, to be waited for and to be added. A step of a narrow tile is short.
+static constexpr int64_t kEnds = 2, kSend = 3, kAdd = 2;
+
+static int64_t getAwaitCost(bool isNarrow) { return isNarrow ? 32 : 6; }
 
 /// Each tile in `parts` equal parts, a block for each.
 static Candidate shareEqually(HostMath math, Value numLeft, Value numSteps,
-                              Value numBlocks, int64_t parts) {
+                              Value numBlocks, int64_t await, int64_t parts) {
   Value count = math.number(parts), pieces = math.number(parts - 1);
   Value steps = math.div(numSteps, count);
   Candidate candidate;
   candidate.sharing = {pieces, steps, math.mul(numLeft, pieces)};
-  candidate.isPossible = math.both(
-      math.isAtMost(math.mul(numLeft, count), numBlocks),
-      math.isLess(math.number(0), steps));
-  candidate.cost =
-      math.add(math.sub(numSteps, math.mul(steps, pieces)),
-               math.number(kEnds + kAwait + kAdd * (parts - 1)));
+  candidate.isPossible =
+      math.both(math.isAtMost(math.mul(numLeft, count), numBlocks),
+                math.isLess(math.number(0), steps));
+  candidate.cost = math.add(math.sub(numSteps, math.mul(steps, pieces)),
+                            math.number(kEnds + await + kAdd * (parts - 1)));
   return candidate;
 }
 
 /// A piece of each tile, several of which one helper computes: so long that
-/// helpers end when owners can add the last sums.
+/// helpers end when owners have done the rest.
 static Candidate shareWithHelpers(HostMath math, Value numLeft, Value numSteps,
-                                  Value numBlocks, int64_t split) {
+                                  Value numBlocks, int64_t await,
+                                  int64_t split) {
   Value one = math.number(1);
   Value idle = math.sub(numBlocks, numLeft);
   // Without an idle block the numbers are of no consequence, but for a division
   // by zero.
   Value perHelper = math.ceilDiv(numLeft, math.max(idle, one));
-  Value sent = math.mul(perHelper, math.number(kSend));
-  Value total = math.add(numSteps, math.number(kAwait));
-  Value isLong = math.isLess(sent, total);
-  Value steps = math.select(
-      isLong,
-      math.div(math.sub(math.select(isLong, total, sent), sent),
-               math.add(perHelper, one)),
-      math.number(0));
+  Value sent = math.min(math.mul(perHelper, math.number(kSend)), numSteps);
+  Value steps = math.div(math.sub(numSteps, sent), math.add(perHelper, one));
   Candidate candidate;
-  candidate.sharing = {one, steps, math.ceilDiv(numLeft, math.max(perHelper, one))};
+  candidate.sharing = {one, steps,
+                       math.ceilDiv(numLeft, math.max(perHelper, one))};
   candidate.isPossible =
       math.both(math.both(math.isLess(math.number(0), idle),
                           math.isLess(perHelper, math.number(split))),
                 math.isLess(math.number(0), steps));
-  candidate.cost = math.add(math.sub(numSteps, math.min(steps, numSteps)),
-                            math.number(kEnds + kAwait + kAdd));
+  candidate.cost =
+      math.add(math.sub(numSteps, steps), math.number(kEnds + await + kAdd));
   return candidate;
 }
 
 /// The way that takes the least time. Tiles are shared only if that saves a
 /// thirty-second of the whole or more: estimates are not exact.
 static Sharing chooseSharing(HostMath math, Value numTiles, Value numLeft,
-                             Value numSteps, Value numBlocks, int64_t split) {
+                             Value numSteps, Value numBlocks, int64_t await,
+                             int64_t split) {
   Value zero = math.number(0);
   Value round = math.add(numSteps, math.number(kEnds));
   Value rounds = math.ceilDiv(numTiles, numBlocks);
   Value leastGain = math.div(math.mul(rounds, round), math.number(32));
-  Candidate best = {{zero, zero, zero},
-                    Value(),
-                    math.sub(round, math.min(leastGain, round))};
+  Candidate best = {
+      {zero, zero, zero}, Value(), math.sub(round, math.min(leastGain, round))};
   SmallVector<Candidate> candidates = {
-      shareWithHelpers(math, numLeft, numSteps, numBlocks, split)};
+      shareWithHelpers(math, numLeft, numSteps, numBlocks, await, split)};
   for (int64_t parts : {2, 3, 4, 6, 8})
     if (parts <= split)
       candidates.push_back(
-          shareEqually(math, numLeft, numSteps, numBlocks, parts));
+          shareEqually(math, numLeft, numSteps, numBlocks, await, parts));
   for (const Candidate &candidate : candidates) {
-    Value isBetter = math.both(candidate.isPossible,
-                               math.isLess(candidate.cost, best.cost));
+    Value isBetter =
+        math.both(candidate.isPossible, math.isLess(candidate.cost, best.cost));
     auto choose = [&](Value &value, Value better) {
       value = math.select(isBetter, better, value);
     };
@@ -185,11 +182,11 @@ WgmmaKernel::Work WgmmaKernel::divideTiles(Value numTilesOnHost,
   HostMath math{host};
   Value zero = math.number(0);
   Value left = math.rem(numTilesOnHost, numBlocks);
-  Sharing sharing = chooseSharing(math, numTilesOnHost, left, numStepsOnHost,
-                                  numBlocks, tile.split);
+  Sharing sharing =
+      chooseSharing(math, numTilesOnHost, left, numStepsOnHost, numBlocks,
+                    getAwaitCost(tile.isNarrow), tile.split);
   Value isShared = math.isLess(zero, sharing.helpers);
-  Value numWhole =
-      math.sub(numTilesOnHost, math.select(isShared, left, zero));
+  Value numWhole = math.sub(numTilesOnHost, math.select(isShared, left, zero));
   Value numPieces = math.mul(math.select(isShared, left, zero), sharing.pieces);
 
   // Flags first, then sums, which the copy engine wants at a multiple of 16.
@@ -261,45 +258,41 @@ void WgmmaKernel::releaseWorkspace(const Work &work) {
 // Kernel: what a block does
 //===----------------------------------------------------------------------===//
 
-/// Where this block's units end. Unit u is whole tile u, or in the last round
-/// what is given to block u: helpers have more rounds, of a piece each.
+/// Where this block's units end. Units are numbered on from the whole tiles: an
+/// owner has one, and a helper one in each round.
 Value WgmmaKernel::getUnitsEnd() {
   Value ownersEnd = b.add(numTiles, numHelpers);
   // Not used without helpers.
   Value perRound = b.max(numHelpers, b.number(1));
   Value numPieces = b.mul(b.sub(numTiles, numWholeTiles), piecesPerTile);
-  Value lastRound = b.div(b.sub(b.max(numPieces, b.number(1)), b.number(1)),
-                          perRound);
+  Value lastRound =
+      b.div(b.sub(b.max(numPieces, b.number(1)), b.number(1)), perRound);
   Value helpersEnd =
       b.add(b.add(numWholeTiles, b.mul(lastRound, b.numBlocks())),
             b.sub(numPieces, b.mul(lastRound, perRound)));
   return b.select(b.isLess(b.blockId(), numHelpers), helpersEnd, ownersEnd);
 }
 
-/// The tile of unit `unit`: a whole one, a piece, or the rest of one.
+/// The tile of unit `unit`: a piece, or the rest of one.
 WgmmaKernel::Tile WgmmaKernel::decodeUnit(Value unit) {
-  Value isWhole = b.isLess(unit, numWholeTiles);
   Value isHelper = b.isLess(b.blockId(), numHelpers);
-  Value zero = b.number(0);
   Value numLeft = b.max(b.sub(numTiles, numWholeTiles), b.number(1));
-  // Numbers within the last round. Pieces are numbered by their range of k,
+  // Pieces are numbered by their range of k,
   // then by tile.
   Value local = b.sub(unit, numWholeTiles);
   Value turn = b.div(local, b.numBlocks());
   Value piece = b.add(b.mul(turn, numHelpers), b.rem(local, b.numBlocks()));
   Value range = b.div(piece, numLeft);
-  Value left = b.select(isHelper, b.rem(piece, numLeft),
-                        b.sub(local, numHelpers));
-  Tile decoded =
-      decodeTile(b.select(isWhole, unit, b.add(numWholeTiles, left)));
-  Value first = b.mul(b.select(isHelper, range, piecesPerTile), pieceSteps);
-  Value isPiece = arith::AndIOp::create(b, isHelper, b.invert(isWhole));
-  decoded.firstStep = b.select(isWhole, zero, first);
-  decoded.endStep = b.select(isPiece, b.add(first, pieceSteps), numSteps);
-  decoded.isOwner = b.invert(isPiece);
-  decoded.part = b.add(b.mul(left, piecesPerTile),
-                       b.select(isHelper, range, piecesPerTile));
-  decoded.numPartials = b.select(isWhole, zero, piecesPerTile);
+  Value left =
+      b.select(isHelper, b.rem(piece, numLeft), b.sub(local, numHelpers));
+  Tile decoded = decodeTile(b.add(numWholeTiles, left));
+  Value number = b.select(isHelper, range, piecesPerTile);
+  decoded.firstStep = b.mul(number, pieceSteps);
+  decoded.endStep =
+      b.select(isHelper, b.add(decoded.firstStep, pieceSteps), numSteps);
+  decoded.isOwner = b.invert(isHelper);
+  decoded.part = b.add(b.mul(left, piecesPerTile), number);
+  decoded.numPartials = piecesPerTile;
   return decoded;
 }
 

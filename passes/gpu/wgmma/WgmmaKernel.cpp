@@ -382,12 +382,18 @@ void WgmmaKernel::collectParameters() {
 SmallVector<Value> WgmmaKernel::forEachTile(
     ValueRange carried,
     llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body) {
-  Value end = canShareTiles() ? getUnitsEnd() : numTiles;
-  return b.loop(b.blockId(), end, b.numBlocks(), carried,
+  Value first = b.blockId(), step = b.numBlocks();
+  Value end = canShareTiles() ? numWholeTiles : numTiles;
+  SmallVector<Value> last =
+      b.loop(first, end, step, carried, [&](Value number, ValueRange values) {
+        return body(decodeTile(number), values);
+      });
+  if (!canShareTiles())
+    return last;
+  // Code of its own, so that whole tiles are not slowed down.
+  return b.loop(b.add(numWholeTiles, first), getUnitsEnd(), step, last,
                 [&](Value number, ValueRange values) {
-                  return body(canShareTiles() ? decodeUnit(number)
-                                              : decodeTile(number),
-                              values);
+                  return body(decodeUnit(number), values);
                 });
 }
 

@@ -67,13 +67,13 @@ private:
     Value m, n;
     /// `isInFirst[i]`: whether the segment is one of the first i + 1.
     SmallVector<Value, 2> isInFirst;
-    /// The steps of k to do: all of them unless blocks share the tile.
-    Value firstStep, endStep;
-    /// If they may: the number of the piece among those of all tiles (for the
-    /// owner that behind its last), how many pieces the owner has to add, and
-    /// whether this block stores the result. A whole tile is owned and has no
-    /// pieces.
-    Value part, numPartials, isOwner;
+    /// If blocks share the tile: the steps of k to do; the number of the piece
+    /// among those of all tiles (for the owner that behind its last); how many
+    /// pieces the owner has to add; and whether this block is the owner, which
+    /// stores the result.
+    Value firstStep, endStep, part, numPartials, isOwner;
+
+    bool isShared() const { return static_cast<bool>(isOwner); }
   };
   /// What the grid does, as the host knows it.
   struct Work {
@@ -82,6 +82,12 @@ private:
   /// A place in the ring and the parity of its turn.
   struct Position {
     Value slot, parity;
+  };
+  /// A box in shared memory, `offset` bytes behind `base`: what is constant is
+  /// a part of instructions and takes no register.
+  struct SharedBox {
+    Value base;
+    int64_t offset;
   };
   /// Accumulators, and those of the sum of lhs; null if there is none.
   struct Sums {
@@ -129,6 +135,9 @@ private:
       const Tile &tile,
       llvm::function_ref<void(int64_t consumer, Value unit)> body);
   Value countLoadedRows(const Tile &tile);
+  bool prefetchesAddend() const {
+    return shape.readsAddend && !shape.n.outer && !tile.isNarrow;
+  }
   void prefetchAddend(const Tile &tile, Value step);
   void forEachAddendBox(const Tile &tile,
                         llvm::function_ref<void(int64_t consumer, size_t number,
@@ -184,14 +193,14 @@ private:
   Position storeTile(const Tile &tile, Value sums, Position position);
   void storeBox(const Tile &tile, const ColumnBox &box, unsigned number,
                 MutableArrayRef<Value> sums);
-  void stageNarrow(const ColumnBox &box, Value address,
+  void stageNarrow(const ColumnBox &box, const SharedBox &target,
                    MutableArrayRef<Value> sums);
-  void stageWide(const ColumnBox &box, Value address,
+  void stageWide(const ColumnBox &box, const SharedBox &target,
                  MutableArrayRef<Value> sums);
   void addBias(const ColumnBox &box, MutableArrayRef<Value> sums);
-  void addFromStage(const ColumnBox &box, Value address,
+  void addFromStage(const ColumnBox &box, const SharedBox &source,
                     MutableArrayRef<Value> sums);
-  Value getFragmentAddress(Value box, int64_t group);
+  Value getFragment(const SharedBox &box, int64_t group);
   void storeLhsSum(const Tile &tile, Value sums);
   bool hasBias() const { return !bias.empty(); }
 
