@@ -44,8 +44,7 @@ func.func @fused_qkv_grad_f16(%dq: memref<2x4x?x64xf16>, %dk: memref<2x1x?x64xf1
 // other is in memory that is there for this launch.
 
 // CHECK-LABEL: func @shared_tiles(
-// CHECK:         %[[IS_SHARED:.+]] = arith.cmpi ugt, %{{.+}}, %c1 : index
-// CHECK:         scf.if %[[IS_SHARED]]
+// CHECK:         scf.if %[[IS_SHARED:.+]] -> (i64) {
 // CHECK:           %[[BLOCK:.+]] = llvm.call @boostr_allocate
 // CHECK:           llvm.call @boostr_cuda_zero(%[[BLOCK]],
 // CHECK:         gpu.launch_func @[[SHARED:.+]]::@out_proj_residual_grad
@@ -92,8 +91,14 @@ func.func @elsewhere() {
 // CHECK:           nvvm.mbarrier.arrive.expect_tx %{{.+}}, %c49152_i32
 // CHECK:           nvvm.cp.async.bulk.tensor.shared.cluster.global
 // CHECK:         nvvm.setmaxregister increase 232
-// CHECK-COUNT-4:   nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>]
+// A slot of the ring is released with the first product of the next one under way.
+// CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>]
+// CHECK-NOT:       nvvm.wgmma.mma_async
 // CHECK:           nvvm.wgmma.wait.group.sync.aligned 1
+// CHECK-NEXT:      arith.cmpi
+// CHECK:           nvvm.mbarrier.arrive
+// CHECK-COUNT-3:   nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>
+// CHECK:           nvvm.wgmma.wait.group.sync.aligned 0
 // CHECK:           nvvm.stmatrix
 // CHECK:           nvvm.cp.async.bulk.tensor.global.shared.cta
 
@@ -107,9 +112,12 @@ func.func @elsewhere() {
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 8, k = 16>
 // CHECK:           nvvm.cp.async.bulk.tensor.reduce
 
-// A block that has a part of a tile waits for the flags of the others, whose sums
-// come through the ring.
+// Whole tiles come first. The owner of a tile waits for the flags of its helpers,
+// whose sums come through the ring.
 // CHECK:       gpu.module @[[SHARED]]
+// CHECK:           nvvm.setmaxregister decrease 40
+// CHECK-NOT:       atomic
+// CHECK:           nvvm.cp.async.bulk.tensor.shared.cluster.global
 // CHECK:           llvm.load %{{.+}} atomic syncscope("device") acquire
 // CHECK:           nvvm.cp.async.bulk.shared.cluster.global
 // CHECK:           llvm.store %{{.+}} atomic syncscope("device") release
