@@ -27,8 +27,13 @@ TOKENS = [(1, 1), (64, 1), (3, 7), (5, 20), (9, 33), (2, 77), (1, 130), (2, 333)
 # Few tiles and many steps, so that blocks share tiles.
 LONG = [(3, 1700)]
 WIDTHS = [(192, 264), (512, 64)]
+# 72 and 96 tiles, fewer than multiprocessors but more than half of them: blocks without a
+# tile compute parts of several. (P, H), as the weight lies, and tokens.
+HELPED = [((1536, 1536), (1, 700)), ((1024, 3072), (3, 333))]
+HELPED_FORWARD = ((4096, 2048), (2, 700))
 if os.environ.get("BOOSTR_TEST_TARGET", "cpu") == "cpu":  # Other tests are for CPUs.
     TOKENS, LONG, HEADS, WIDTHS = TOKENS[2:5], [], HEADS[:3], WIDTHS[:1]
+    HELPED, HELPED_FORWARD = [], ((128, 64), (1, 40))
 
 
 @pytest.fixture(scope="module", params=ELEMENTS)
@@ -100,3 +105,22 @@ def test_out_proj_residual_grad(element, widths):
     for batch, tokens in TOKENS + LONG:
         for variant in chosen:
             out_grad.check(compiled, element, "aligned", variant, (batch, tokens, *widths))
+
+
+@pytest.mark.parametrize("widths, tokens", HELPED, ids=str)
+def test_helped_weight_gradient(element, widths, tokens):
+    chosen = variants(element)
+    compiled = compile_functions(
+        [out_grad.function(f"aligned_{variant.name}", element, (None, None, *widths), variant)
+         for variant in chosen])
+    for variant in chosen:
+        out_grad.check(compiled, element, "aligned", variant, (*tokens, *widths))
+
+
+def test_helped_forward(element):
+    widths, tokens = HELPED_FORWARD
+    compiled = compile_functions(
+        [out.function(f"aligned_{element}_{bias}", element, (None, None, *widths), bias)
+         for bias in (True, False)])
+    for bias in (True, False):
+        out.check(compiled, "aligned", element, bias, (*tokens, *widths))
