@@ -59,6 +59,14 @@ CpuTargetAttr mlir::boostr::cpu::getCpuTarget(MLIRContext *context,
                             l1, l2);
 }
 
+std::string mlir::boostr::cpu::describeHost() {
+  auto getSize = [](int name) { return getCacheSize(true, name, 0); };
+  return (llvm::sys::getHostCPUName() + ";" + getHostFeatures() + ";" +
+          Twine(getSize(_SC_LEVEL1_DCACHE_SIZE)) + ";" +
+          Twine(getSize(_SC_LEVEL2_CACHE_SIZE)))
+      .str();
+}
+
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//

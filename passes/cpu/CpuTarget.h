@@ -21,6 +21,10 @@ inline constexpr llvm::StringLiteral kTriple = "x86_64-unknown-linux-gnu";
 CpuTargetAttr getCpuTarget(MLIRContext *context, EmitError emitError,
                            StringRef cpu, StringRef features);
 
+/// All that `native` stands for: the name of this machine's CPU, its features
+/// and the sizes of its caches.
+std::string describeHost();
+
 /// Blocks and register tile for a contraction of `elementType`. Extents are
 /// products over the contraction's m, n and k dimensions, the largest of any
 /// segment; `ShapedType::kDynamic` if unknown.

@@ -33,16 +33,19 @@ void mlir::boostr::registerCompiler(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
-OwningOpRef<ModuleOp> mlir::boostr::parseSourceFile(StringRef path,
-                                                    llvm::SourceMgr &sources,
-                                                    MLIRContext &context) {
+LogicalResult mlir::boostr::readSourceFile(StringRef path,
+                                           llvm::SourceMgr &sources,
+                                           MLIRContext &context) {
   std::string message;
   std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(path, &message);
-  if (!buffer) {
-    emitError(UnknownLoc::get(&context)) << message;
-    return {};
-  }
+  if (!buffer)
+    return emitError(UnknownLoc::get(&context)) << message;
   sources.AddNewSourceBuffer(std::move(buffer), SMLoc());
+  return success();
+}
+
+OwningOpRef<ModuleOp> mlir::boostr::parseSources(llvm::SourceMgr &sources,
+                                                 MLIRContext &context) {
   return mlir::parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
 }
 
@@ -52,7 +55,7 @@ OwningOpRef<ModuleOp> mlir::boostr::parseSource(StringRef source,
                                                 MLIRContext &context) {
   sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(source, name),
                              SMLoc());
-  return mlir::parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+  return parseSources(sources, context);
 }
 
 LogicalResult mlir::boostr::runPipeline(

@@ -28,13 +28,17 @@ namespace mlir::boostr {
 /// Registers every dialect and translation that compiling needs.
 void registerCompiler(DialectRegistry &registry);
 
-/// Opens and parses `path` ("-" for standard input), text or bytecode.
-/// `sources` keeps the text that diagnostics quote. Null after an error.
-OwningOpRef<ModuleOp> parseSourceFile(StringRef path, llvm::SourceMgr &sources,
-                                      MLIRContext &context);
+/// Reads `path` ("-" for standard input) into `sources`, which keeps the text
+/// that diagnostics quote. An error is reported.
+LogicalResult readSourceFile(StringRef path, llvm::SourceMgr &sources,
+                             MLIRContext &context);
 
-/// Parses text or bytecode; `name` stands for it in locations. Otherwise as
-/// above.
+/// Parses what was read, text or bytecode. Null after an error.
+OwningOpRef<ModuleOp> parseSources(llvm::SourceMgr &sources,
+                                   MLIRContext &context);
+
+/// Parses `source`, text or bytecode, which is called `name` in locations. Null
+/// after an error.
 OwningOpRef<ModuleOp> parseSource(StringRef source, StringRef name,
                                   llvm::SourceMgr &sources,
                                   MLIRContext &context);

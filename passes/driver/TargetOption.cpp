@@ -3,8 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/driver/TargetOption.h"
+#include "boostr/passes/cpu/CpuTarget.h"
+#include "boostr/passes/gpu/Ptxas.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Location.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -58,4 +61,32 @@ LogicalResult mlir::boostr::parseTarget(StringRef target,
          << "target expected cpu, cpu:NAME,+FEATURE,..., cuda or cuda:CHIP, "
             "got '"
          << target << "'";
+}
+
+/// Where the assembler is, and when it came there. Empty if there is none.
+static std::string describePtxas(StringRef named) {
+  CudaToolkit toolkit = CudaToolkit::find(named);
+  llvm::sys::fs::file_status status;
+  if (toolkit.ptxas.empty() || llvm::sys::fs::status(toolkit.ptxas, status))
+    return "";
+  auto time = status.getLastModificationTime().time_since_epoch().count();
+  return toolkit.ptxas + ":" + std::to_string(status.getSize()) + ":" +
+         std::to_string(static_cast<int64_t>(time));
+}
+
+std::string
+mlir::boostr::describeSurroundings(const TargetOptions &options) {
+  if (options.isCuda)
+    return describePtxas(options.cuda.ptxas);
+  return options.cpu.cpu == "native" ? cpu::describeHost() : "";
+}
+
+std::string mlir::boostr::describeTarget(const TargetOptions &options) {
+  std::string text = options.isCuda ? "cuda" : "cpu";
+  llvm::raw_string_ostream os(text);
+  if (options.isCuda)
+    options.cuda.print(os);
+  else
+    options.cpu.print(os);
+  return text + describeSurroundings(options);
 }

@@ -35,6 +35,14 @@ struct TargetOptions {
 LogicalResult parseTarget(StringRef target, TargetOptions &options,
                           MLIRContext *context);
 
+/// What the result of the pipeline depends on beside the source and the
+/// options: this machine's CPU if that is the target, and where NVIDIA's
+/// assembler is if it is used.
+std::string describeSurroundings(const TargetOptions &options);
+
+/// The same and all options.
+std::string describeTarget(const TargetOptions &options);
+
 } // namespace mlir::boostr
 
 #endif // BOOSTR_PASSES_DRIVER_TARGETOPTION_H

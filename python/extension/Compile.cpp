@@ -13,7 +13,6 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/TargetParser/Host.h"
 #include <mutex>
 
 using namespace mlir;
@@ -143,35 +142,36 @@ static LogicalResult compileTo(const std::string &path,
 
 /// Everything that the result depends on.
 static std::string hashRequest(const CompileRequest &request) {
-  std::string host;
-  if (StringRef(request.target) == "cpu") {
-    host = llvm::sys::getHostCPUName().str();
-    std::vector<std::string> features;
-    for (const auto &feature : llvm::sys::getHostCPUFeatures())
-      features.push_back((feature.second ? "+" : "-") + feature.first().str());
-    llvm::sort(features);
-    host += llvm::join(features, ",");
-  }
+  mlir::boostr::TargetOptions options;
+  options.isCuda = StringRef(request.target).starts_with("cuda");
+  if (request.target != "cpu")
+    options.cpu.cpu = "";
+  options.cuda.ptxas = request.ptxas;
   return hashArtifact({request.source, request.target, request.contractions,
                        request.f32Precision, request.ptxas,
-                       request.runtimeLibrary, host});
+                       request.runtimeLibrary, describeSurroundings(options)});
 }
 
 CompileResult boostr_python::compile(const CompileRequest &request) {
   CompileResult result;
+  auto compileInto = [&](StringRef path) {
+    result.failed = failed(compileTo(path.str(), request, result.diagnostics));
+    return !result.failed;
+  };
   ArtifactCache cache(request.cacheFolder, request.cacheBytes);
-  bool isKept = !request.cacheFolder.empty() && cache.createFolder();
-  if (isKept) {
-    result.path = cache.getPath(hashRequest(request));
-    result.wasCached = ArtifactCache::isThere(result.path);
-    if (result.wasCached)
+  if (cache.createFolder()) {
+    std::string hash = hashRequest(request);
+    std::optional<std::string> path = cache.getFile(hash);
+    result.wasCached = path.has_value();
+    if (!path)
+      path = cache.putFile(hash, compileInto);
+    if (path || result.failed) {
+      result.path = path.value_or("");
       return result;
-  } else {
-    result.path = request.output;
+    }
   }
-  result.failed = failed(compileTo(result.path, request, result.diagnostics));
-  if (isKept && !result.failed)
-    cache.prune();
+  result.path = request.output;
+  compileInto(result.path);
   return result;
 }
 

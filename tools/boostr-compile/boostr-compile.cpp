@@ -4,18 +4,17 @@
 //
 // `boostr-compile`: from an MLIR file to IR, machine code or a shared object.
 
+#include "../common/CacheOptions.h"
+#include "../common/Compilation.h"
 #include "../common/LoweringOptions.h"
 #include "../common/Tools.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "boostr/passes/driver/Header.h"
 #include "boostr/passes/driver/LinkSharedObject.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -43,6 +42,7 @@ struct CommandLine {
       "o", cl::desc("Where to write; - is standard output (default for text)"),
       cl::value_desc("path"), cl::cat(category)};
   LoweringOptions lowering{category};
+  CacheOptions cache{category};
   cl::opt<Emit> emit{
       "emit", cl::desc("What to write"), cl::init(Emit::SharedObject),
       cl::values(
@@ -78,31 +78,45 @@ static LogicalResult writeFile(StringRef path, StringRef content,
          << "': " << llvm::toString(std::move(error));
 }
 
-/// Emits what needs machine code.
-static LogicalResult emitMachineCode(ModuleOp module, Emit emit,
-                                     StringRef output, StringRef executable) {
+/// What a form of compiled code is called in the cache; empty if it is not
+/// kept, since making it takes no longer.
+static StringRef getForm(Emit emit) {
+  switch (emit) {
+  case Emit::Object:
+  case Emit::SharedObject:
+    return kObjectForm;
+  case Emit::Asm:
+    return "asm";
+  case Emit::LLVMIR:
+    return "llvm-ir";
+  case Emit::Ptx:
+    return "ptx";
+  case Emit::Cubin:
+    return "cubin";
+  case Emit::Linalg:
+  case Emit::LLVM:
+  case Emit::Header:
+    return "";
+  }
+  return "";
+}
+
+/// Machine code, or the last form before it.
+static FailureOr<SmallString<0>> makeMachineCode(ModuleOp module, Emit emit) {
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(module);
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> ir =
       machine ? translateToLLVMIR(module, llvmContext, *machine) : nullptr;
   if (!ir)
     return failure();
-  MLIRContext &context = *module.getContext();
   if (emit == Emit::LLVMIR) {
-    std::string text;
-    llvm::raw_string_ostream(text) << *ir;
-    return writeFile(output, text, context);
+    SmallString<0> text;
+    llvm::raw_svector_ostream(text) << *ir;
+    return text;
   }
   auto type = emit == Emit::Asm ? llvm::CodeGenFileType::AssemblyFile
                                 : llvm::CodeGenFileType::ObjectFile;
-  FailureOr<SmallString<0>> code =
-      emitCode(*ir, *machine, type, module.getLoc());
-  if (failed(code))
-    return failure();
-  if (emit == Emit::SharedObject)
-    return linkSharedObject(*code, output, findRuntimeLibrary(executable),
-                            UnknownLoc::get(&context));
-  return writeFile(output, *code, context);
+  return emitCode(*ir, *machine, type, module.getLoc());
 }
 
 /// How far to compile, and how, for what is to be written.
@@ -132,32 +146,63 @@ static LogicalResult setEmit(Emit emit, TargetOptions &options,
   return success();
 }
 
-static LogicalResult compile(const CommandLine &args, ModuleOp module,
-                             StringRef output, StringRef executable) {
-  TargetOptions options;
-  if (failed(args.lowering.apply(options, module.getContext())) ||
-      failed(setEmit(args.emit, options, module.getContext())) ||
-      failed(runPipeline(module, options)))
+/// What is to be written, a shared object as the object to be linked into it.
+static FailureOr<SmallString<0>> compile(const CommandLine &args,
+                                         const TargetOptions &options,
+                                         StringRef output,
+                                         Compilation &compilation) {
+  OwningOpRef<ModuleOp> module = compilation.parse();
+  if (!module || failed(runPipeline(*module, options)))
     return failure();
-  std::string text;
-  llvm::raw_string_ostream os(text);
+  SmallString<0> text;
+  llvm::raw_svector_ostream os(text);
   switch (args.emit) {
   case Emit::Linalg:
   case Emit::LLVM:
-    module.print(os);
-    return writeFile(output, text, *module.getContext());
+    module->print(os);
+    return text;
   case Emit::Header:
-    printHeader(module, output, options.isCuda, os);
-    return writeFile(output, text, *module.getContext());
+    printHeader(*module, output, options.isCuda, os);
+    return text;
   case Emit::Ptx:
   case Emit::Cubin: {
-    FailureOr<std::string> kernels = getKernels(module, options.cuda.images);
-    return failed(kernels) ? failure()
-                           : writeFile(output, *kernels, *module.getContext());
+    FailureOr<std::string> kernels = getKernels(*module, options.cuda.images);
+    if (failed(kernels))
+      return failure();
+    return SmallString<0>(*kernels);
   }
   default:
-    return emitMachineCode(module, args.emit, output, executable);
+    return makeMachineCode(*module, args.emit);
   }
+}
+
+static LogicalResult write(Emit emit, StringRef code, StringRef output,
+                           StringRef executable, MLIRContext &context) {
+  if (emit == Emit::SharedObject)
+    return linkSharedObject(code, output, findRuntimeLibrary(executable),
+                            UnknownLoc::get(&context));
+  return writeFile(output, code, context);
+}
+
+static LogicalResult run(const CommandLine &args, const ArtifactCache &cache,
+                         StringRef output, StringRef executable) {
+  Compilation compilation;
+  MLIRContext &context = compilation.getContext();
+  TargetOptions options;
+  if (failed(compilation.read(args.input)) ||
+      failed(args.lowering.apply(options, &context)) ||
+      failed(setEmit(args.emit, options, &context)))
+    return failure();
+  StringRef form = getForm(args.emit);
+  if (!form.empty())
+    if (auto artifact = compilation.find(cache, options, form))
+      return write(args.emit, artifact->code, output, executable, context);
+  FailureOr<SmallString<0>> code = compile(args, options, output, compilation);
+  if (failed(code))
+    return failure();
+  if (!form.empty())
+    compilation.keep(cache, options, form, *code);
+  return write(args.emit, *code, output, executable, context);
 }
 
 int mlir::boostr::compileMain(int argc, char **argv) {
@@ -177,16 +222,13 @@ int mlir::boostr::compileMain(int argc, char **argv) {
   }
   std::string output = args.output.empty() ? "-" : args.output.getValue();
 
-  DialectRegistry registry;
-  registerCompiler(registry);
-  MLIRContext context(registry);
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
-  OwningOpRef<ModuleOp> module =
-      mlir::boostr::parseSourceFile(args.input, sources, context);
-  if (!module)
+  auto cache = args.cache.open();
+  if (!cache) {
+    llvm::errs() << "boostr-compile: error: "
+                 << llvm::toString(cache.takeError()) << "\n";
     return 1;
+  }
   std::string executable = llvm::sys::fs::getMainExecutable(
       argv[0], reinterpret_cast<void *>(&compileMain));
-  return failed(compile(args, *module, output, executable));
+  return failed(run(args, *cache, output, executable));
 }

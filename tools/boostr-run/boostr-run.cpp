@@ -4,20 +4,20 @@
 //
 // `boostr-run`: compiles a function, runs it on .npy files, writes its results.
 
+#include "../common/CacheOptions.h"
+#include "../common/Compilation.h"
 #include "../common/LoweringOptions.h"
 #include "../common/Tools.h"
 #include "Tensors.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "boostr/passes/driver/CountFlops.h"
 #include "boostr/passes/driver/Jit.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include <chrono>
 
 using namespace mlir;
@@ -46,6 +46,7 @@ struct CommandLine {
                              cl::value_desc("name"), cl::Required,
                              cl::cat(category)};
   LoweringOptions lowering{category};
+  CacheOptions cache{category};
   cl::list<std::string> inputs{
       "in",
       cl::desc(
@@ -101,24 +102,51 @@ static Stage parseStage(StringRef name) {
       .Default(Stage::LLVM);
 }
 
-/// Compiles the file. Diagnostics have been printed if it fails.
-static FailureOr<SmallString<0>>
-compile(CommandLine &args, const TargetOptions &options, MLIRContext &context,
-        llvm::SourceMgr &sources, FlopCounts &flops) {
-  OwningOpRef<ModuleOp> module =
-      mlir::boostr::parseSourceFile(args.file, sources, context);
+/// An object file of the source. Diagnostics have been printed if it fails.
+static FailureOr<SmallString<0>> compile(CommandLine &args,
+                                         const TargetOptions &options,
+                                         Compilation &compilation) {
+  OwningOpRef<ModuleOp> module = compilation.parse();
   if (!module)
     return failure();
   auto afterStage = [&](StringRef name, ModuleOp module) {
-    Stage stage = parseStage(name);
-    if (stage == Stage::Gradients)
-      flops = countFlops(module);
-    if (args.dumpIR.isSet(stage))
+    if (args.dumpIR.isSet(parseStage(name)))
       llvm::errs() << "// ----- after stage " << name << "\n" << module << "\n";
   };
   if (failed(runPipeline(*module, options, afterStage)))
     return failure();
   return emitObject(*module);
+}
+
+/// The same, or what was compiled before.
+static FailureOr<Artifact> getObject(CommandLine &args,
+                                     const TargetOptions &options,
+                                     const ArtifactCache &cache,
+                                     Compilation &compilation) {
+  if (failed(compilation.read(args.file)))
+    return failure();
+  if (!args.dumpIR.getBits())
+    if (auto artifact = compilation.find(cache, options, kObjectForm))
+      return std::move(*artifact);
+  FailureOr<SmallString<0>> object = compile(args, options, compilation);
+  if (failed(object))
+    return failure();
+  compilation.keep(cache, options, kObjectForm, *object);
+  auto file = std::make_unique<llvm::SmallVectorMemoryBuffer>(
+      std::move(*object), /*RequiresNullTerminator=*/false);
+  StringRef code = file->getBuffer();
+  return Artifact{std::move(file), code, /*messages=*/""};
+}
+
+/// The arithmetic of the source, for any target; nothing is known of what does
+/// not compile.
+static FlopCounts countSourceFlops(Compilation &compilation) {
+  TargetOptions options;
+  options.cpu.stopAfter = CpuStage::Gradients;
+  OwningOpRef<ModuleOp> module = compilation.parse();
+  if (!module || failed(runPipeline(*module, options)))
+    return {};
+  return countFlops(*module);
 }
 
 /// The names of all functions of the module, for an error message.
@@ -199,7 +227,8 @@ static llvm::Error writeOutputs(const CommandLine &args,
 }
 
 static llvm::Error run(const CommandLine &args, const boostr_function &function,
-                       std::optional<int32_t> device, const FlopCounts &flops) {
+                       std::optional<int32_t> device,
+                       llvm::function_ref<FlopCounts()> getFlops) {
   auto inputs = readInputs(function, ArrayRef<std::string>(args.inputs));
   if (!inputs)
     return inputs.takeError();
@@ -243,7 +272,7 @@ static llvm::Error run(const CommandLine &args, const boostr_function &function,
   SmallVector<SmallVector<int64_t>> shapes;
   for (const Argument &input : *inputs)
     shapes.push_back(input.shape);
-  return measure(args, flops.get(function.name, shapes), call);
+  return measure(args, getFlops().get(function.name, shapes), call);
 }
 
 /// The device to run on, whose chip is compiled for unless one was named. None
@@ -278,29 +307,27 @@ int mlir::boostr::runMain(int argc, char **argv) {
       "boostr-run: compiles a function of an MLIR file and runs it on .npy "
       "files\n");
 
-  DialectRegistry registry;
-  registerCompiler(registry);
-  MLIRContext context(registry);
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
+  auto cache = args.cache.open();
+  if (!cache)
+    return fail(cache.takeError());
+  Compilation compilation;
   TargetOptions options;
-  if (failed(args.lowering.apply(options, &context)))
+  if (failed(args.lowering.apply(options, &compilation.getContext())))
     return 1;
   auto device = chooseDevice(options, args.lowering.target);
   if (!device)
     return fail(device.takeError());
-  FlopCounts flops;
-  FailureOr<SmallString<0>> object =
-      compile(args, options, context, sources, flops);
+  FailureOr<Artifact> object = getObject(args, options, *cache, compilation);
   if (failed(object))
     return 1;
-  auto jit = Jit::load(*object);
+  auto jit = Jit::load(object->code);
   if (!jit)
     return fail(jit.takeError());
   auto function = findEntry(*jit, args.entry);
   if (!function)
     return fail(function.takeError());
-  if (llvm::Error error = run(args, **function, *device, flops))
+  auto getFlops = [&] { return countSourceFlops(compilation); };
+  if (llvm::Error error = run(args, **function, *device, getFlops))
     return fail(std::move(error));
   return 0;
 }

@@ -1,0 +1,51 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Compilation.h"
+#include "boostr/passes/driver/Compiler.h"
+#include "mlir/IR/DialectRegistry.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+
+void MessageStream::write_impl(const char *bytes, size_t size) {
+  llvm::errs() << StringRef(bytes, size);
+  text.append(bytes, size);
+}
+
+LogicalResult Compilation::read(StringRef path) {
+  return readSourceFile(path, sources, context);
+}
+
+OwningOpRef<ModuleOp> Compilation::parse() {
+  DialectRegistry registry;
+  registerCompiler(registry);
+  context.appendDialectRegistry(registry);
+  return parseSources(sources, context);
+}
+
+std::string Compilation::hash(const TargetOptions &options, StringRef form) {
+  const llvm::MemoryBuffer *source =
+      sources.getMemoryBuffer(sources.getMainFileID());
+  // The name too: messages have it.
+  return hashArtifact({form, describeTarget(options),
+                       source->getBufferIdentifier(), source->getBuffer()});
+}
+
+std::optional<Artifact> Compilation::find(const ArtifactCache &cache,
+                                          const TargetOptions &options,
+                                          StringRef form) {
+  if (!cache.isOn())
+    return std::nullopt;
+  std::optional<Artifact> artifact = cache.get(hash(options, form));
+  if (artifact)
+    messages << artifact->messages;
+  return artifact;
+}
+
+void Compilation::keep(const ArtifactCache &cache, const TargetOptions &options,
+                       StringRef form, StringRef code) {
+  if (cache.isOn())
+    cache.put(hash(options, form), code, messages.get());
+}
