@@ -4,9 +4,13 @@
 
 #include "boostr/dialect/BoostrAttrs.h"
 #include "boostr/dialect/BoostrDialect.h"
+#include "boostr/dialect/SegmentedContraction.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/MathExtras.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -159,6 +163,101 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (failed(expectDivides("lanes", lanes, "rows", rows)))
     return failure();
   return expectDivides("two lanes", 2 * lanes, "kc", block[2]);
+}
+
+//===----------------------------------------------------------------------===//
+// Packed layouts
+//===----------------------------------------------------------------------===//
+
+FloatType PackedLayoutAttr::getPanelType() const {
+  Type type = getArray().getElementType();
+  return getKernel() == CpuKernel::Amx ? cast<FloatType>(type)
+                                       : getAccumulatorType(type);
+}
+
+int64_t PackedLayoutAttr::getStepsPerLane() const {
+  return getKernel() == CpuKernel::Amx ? 2 : 1;
+}
+
+/// Blocks of dimension 0, none of which has rows of two ranges.
+static int64_t countRowBlocks(ArrayRef<int64_t> rows, int64_t block) {
+  return std::accumulate(rows.begin(), rows.end(), int64_t(0),
+                         [&](int64_t sum, int64_t count) {
+                           return sum + llvm::divideCeil(count, block);
+                         });
+}
+
+int64_t PackedLayoutAttr::getNumBlocks() const {
+  int64_t block = getBlock()[0];
+  return getSide() == CpuPanelSide::Rows
+             ? countRowBlocks(getRows(), block)
+             : llvm::divideCeil(getArray().getDimSize(1), block);
+}
+
+int64_t PackedLayoutAttr::getNumSteps() const {
+  int64_t block = getBlock()[1];
+  return getSide() == CpuPanelSide::Rows
+             ? llvm::divideCeil(getArray().getDimSize(1), block)
+             : countRowBlocks(getRows(), block);
+}
+
+int64_t PackedLayoutAttr::getBlockSize() const {
+  // Packing goes by whole vectors, the last of which may reach into a further
+  // panel.
+  int64_t filled = llvm::alignTo(getBlock()[0], getWidth());
+  int64_t panels = llvm::divideCeil(llvm::alignTo(filled, getLanes()),
+                                    getWidth());
+  return panels * getWidth() * getBlock()[1];
+}
+
+std::string PackedLayoutAttr::getHeader() const {
+  constexpr size_t kFixedBytes = 16, kAlignment = 64;
+  std::string text;
+  llvm::raw_string_ostream(text) << *this;
+  std::string header(llvm::alignTo(kFixedBytes + text.size() + 1, kAlignment),
+                     '\0');
+  llvm::copy(StringRef("BOOSTRPK"), header.begin());
+  llvm::support::endian::write64le(&header[8], header.size());
+  llvm::copy(text, header.begin() + kFixedBytes);
+  return header;
+}
+
+int64_t PackedLayoutAttr::getBytes() const {
+  return getHeader().size() + getNumBlocks() * getNumSteps() * getBlockSize() *
+                                  (getPanelType().getWidth() / 8);
+}
+
+LogicalResult PackedLayoutAttr::verify(
+    function_ref<InFlightDiagnostic()> emitError, RankedTensorType array,
+    CpuKernel kernel, CpuPanelSide side, int64_t width, ArrayRef<int64_t> block,
+    int64_t lanes, ArrayRef<int64_t> rows) {
+  Type type = array.getElementType();
+  if (array.getRank() != 2 || !array.hasStaticShape() ||
+      !isa<Float64Type, Float32Type, Float16Type, BFloat16Type>(type))
+    return emitError() << "'array' expected two static dimensions of f64, f32, "
+                          "f16 or bf16, got "
+                       << array;
+  if (kernel == CpuKernel::Amx && !type.isBF16())
+    return emitError() << "'array' expected elements of type 'bf16' with "
+                          "'kernel' = amx, got "
+                       << type;
+  if (block.size() != 2)
+    return emitError() << "'block' expected 2 sizes [nc, kc], got "
+                       << block.size();
+  if (width <= 0 || block[0] <= 0 || block[1] <= 0)
+    return emitError() << "sizes expected positive";
+  if (!llvm::isPowerOf2_64(lanes) || block[0] % lanes || block[1] % lanes)
+    return emitError() << "'lanes' expected a power of two that divides nc and "
+                          "kc, got "
+                       << lanes;
+  int64_t sum = 0;
+  for (int64_t count : rows)
+    if (count <= 0 || llvm::AddOverflow(sum, count, sum))
+      return emitError() << "'rows' expected positive";
+  if (sum != array.getDimSize(0))
+    return emitError() << "'rows' expected " << array.getDimSize(0)
+                       << " in all, got " << sum;
+  return success();
 }
 
 LogicalResult

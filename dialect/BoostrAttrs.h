@@ -7,6 +7,7 @@
 
 #include "boostr/dialect/BoostrDialect.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
 
 #include "boostr/dialect/BoostrEnums.h.inc"
 

@@ -124,6 +124,72 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
   let genVerifyDecl = 1;
 }
 
+def Boostr_CpuPanelSide : I32EnumAttr<"CpuPanelSide",
+    "the side of the register tile that a panel is for", [
+    I32EnumAttrCase<"Rows", 0, "rows">,
+    I32EnumAttrCase<"Columns", 1, "columns">]> {
+  let cppNamespace = "::mlir::boostr";
+  let genSpecializedAttr = 0;
+}
+
+def Boostr_PackedLayoutAttr : Boostr_Attr<"PackedLayout", "packed_layout"> {
+  let summary = "How a weight that was packed ahead of time lies";
+  let description = [{
+    A weight `array`, `[N, K]` of the forward product or `[K, N]` of its gradient,
+    as the panels that the tasks of a contraction multiply, one behind the other:
+
+    * `side = rows` where k is what follows in memory, along dimension 1, `columns`
+      where it runs along dimension 0;
+    * `width` rows or columns are a panel, `block = [nc, kc]` rows or columns and
+      steps are what a task multiplies at a time, and `lanes` and `kernel` say how
+      elements of a panel lie, all as in `boostr.cpu_tile`;
+    * dimension 0 is cut into ranges of `rows` rows, as of query, key and value, and
+      no block has rows of two.
+
+    In memory, as `i8`: 16 bytes (the characters `BOOSTRPK` and the size of this
+    header as a number of 64 bits, the lower byte first), this attribute as text
+    with a zero behind it, up to a multiple of 64 bytes; then for each block of rows
+    or columns, range by range, for each block of steps, the panels.
+
+    Example:
+
+    ```mlir
+    #boostr.packed_layout<array = tensor<6144x4096xf32>, kernel = fma, side = rows,
+      width = 12, block = [192, 256], lanes = 16, rows = [4096, 1024, 1024]>
+    ```
+
+    Constraints: `array` has two static dimensions and elements of f64, f32, f16 or
+    bf16 (bf16 with `amx`); sizes are positive, `lanes` is a power of two and
+    divides `nc` and `kc`; `rows` add up to dimension 0.
+  }];
+  let parameters = (ins "::mlir::RankedTensorType":$array,
+      EnumParameter<Boostr_CpuKernel>:$kernel,
+      EnumParameter<Boostr_CpuPanelSide>:$side, "int64_t":$width,
+      ArrayRefParameter<"int64_t">:$block, "int64_t":$lanes,
+      ArrayRefParameter<"int64_t">:$rows);
+  let assemblyFormat = [{
+    `<` `array` `=` $array `,` `kernel` `=` $kernel `,` `side` `=` $side `,`
+        `width` `=` $width `,` `block` `=` `[` $block `]` `,`
+        `lanes` `=` $lanes `,` `rows` `=` `[` $rows `]` `>`
+  }];
+  let extraClassDeclaration = [{
+    /// What the panels hold: the type that is multiplied.
+    ::mlir::FloatType getPanelType() const;
+    /// Steps of k in one lane.
+    int64_t getStepsPerLane() const;
+    /// Blocks of rows or columns, and of steps, of all ranges.
+    int64_t getNumBlocks() const;
+    int64_t getNumSteps() const;
+    /// Elements of a block of rows or columns and steps.
+    int64_t getBlockSize() const;
+    /// All that stands before the panels.
+    std::string getHeader() const;
+    /// Of everything.
+    int64_t getBytes() const;
+  }];
+  let genVerifyDecl = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // GPU code generation
 //===----------------------------------------------------------------------===//

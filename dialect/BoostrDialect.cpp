@@ -99,7 +99,8 @@ static LogicalResult verifyExportAttr(FunctionOpInterface function,
                     "a function type");
   }
   if (name != BoostrDialect::getSignatureNamesAttrName())
-    return name == BoostrDialect::getConstraintsAttrName()
+    return name == BoostrDialect::getConstraintsAttrName() ||
+                   name == BoostrDialect::getSignatureLayoutsAttrName()
                ? expected(isStrings(value), "an array of strings")
                : expected(isa<FlatSymbolRefAttr>(value), "a symbol");
   if (failed(expected(isStrings(value), "an array of strings")))
@@ -122,10 +123,23 @@ static LogicalResult verifyExportAttr(FunctionOpInterface function,
 static bool isExportAttr(StringRef name) {
   return llvm::is_contained({BoostrDialect::getSignatureAttrName(),
                              BoostrDialect::getSignatureNamesAttrName(),
+                             BoostrDialect::getSignatureLayoutsAttrName(),
                              BoostrDialect::getShapesAttrName(),
                              BoostrDialect::getShapesOfAttrName(),
                              BoostrDialect::getConstraintsAttrName()},
                             name);
+}
+
+/// An argument that is a packed weight is the bytes of its layout.
+static LogicalResult verifyPackedArgument(Operation *op, unsigned number,
+                                          NamedAttribute attribute) {
+  auto layout = dyn_cast<PackedLayoutAttr>(attribute.getValue());
+  if (layout)
+    return success();
+  return op->emitOpError() << "'" << attribute.getName().strref()
+                           << "' of argument " << number
+                           << " expected #boostr.packed_layout<...>, got "
+                           << attribute.getValue();
 }
 
 /// Arguments and results of functions may have a name, and nothing else.
@@ -144,8 +158,11 @@ static LogicalResult verifyNameAttr(Operation *op, NamedAttribute attribute) {
 }
 
 LogicalResult
-BoostrDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned,
+BoostrDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                        unsigned number,
                                         NamedAttribute attribute) {
+  if (attribute.getName() == getPackedLayoutAttrName())
+    return verifyPackedArgument(op, number, attribute);
   return verifyNameAttr(op, attribute);
 }
 

@@ -69,6 +69,11 @@ def Boostr_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getCpuTileAttrName() {
       return "boostr.cpu_tile";
     }
+    /// Discardable attribute of a function's argument: how the weight is packed
+    /// that the caller passes.
+    static constexpr ::llvm::StringLiteral getPackedLayoutAttrName() {
+      return "boostr.packed_layout";
+    }
     /// Discardable attribute of a parallel loop: iterations that make up a task.
     static constexpr ::llvm::StringLiteral getGrainAttrName() {
       return "boostr.grain";
@@ -99,6 +104,11 @@ def Boostr_Dialect : Dialect {
     /// Beside `boostr.signature`: the names of its inputs, then its outputs.
     static constexpr ::llvm::StringLiteral getSignatureNamesAttrName() {
       return "boostr.signature_names";
+    }
+    /// Beside `boostr.signature`: for each input the text of its
+    /// `boostr.packed_layout`, or "". Absent if none has one.
+    static constexpr ::llvm::StringLiteral getSignatureLayoutsAttrName() {
+      return "boostr.signature_layouts";
     }
     /// Beside `boostr.signature`: the symbol of the shape function.
     static constexpr ::llvm::StringLiteral getShapesAttrName() {

@@ -17,6 +17,7 @@ include "mlir/Dialect/Linalg/IR/LinalgInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/Interfaces/TilingInterface.td"
+include "mlir/Interfaces/ViewLikeInterface.td"
 
 def Boostr_Element : AnyTypeOf<[F64, F32, F16, BF16]>;
 
@@ -351,6 +352,81 @@ def Boostr_OutProjResidualGradOp
     ::mlir::Value getDWeight();
     ::mlir::Value getDBias();
   }];
+}
+
+//===----------------------------------------------------------------------===//
+// Weights packed ahead of time
+//===----------------------------------------------------------------------===//
+
+def Boostr_Bytes : AnyTypeOf<[RankedTensorOf<[I8]>, MemRefOf<[I8]>],
+    "tensor or memref of i8 values">;
+
+def Boostr_PackArrayOp : Op<Boostr_Dialect, "pack_array", [
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    DeclareOpInterfaceMethods<BufferizableOpInterface, [
+      "bufferizesToAllocation", "bufferizesToMemoryRead", "bufferizesToMemoryWrite",
+      "getAliasingValues", "bufferize"]>]> {
+  let summary = "A weight as the panels that tasks multiply";
+  let description = [{
+    `packed` is `array` in the form that `layout` describes
+    (`#boostr.packed_layout`), a header before it. In buffer form it is written to
+    `out`, at any alignment; panels are read fastest at a multiple of 64 bytes.
+
+    Constraints:
+
+    * C1: `array` has the type that `layout` says.
+    * C2: `packed` or `out` is of as many `i8` as `layout` has bytes.
+    * C3: value form: tensors, no `out`; buffer form: memrefs, no result.
+
+    Example:
+
+    ```mlir
+    %p = boostr.pack_array %w layout(#boostr.packed_layout<
+           array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6,
+           block = [16, 64], lanes = 8, rows = [32]>)
+         : tensor<32x64xf32> to tensor<12480xi8>
+    ```
+  }];
+  let arguments = (ins Boostr_Array:$array,
+      Optional<MemRefOf<[I8]>>:$out, Boostr_PackedLayoutAttr:$layout);
+  let results = (outs Optional<RankedTensorOf<[I8]>>:$packed);
+  let assemblyFormat = [{
+    $array (`outs` `(` $out^ `:` type($out) `)`)? `layout`
+    `(` qualified($layout) `)` attr-dict `:` type($array) (`to` type($packed)^)?
+  }];
+  let hasVerifier = 1;
+}
+
+def Boostr_PackedArrayOp : Op<Boostr_Dialect, "packed_array", [Pure,
+    DeclareOpInterfaceMethods<ViewLikeOpInterface>,
+    DeclareOpInterfaceMethods<BufferizableOpInterface, [
+      "bufferizesToMemoryRead", "bufferizesToMemoryWrite", "getAliasingValues",
+      "bufferize"]>]> {
+  let summary = "The weight that was packed";
+  let description = [{
+    `array` is the array of which `packed` is the packed form. It is not unpacked:
+    only an op whose contraction has panels of this `layout` may use it, as its
+    right operand, and reads them where they lie. In buffer form `array` is a
+    name for the memory of `packed` and is not to be loaded from.
+
+    Constraints: those of `pack_array`, of which this is the inverse.
+
+    Example:
+
+    ```mlir
+    %w = boostr.packed_array %p layout(#boostr.packed_layout<
+           array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6,
+           block = [16, 64], lanes = 8, rows = [32]>)
+         : tensor<12480xi8> to tensor<32x64xf32>
+    ```
+  }];
+  let arguments = (ins Boostr_Bytes:$packed, Boostr_PackedLayoutAttr:$layout);
+  let results = (outs Boostr_Array:$array);
+  let assemblyFormat = [{
+    $packed `layout` `(` qualified($layout) `)` attr-dict `:` type($packed) `to`
+    type($array)
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // BOOSTR_DIALECT_BOOSTROPS_TD

@@ -179,6 +179,34 @@ def SetCpuTarget : Pass<"boostr-set-cpu-target", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::boostr::BoostrDialect"];
 }
 
+def PrepackWeights : Pass<"boostr-prepack-weights", "::mlir::ModuleOp"> {
+  let summary = "Add functions that pack a weight and that take it packed";
+  let description = [{
+    Input: public functions of boostr ops in value form, in a module with
+    `boostr.cpu_target`; calls are inlined.
+
+    Output: beside each public function `f` whose argument `w` is one of `arguments`
+    and the weight of its products, a function `f_pack_w`, from `w` to bytes
+    (`boostr.pack_array`), and a function `f_packed`, which is `f` but that it takes
+    these bytes (`boostr.packed_array`). If several of its arguments are packed,
+    `f_packed` takes all of them so. Ops that use `w` get their `boostr.cpu_tile`
+    here, in `f` too, so both compute the same to the bit.
+
+    Leaves: functions without such an argument, or whose products do not read it.
+
+    Fails: if no public function has such an argument; if the argument is not of
+    static shape, or used by something other than boostr ops, or in products that
+    want different panels (as a product and its gradient do); if a name is taken.
+
+    Example: `test/passes/cpu/prepack-weights.mlir`.
+  }];
+  let options = [
+    ListOption<"arguments", "arguments", "std::string",
+               "Names of the arguments to pack">];
+  let dependentDialects = ["::mlir::boostr::BoostrDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
 def SelectCpuTile : Pass<"boostr-select-cpu-tile", "::mlir::ModuleOp"> {
   let summary = "Choose how contractions are blocked on the CPU";
   let description = [{
@@ -201,7 +229,7 @@ def SelectCpuTile : Pass<"boostr-select-cpu-tile", "::mlir::ModuleOp"> {
 def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
   let summary = "Turn boostr ops on memrefs into packed, tiled vector code";
   let description = [{
-    Input: boostr ops in buffer form with `boostr.cpu_tile`.
+    Input: boostr ops in buffer form with `boostr.cpu_tile`; `boostr.pack_array`.
 
     Output: for each contraction a loop over as many rows of the left operand as
     `packed_bytes` hold. A first `scf.parallel` packs them into panels, which lays
@@ -213,11 +241,14 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
     A task has at least `min-task-work` multiply-adds, since waking a thread takes
     as long as some; what has fewer in all is done by the caller alone.
 
+    A weight that was packed ahead of time (`boostr.packed_array`) is multiplied
+    where it lies, and `boostr.pack_array` packs one.
+
     Leaves: every other op. Memory for packed rows is allocated and freed around
     the loop, that of a task in the task.
 
-    Fails: on an op in value form, on an op without `boostr.cpu_tile`, on a tile
-    whose `lanes` fit no vector, and on `kernel = amx` for elements other than bf16.
+    Fails: on an op in value form, on an op without `boostr.cpu_tile`, on a weight
+    that is packed otherwise than the tile says, on a tile whose `lanes` fit no vector, and on `kernel = amx` for elements other than bf16.
 
     Example: `test/passes/cpu/generate-cpu.mlir`.
   }];

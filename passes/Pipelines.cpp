@@ -53,13 +53,27 @@ static void addGradients(OpPassManager &pm) {
   pm.addPass(createDifferentiate());
 }
 
+static void addCpuTarget(OpPassManager &pm, const CpuPipelineOptions &options) {
+  SetCpuTargetOptions target;
+  target.cpu = options.cpu;
+  target.features = options.features;
+  pm.addPass(createSetCpuTarget(target));
+}
+
 // In flight: boostr, linalg, tensor, arith, math, func.
-static void addTensors(OpPassManager &pm, ContractionLowering contractions) {
+static void addTensors(OpPassManager &pm, ContractionLowering contractions,
+                       const CpuPipelineOptions *cpu) {
   // A result of dynamic shape can become an argument of entry points only,
   // whose callers know the shape.
   pm.addPass(createInlinerPass());
   pm.addPass(createSymbolDCEPass());
   pm.addPass(createCanonicalizerPass());
+  if (cpu && !cpu->prepack.empty()) {
+    addCpuTarget(pm, *cpu);
+    PrepackWeightsOptions prepack;
+    prepack.arguments.assign(cpu->prepack.begin(), cpu->prepack.end());
+    pm.addPass(createPrepackWeights(prepack));
+  }
   // Before anything is fused, while every extent is that of an op.
   pm.addPass(createCreateShapeFunctions());
   pm.addPass(createDecomposeLinalg());
@@ -105,10 +119,7 @@ static void addBuffers(OpPassManager &pm) {
 
 // In flight: the same, without boostr ops but with scf and vector.
 static void addKernels(OpPassManager &pm, const CpuPipelineOptions &options) {
-  SetCpuTargetOptions target;
-  target.cpu = options.cpu;
-  target.features = options.features;
-  pm.addPass(createSetCpuTarget(target));
+  addCpuTarget(pm, options);
   pm.addPass(createSelectCpuTile());
   pm.addPass(createGenerateCpu());
 }
@@ -173,7 +184,7 @@ void mlir::boostr::addCpuStage(OpPassManager &pm, CpuStage stage,
   case CpuStage::Gradients:
     return addGradients(pm);
   case CpuStage::Tensors:
-    return addTensors(pm, options.contractions);
+    return addTensors(pm, options.contractions, &options);
   case CpuStage::Buffers:
     return addBuffers(pm);
   case CpuStage::Kernels:
@@ -307,7 +318,7 @@ void mlir::boostr::addCudaStage(OpPassManager &pm, CudaStage stage,
   case CudaStage::Gradients:
     return addGradients(pm);
   case CudaStage::Tensors:
-    return addTensors(pm, options.contractions);
+    return addTensors(pm, options.contractions, /*cpu=*/nullptr);
   case CudaStage::Buffers:
     return addBuffers(pm);
   case CudaStage::Kernels:

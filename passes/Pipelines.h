@@ -65,6 +65,10 @@ struct CpuPipelineOptions : PassPipelineOptions<CpuPipelineOptions> {
       *this, "grain",
       llvm::cl::desc("Iterations of a loop body that are worth a task"),
       llvm::cl::init(8192)};
+  ListOption<std::string> prepack{
+      *this, "prepack",
+      llvm::cl::desc("Names of arguments, weights, that functions beside the "
+                     "public ones take packed")};
   Option<CpuStage> stopAfter{
       *this, "stop-after", llvm::cl::desc("The last stage to run"),
       llvm::cl::init(CpuStage::LLVM),

@@ -179,6 +179,9 @@ static boostr_status call(boostr_context *context, void *stream,
     return status;
   if (boostr_status status = checkCount(out, numOutputs))
     return status;
+  for (int32_t i = 0; i < in.count; ++i)
+    if (boostr_status status = checkLayout(in[i], inputLayout(function, i)))
+      return status;
   Extents extents(sumOfRanks(function.outputs, function.num_outputs));
   if (!extents.get())
     return failForMemory();

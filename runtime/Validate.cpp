@@ -9,6 +9,7 @@
 #include "boostr/runtime/Status.h"
 
 #include <algorithm>
+#include <cstring>
 
 using namespace boostr::runtime;
 
@@ -380,6 +381,39 @@ boostr_status boostr::runtime::checkMemory(const Argument &argument,
   if (boostr_status status = checkStrides(argument))
     return status;
   return checkAddress(argument, device.device_type);
+}
+
+const char *boostr::runtime::inputLayout(const boostr_function &function,
+                                         int32_t index) {
+  bool hasField = function.abi_version % 1000 >= 3;
+  return hasField && function.input_layouts ? function.input_layouts[index]
+                                            : nullptr;
+}
+
+boostr_status boostr::runtime::checkLayout(const Argument &argument,
+                                           const char *layout) {
+  const DLTensor *tensor = argument.tensor;
+  if (!layout || !tensor || !tensor->data || !tensor->shape ||
+      tensor->ndim != 1 || tensor->device.device_type != kDLCPU ||
+      elementBytes(tensor->dtype) != 1)
+    return BOOSTR_OK;
+  // Of what is there: the sizes are compared later.
+  static constexpr char magic[] = {'B', 'O', 'O', 'S', 'T', 'R', 'P', 'K'};
+  constexpr int64_t fixedBytes = 16;
+  const char *bytes = static_cast<const char *>(firstElement(*tensor));
+  int64_t available = tensor->shape[0] - fixedBytes;
+  const char *found = bytes + fixedBytes;
+  bool isPacked = available > 0 && !std::memcmp(bytes, magic, sizeof(magic)) &&
+                  std::memchr(found, 0, available);
+  if (isPacked && !std::strcmp(found, layout))
+    return BOOSTR_OK;
+  Message message = about(argument);
+  message << "a weight packed as " << layout << ", got ";
+  if (isPacked)
+    message << "one packed as " << found;
+  else
+    message << "bytes that are no packed weight";
+  return refuse(message);
 }
 
 static bool overlap(const DLTensor &a, const DLTensor &b) {

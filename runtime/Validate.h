@@ -70,6 +70,13 @@ boostr_status checkExtents(const Argument &argument, const int64_t *expected);
 /// tensor. The tensor has passed checkType.
 boostr_status checkMemory(const Argument &argument, DLDevice &device);
 
+/// That the bytes of an input are a weight packed as `layout` says, if they are
+/// where the CPU can read them; the checks above say so if not.
+boostr_status checkLayout(const Argument &argument, const char *layout);
+
+/// How the bytes of an input must be packed; null if they need not be.
+const char *inputLayout(const boostr_function &function, int32_t index);
+
 /// That no output shares memory with another argument. All arguments have
 /// passed checkMemory.
 boostr_status checkOverlap(const ArgumentList &inputs,

@@ -62,9 +62,10 @@
 //
 // Minor version 1 added boostr_function.device_type and all that is named
 // boostr_cuda_* or *_on_stream. Minor version 2 added
-// boostr_function.cpu_features.
+// boostr_function.cpu_features. Minor version 3 added
+// boostr_function.input_layouts.
 #define BOOSTR_ABI_MAJOR 1
-#define BOOSTR_ABI_MINOR 2
+#define BOOSTR_ABI_MINOR 3
 #define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
 
 // The largest rank of a tensor that crosses this interface.
@@ -273,6 +274,13 @@ typedef struct boostr_function {
   // returns BOOSTR_UNSUPPORTED and runs nothing; one that needs AMX asks the
   // system to permit it to the process. Since minor version 2.
   uint64_t cpu_features;
+  // As many texts as there are inputs, or NULL if no input is packed: how the
+  // bytes of an input that is a packed weight must lie, in words that only
+  // compare; NULL for other inputs. Such bytes are what the function that packs
+  // them wrote: "BOOSTRPK", the size of this header as a number of 64 bits,
+  // that text and a zero, and behind the header the panels. Since minor version
+  // 3.
+  const char *const *input_layouts;
 } boostr_function;
 
 // The memref descriptors of compiled code, by rank. Element (i0, i1, ...) is
@@ -333,6 +341,7 @@ BOOSTR_API boostr_status boostr_output_shapes(
 //    may be anything.
 //  - data + byte_offset: not null, and a multiple of the element's size, for a
 //    CUDA function also of 16; may be anything for a tensor without elements.
+//  - A packed weight: that it was packed as the function wants it.
 //  - No output shares a byte with an input or with another output.
 // Inputs may overlap each other. Of two calls that run at once, neither may
 // write memory that the other reads or writes.

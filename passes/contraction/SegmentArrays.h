@@ -16,6 +16,9 @@ namespace mlir::boostr::cpu {
 struct TermArrays {
   StridedArray lhs, rhs;
   SmallVector<OpFoldResult, 5> extents;
+  /// Where rhs was packed ahead of time: the number of its first block among
+  /// the packed ones. Else null.
+  OpFoldResult firstPackedBlock;
 };
 
 struct OutputArrays {

@@ -59,6 +59,9 @@ ContractionEmitter::ContractionEmitter(ImplicitLocOpBuilder &b,
   // Sums of lhs are taken from panels of rows.
   isTransposed = !hasLhsSum && getStrategy(/*isLhs=*/false, rowFormat) ==
                                    PackStrategy::AlongK;
+  Value rhs = contraction.segments.front().terms.front().rhs.array;
+  if (auto packed = rhs.getDefiningOp<PackedArrayOp>())
+    usePackedRhs(packed);
 }
 
 /// The strategy that is right for every term of every segment.
@@ -451,6 +454,8 @@ void ContractionEmitter::computeBlock(const Block &block) {
 /// Packs rhs for some steps at a time and multiplies it with the packed rows.
 void ContractionEmitter::accumulate(const Block &block, const Range &columns,
                                     const SumBlock &sums) {
+  if (rhsLayout)
+    return accumulatePacked(block, columns, sums);
   Scratch scratch(b);
   const PanelFormat &format = formatOf(/*isLhs=*/false);
   // A panel of rows is packed when it is multiplied, while it is in the
@@ -471,27 +476,49 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
     addSteps(tables, step, source);
     if (!isTransposed)
       packPanels(b, source, format, rhs, constant(b, 0));
-    multiplyPanels(block, columns, sums, getPackedBlock(block, number), rhs,
-                   source);
+    multiplyPanels(block, columns, sums, getPackedBlock(block, number),
+                   {rhs, constant(b, 0)}, source);
+  });
+}
+
+/// Asks for a part of the panel behind the one at `first`, such that all of it
+/// is on its way when the last of `numColumns` tiles is done.
+static void prefetchPackedPanel(ImplicitLocOpBuilder &b, Value memory,
+                                Value first, int64_t size, Value column,
+                                Value numColumns) {
+  constexpr int64_t kLineBytes = 64;
+  int64_t line =
+      kLineBytes /
+      llvm::divideCeil(getElementTypeOrSelf(memory).getIntOrFloatBitWidth(),
+                       8u);
+  Value numLines = constant(b, llvm::divideCeil(size, line));
+  Value share = arith::CeilDivUIOp::create(b, numLines, numColumns);
+  Value start = toValue(b, min(b, mul(b, column, share), numLines));
+  Value end = toValue(b, min(b, add(b, start, share), numLines));
+  forLoop(b, start, end, [&](Value i) {
+    OpFoldResult place = add(b, add(b, first, b.getIndexAttr(size)),
+                             mul(b, i, b.getIndexAttr(line)));
+    memref::PrefetchOp::create(b, memory, ValueRange{toValue(b, place)},
+                               /*isWrite=*/false, /*localityHint=*/2,
+                               /*isDataCache=*/true);
   });
 }
 
 void ContractionEmitter::multiplyPanels(const Block &block,
                                         const Range &columns,
                                         const SumBlock &sums, Value lhs,
-                                        Value rhs,
+                                        const Panels &rhs,
                                         const PackSource &rhsSource) {
   RegisterTile registerTile;
   registerTile.rowFormat = rowFormat;
   registerTile.columnFormat = columnFormat;
-  registerTile.rows = isTransposed ? rhs : packed;
-  registerTile.columns = isTransposed ? packed : rhs;
+  registerTile.rows = isTransposed ? rhs.memory : packed;
+  registerTile.columns = isTransposed ? packed : rhs.memory;
   registerTile.sums = sums.memory;
   registerTile.numChunks =
       toValue(b, ceilDiv(b, rhsSource.numSteps, rowFormat.chunk()));
-  Value zero = constant(b, 0);
-  Value firstRows = isTransposed ? zero : lhs;
-  Value firstColumns = isTransposed ? lhs : zero;
+  Value firstRows = isTransposed ? rhs.first : lhs;
+  Value firstColumns = isTransposed ? lhs : rhs.first;
   const Range &rowRange = isTransposed ? columns : block.rows;
   const Range &columnRange = isTransposed ? block.rows : columns;
 
@@ -504,19 +531,22 @@ void ContractionEmitter::multiplyPanels(const Block &block,
       toValue(b, ceilDiv(b, columnRange.length, columnFormat.width));
   forLoop(b, numRows, [&](Value row) {
     registerTile.firstRow = panelAt(firstRows, row, rowFormat);
-    if (isTransposed) {
+    if (isTransposed && !rhsLayout) {
       PackSource panel = rhsSource;
       panel.firstRow = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
       panel.endFill =
           toValue(b, add(b, panel.firstRow, b.getIndexAttr(rowFormat.width)));
-      packPanels(b, panel, rowFormat, rhs, zero);
-      registerTile.firstRow = zero;
+      packPanels(b, panel, rowFormat, rhs.memory, rhs.first);
+      registerTile.firstRow = rhs.first;
     }
     forLoop(b, numColumns, [&](Value column) {
       registerTile.firstColumn = panelAt(firstColumns, column, columnFormat);
       registerTile.firstSum = sums.getTile(b, row, column);
       multiplyTile(b, tile.getKernel(), registerTile);
-      if (isTransposed)
+      if (isTransposed && rhsLayout)
+        prefetchPackedPanel(b, rhs.memory, registerTile.firstRow,
+                            rowFormat.size(), column, numColumns);
+      else if (isTransposed)
         prefetchPanel(rhsSource, row, numRows, column, numColumns);
     });
   });

@@ -12,6 +12,7 @@
 #include "boostr/passes/contraction/SegmentArrays.h"
 #include "boostr/passes/cpu/Epilogue.h"
 #include "boostr/passes/cpu/PackPanels.h"
+#include "boostr/passes/cpu/PackedLayout.h"
 
 namespace mlir::boostr::cpu {
 
@@ -54,6 +55,10 @@ private:
   struct Step {
     Term term;
     Value first, length;
+  };
+  /// Panels of rhs, from `first` on in `memory`.
+  struct Panels {
+    Value memory, first;
   };
   /// What a task computes or packs: a block of a segment.
   struct Block {
@@ -107,12 +112,20 @@ private:
   void packLhs(const Block &block);
   void sumLhs(const Block &block);
 
+  // Where rhs was packed ahead of time.
+  void usePackedRhs(PackedArrayOp op);
+  void accumulatePacked(const Block &block, const Range &columns,
+                        const SumBlock &sums);
+  void fillColumnTable(Value table, const Term &term, const Range &columns,
+                       int64_t count);
+  Value getColumnStep(ImplicitLocOpBuilder &body, Value k) const;
+
   // A block of a result.
   void computeBlock(const Block &block);
   void accumulate(const Block &block, const Range &columns,
                   const SumBlock &sums);
   void multiplyPanels(const Block &block, const Range &columns,
-                      const SumBlock &sums, Value lhs, Value rhs,
+                      const SumBlock &sums, Value lhs, const Panels &rhs,
                       const PackSource &rhsSource);
   void prefetchPanel(const PackSource &source, Value row, Value numRows,
                      Value column, Value numColumns);
@@ -154,6 +167,8 @@ private:
   PanelFormat rowFormat, columnFormat;
   /// True if rhs is the side of rows.
   bool isTransposed;
+  /// How rhs was packed ahead of time; null if it is packed here.
+  PackedLayoutAttr rhsLayout;
   /// Packed rows of lhs: blocks of rows, of each all blocks of steps.
   Value packed;
   OpFoldResult numSteps;

@@ -8,6 +8,7 @@
 #define BOOSTR_PASSES_CPU_CPUTARGET_H
 
 #include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/dialect/SegmentedContraction.h"
 #include "boostr/dialect/ShapeCheck.h"
 
 namespace mlir::boostr::cpu {
@@ -30,6 +31,11 @@ std::string describeHost();
 /// segment; `ShapedType::kDynamic` if unknown.
 CpuTileAttr chooseCpuTile(CpuTargetAttr target, Type elementType, int64_t m,
                           int64_t n, int64_t k);
+
+/// The tile of an op in either form: its `boostr.cpu_tile`, else what fits
+/// `target` and the extents that are known.
+CpuTileAttr getCpuTile(SegmentedContractionOpInterface op,
+                       CpuTargetAttr target);
 
 } // namespace mlir::boostr::cpu
 

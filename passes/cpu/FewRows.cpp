@@ -122,8 +122,7 @@ void ContractionEmitter::computeFewRows(const Block &block, const FewRows &few,
   int64_t streams = getStreams(few.group);
   int64_t numOffsets = llvm::alignTo(kTaskRows, streams);
   Value offsets = scratch.allocate(numOffsets, b.getIndexType());
-  fillOffsetTable(b, offsets, term.rhs, columnDims, columns.start, columns.end,
-                  constant(b, numOffsets));
+  fillColumnTable(offsets, term, columns, numOffsets);
   Value sums = scratch.allocate(maxRows * numOffsets, sumType);
   forLoop(
       b, columns.length,
@@ -181,10 +180,11 @@ void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
       [&](OpBuilder &nested, Location loc, Value k, ValueRange carried) {
         ImplicitLocOpBuilder body(loc, nested);
         SmallVector<Value> vectors;
+        Value step = getColumnStep(body, k);
         for (Value offset : offsets) {
           Value loaded = vector::LoadOp::create(
               body, rhsType, rhs.flat,
-              ValueRange{toValue(body, add(body, offset, k))});
+              ValueRange{toValue(body, add(body, offset, step))});
           vectors.push_back(convertFloat(body, loaded, sumType));
         }
         SmallVector<Value> next;
@@ -216,8 +216,8 @@ void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
       forLoop(b, b.getIndexAttr(numOffsets), [&](Value r) {
         Value offset = memref::LoadOp::create(
             b, columns.offsets, toValue(b, add(b, columns.first, r)));
-        Value loaded =
-            memref::LoadOp::create(b, rhs.flat, toValue(b, add(b, offset, k)));
+        Value loaded = memref::LoadOp::create(
+            b, rhs.flat, toValue(b, add(b, offset, getColumnStep(b, k))));
         Value column = convertFloat(b, loaded, sumType);
         Value to = toValue(
             b,

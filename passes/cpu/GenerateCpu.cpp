@@ -6,6 +6,7 @@
 
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/cpu/ContractionEmitter.h"
+#include "boostr/passes/cpu/PackedLayout.h"
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -29,6 +30,61 @@ struct GenerateCpu : boostr::impl::GenerateCpuBase<GenerateCpu> {
 };
 
 } // namespace
+
+/// A weight that was packed ahead of time must be packed as the op wants it.
+static LogicalResult
+checkPackedOperands(SegmentedContractionOpInterface op,
+                    const SegmentedContraction &contraction, CpuTileAttr tile) {
+  for (const ContractionSegment &segment : contraction.segments)
+    for (const ContractionTerm &term : segment.terms) {
+      if (term.lhs.array.getDefiningOp<PackedArrayOp>())
+        return op->emitOpError(
+            "expected the right operand of its product alone to be packed");
+      auto packed = term.rhs.array.getDefiningOp<PackedArrayOp>();
+      if (!packed)
+        continue;
+      PackedLayoutAttr layout = packed.getLayout();
+      PackedLayoutAttr expected =
+          cpu::getPackedLayout(contraction, layout.getArray(), tile);
+      if (layout != expected)
+        return op->emitOpError() << "expected its weight packed as "
+                                 << expected << ", got " << layout;
+    }
+  return success();
+}
+
+/// Erases what no one uses any more.
+static void eraseIfDead(Operation *op) {
+  for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
+    eraseIfDead(user);
+  if (isOpTriviallyDead(op))
+    op->erase();
+}
+
+/// Packs arrays, and removes the names of those that were packed before.
+static LogicalResult generatePacking(ModuleOp module) {
+  SmallVector<PackArrayOp> packs;
+  SmallVector<PackedArrayOp> views;
+  module.walk([&](PackArrayOp op) { packs.push_back(op); });
+  module.walk([&](PackedArrayOp op) { views.push_back(op); });
+  for (PackArrayOp op : packs) {
+    if (!op.getOut())
+      return op->emitOpError("expected the buffer form, on memrefs, got the "
+                             "value form; bufferize before generating code");
+    ImplicitLocOpBuilder b(op.getLoc(), op);
+    cpu::emitPackArray(b, op);
+    op->erase();
+  }
+  for (PackedArrayOp op : views) {
+    for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
+      eraseIfDead(user);
+    if (!op->use_empty())
+      return (*op->user_begin())->emitOpError(
+          "cannot use a packed weight: expected boostr ops alone to use it");
+    op->erase();
+  }
+  return success();
+}
 
 static LogicalResult generate(SegmentedContractionOpInterface op,
                               int64_t minTaskWork) {
@@ -54,6 +110,9 @@ static LogicalResult generate(SegmentedContractionOpInterface op,
 
   ImplicitLocOpBuilder b(op.getLoc(), op);
   for (const SegmentedContraction &contraction : op.getContractions())
+    if (failed(checkPackedOperands(op, contraction, tile)))
+      return failure();
+  for (const SegmentedContraction &contraction : op.getContractions())
     cpu::ContractionEmitter(b, op, contraction, tile, minTaskWork).emit();
   op->erase();
   return success();
@@ -71,4 +130,6 @@ void GenerateCpu::runOnOperation() {
   for (SegmentedContractionOpInterface op : ops)
     if (failed(generate(op, minTaskWork)))
       return signalPassFailure();
+  if (failed(generatePacking(getOperation())))
+    signalPassFailure();
 }

@@ -50,6 +50,17 @@ static ContractionSize getSize(SegmentedContractionOpInterface op) {
   return size;
 }
 
+CpuTileAttr
+mlir::boostr::cpu::getCpuTile(SegmentedContractionOpInterface op,
+                              CpuTargetAttr target) {
+  if (auto given = op->getAttrOfType<CpuTileAttr>(
+          BoostrDialect::getCpuTileAttrName()))
+    return given;
+  ContractionSize size = getSize(op);
+  return chooseCpuTile(target, getElementTypeOrSelf(op->getOperand(0)), size.m,
+                       size.n, size.k);
+}
+
 void SelectCpuTile::runOnOperation() {
   auto target = getOperation()->getAttrOfType<CpuTargetAttr>(
       BoostrDialect::getCpuTargetAttrName());
@@ -64,10 +75,7 @@ void SelectCpuTile::runOnOperation() {
                             << "'; run boostr-set-cpu-target before";
           return WalkResult::interrupt();
         }
-        ContractionSize size = getSize(op);
-        op->setAttr(name, cpu::chooseCpuTile(
-                              target, getElementTypeOrSelf(op->getOperand(0)),
-                              size.m, size.n, size.k));
+        op->setAttr(name, cpu::getCpuTile(op, target));
         return WalkResult::advance();
       });
   if (result.wasInterrupted())

@@ -53,6 +53,10 @@ static void printFunction(llvm::raw_ostream &os, StringRef name,
   os << "\n/* " << name << "\n *\n";
   printTensors(os, "in ", inputNames, signature.inputs);
   printTensors(os, "out", outputNames, signature.outputs);
+  for (auto [name, layout] : llvm::zip(inputNames, signature.inputLayouts))
+    if (!layout.empty())
+      os << " *\n * " << name << " is what the function that packs it wrote:\n * "
+         << layout << "\n";
   os << " *\n * " << name
      << " checks nothing: extents must agree, strides be those of compact "
         "rows.\n"

@@ -151,7 +151,7 @@ FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
   auto i32 = IntegerType::get(context, 32), i64 = IntegerType::get(context, 64);
   auto type = LLVM::LLVMStructType::getLiteral(
       context, {i32, pointer, i32, i32, pointer, pointer, pointer, pointer, i32,
-                pointer, i32, i64});
+                pointer, i32, i64, pointer});
   return add(
       loc, name, type, LLVM::Linkage::External, [&](ImplicitLocOpBuilder &b) {
         return createStruct(b, type,
@@ -166,7 +166,8 @@ FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
                              createInteger(b, 32, function.numConstraints),
                              createPointer(b, function.constraints),
                              createInteger(b, 32, function.deviceType),
-                             createInteger(b, 64, function.cpuFeatures)});
+                             createInteger(b, 64, function.cpuFeatures),
+                             createPointer(b, function.inputLayouts)});
       });
 }
 

@@ -274,6 +274,14 @@ FlatSymbolRefAttr FunctionExporter::createDescription() {
     texts.push_back(data.addString(
         loc, (name + "__constraint_" + Twine(number)).str(), text));
 
+  SmallVector<FlatSymbolRefAttr> layouts;
+  for (auto [number, text] : llvm::enumerate(signature.inputLayouts))
+    layouts.push_back(
+        text.empty()
+            ? FlatSymbolRefAttr()
+            : data.addString(loc, (name + "__layout_" + Twine(number)).str(),
+                             text));
+
   ConstantData::Function function;
   function.name = data.addString(loc, name + "__name", name);
   function.numInputs = signature.inputs.size();
@@ -289,6 +297,8 @@ FlatSymbolRefAttr FunctionExporter::createDescription() {
   function.numConstraints = texts.size();
   function.constraints = data.addPointers(loc, name + "__constraints", texts,
                                           LLVM::Linkage::Internal);
+  function.inputLayouts = data.addPointers(loc, name + "__layouts", layouts,
+                                           LLVM::Linkage::Internal);
   return data.addFunction(loc, name + "_function", function);
 }
 
@@ -406,12 +416,15 @@ static void hideImplementation(ModuleOp module, ArrayRef<Lowered> exported) {
       hide(function);
     for (StringRef name : {BoostrDialect::getSignatureAttrName(),
                            BoostrDialect::getSignatureNamesAttrName(),
+                           BoostrDialect::getSignatureLayoutsAttrName(),
                            BoostrDialect::getShapesAttrName(),
                            BoostrDialect::getShapesOfAttrName(),
                            BoostrDialect::getConstraintsAttrName()})
       function->removeAttr(name);
     for (unsigned number = 0; number < function.getNumArguments(); ++number)
-      function.removeArgAttr(number, BoostrDialect::getNameAttrName());
+      for (StringRef name : {BoostrDialect::getNameAttrName(),
+                             BoostrDialect::getPackedLayoutAttrName()})
+        function.removeArgAttr(number, name);
   }
 }
 

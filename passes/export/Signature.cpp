@@ -100,6 +100,20 @@ void mlir::boostr::recordSignature(func::FuncOp function) {
     names.push_back(b.getStringAttr(getArgumentName(function, i)));
   for (unsigned i = 0, e = function.getNumResults(); i < e; ++i)
     names.push_back(b.getStringAttr(getResultName(function, i)));
+  SmallVector<Attribute> layouts;
+  bool hasLayout = false;
+  for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i) {
+    Attribute layout =
+        function.getArgAttr(i, BoostrDialect::getPackedLayoutAttrName());
+    std::string text;
+    if (layout)
+      llvm::raw_string_ostream(text) << layout;
+    hasLayout |= bool(layout);
+    layouts.push_back(b.getStringAttr(text));
+  }
+  if (hasLayout)
+    function->setAttr(BoostrDialect::getSignatureLayoutsAttrName(),
+                      b.getArrayAttr(layouts));
   function->setAttr(BoostrDialect::getSignatureAttrName(),
                     TypeAttr::get(function.getFunctionType()));
   function->setAttr(BoostrDialect::getSignatureNamesAttrName(),
@@ -134,5 +148,12 @@ mlir::boostr::readSignature(FunctionOpInterface function) {
     (number < type.getNumInputs() ? signature.inputNames
                                   : signature.outputNames)
         .push_back(name);
+  if (auto layouts = function->getAttrOfType<ArrayAttr>(
+          BoostrDialect::getSignatureLayoutsAttrName())) {
+    if (layouts.size() != signature.inputs.size())
+      return std::nullopt;
+    for (StringAttr layout : layouts.getAsRange<StringAttr>())
+      signature.inputLayouts.push_back(layout);
+  }
   return signature;
 }

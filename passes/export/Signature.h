@@ -42,6 +42,9 @@ LogicalResult checkSignature(func::FuncOp function);
 struct Signature {
   SmallVector<RankedTensorType> inputs, outputs;
   SmallVector<StringRef> inputNames, outputNames;
+  /// How inputs are packed, in words of `#boostr.packed_layout`; "" for those
+  /// that are not, and no entry at all if none is.
+  SmallVector<StringRef> inputLayouts;
 };
 
 /// Writes down, as attributes that outlive all lowering, the types and names of

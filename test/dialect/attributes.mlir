@@ -255,3 +255,48 @@ func.func @negative_gpu_tiles(%a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %r: me
       : memref<2x3x8xf32>, memref<4x8xf32>, memref<2x3x4xf32>, memref<2x3x4xf32>
   return
 }
+
+// -----
+
+// expected-error @below {{'array' expected two static dimensions of f64, f32, f16 or bf16, got 'tensor<?x64xf32>'}}
+#layout = #boostr.packed_layout<array = tensor<?x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>
+
+// -----
+
+// expected-error @below {{'array' expected two static dimensions of f64, f32, f16 or bf16, got 'tensor<32x64xi8>'}}
+#layout = #boostr.packed_layout<array = tensor<32x64xi8>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>
+
+// -----
+
+// expected-error @below {{'array' expected elements of type 'bf16' with 'kernel' = amx, got 'f32'}}
+#layout = #boostr.packed_layout<array = tensor<32x64xf32>, kernel = amx, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>
+
+// -----
+
+// expected-error @below {{'block' expected 2 sizes [nc, kc], got 3}}
+#layout = #boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 16, 64], lanes = 8, rows = [32]>
+
+// -----
+
+// expected-error @below {{sizes expected positive}}
+#layout = #boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 0, block = [16, 64], lanes = 8, rows = [32]>
+
+// -----
+
+// expected-error @below {{'lanes' expected a power of two that divides nc and kc, got 3}}
+#layout = #boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 3, rows = [32]>
+
+// -----
+
+// expected-error @below {{'rows' expected positive}}
+#layout = #boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32, 0]>
+
+// -----
+
+// expected-error @below {{'rows' expected 32 in all, got 24}}
+#layout = #boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [16, 8]>
+
+// -----
+
+// expected-error @below {{'boostr.packed_layout' of argument 0 expected #boostr.packed_layout<...>, got "rows"}}
+func.func private @layout(tensor<8xi8> {boostr.packed_layout = "rows"})

@@ -147,3 +147,20 @@ func.func @layers(%x: tensor<2x3x8xf32>, %w: tensor<8x8xf32>, %n: index) -> tens
   }
   return %y : tensor<2x3x8xf32>
 }
+
+// A packed weight is written to a new buffer; the weight that it stands for is a name for that.
+// CHECK-LABEL: func.func @packed_weights(
+// CHECK-SAME: %[[W:[^:]*]]: memref<32x64xf32>
+// CHECK: %[[P:.*]] = memref.alloc() {alignment = 64 : i64} : memref<12480xi8>
+// CHECK: boostr.pack_array %[[W]] outs(%[[P]] : memref<12480xi8>) layout(
+// CHECK: %[[A:.*]] = boostr.packed_array %[[P]] layout({{.*}}) : memref<12480xi8> to memref<32x64xf32>
+// CHECK-NOT: memref.copy
+// CHECK: boostr.out_proj_residual %{{.*}}, %[[A]]
+func.func @packed_weights(%w: tensor<32x64xf32>, %a: tensor<1x2x64xf32>, %r: tensor<1x2x32xf32>)
+    -> tensor<1x2x32xf32> {
+  %p = boostr.pack_array %w layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : tensor<32x64xf32> to tensor<12480xi8>
+  %v = boostr.packed_array %p layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : tensor<12480xi8> to tensor<32x64xf32>
+  %y = boostr.out_proj_residual %a, %v residual(%r)
+      : tensor<1x2x64xf32>, tensor<32x64xf32>, tensor<1x2x32xf32>
+  return %y : tensor<1x2x32xf32>
+}

@@ -948,3 +948,55 @@ func.func @negative_out_proj_residual_grad_type(%dy: tensor<2x3x4xf32>, %a: tens
       : tensor<2x3x4xf32>, tensor<2x3x8xf32>, tensor<4x8xf32>, i32
   return
 }
+
+//===----------------------------------------------------------------------===//
+// pack_array and packed_array
+//===----------------------------------------------------------------------===//
+
+// -----
+
+func.func @negative_pack_array_c1(%w: tensor<32x63xf32>) {
+  // expected-error @below {{'array' expected [32, 64], got [32, 63]}}
+  %p = boostr.pack_array %w layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : tensor<32x63xf32> to tensor<12480xi8>
+  return
+}
+
+// -----
+
+func.func @negative_pack_array_c1_type(%w: tensor<32x64xf16>) {
+  // expected-error @below {{'array' expected element type 'f32', got 'f16'}}
+  %p = boostr.pack_array %w layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : tensor<32x64xf16> to tensor<12480xi8>
+  return
+}
+
+// -----
+
+func.func @negative_pack_array_c2(%w: tensor<32x64xf32>) {
+  // expected-error @below {{'packed' expected [12480], got [12544]}}
+  %p = boostr.pack_array %w layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : tensor<32x64xf32> to tensor<12544xi8>
+  return
+}
+
+// -----
+
+func.func @negative_pack_array_c3(%w: memref<32x64xf32>) {
+  // expected-error @below {{'array' and 'packed' expected static tensors or memrefs, got 'memref<32x64xf32>' and 'tensor<12480xi8>'}}
+  %p = boostr.pack_array %w layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : memref<32x64xf32> to tensor<12480xi8>
+  return
+}
+
+// -----
+
+func.func @negative_pack_array_c3_out(%w: memref<32x64xf32>) {
+  // expected-error @below {{expected 'out' or a result, and not both}}
+  boostr.pack_array %w layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : memref<32x64xf32>
+  return
+}
+
+// -----
+
+func.func @negative_packed_array_c2(%p: tensor<12544xi8>) {
+  // expected-error @below {{'packed' expected [12480], got [12544]}}
+  %w = boostr.packed_array %p layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : tensor<12544xi8> to tensor<32x64xf32>
+  return
+}

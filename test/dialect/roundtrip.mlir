@@ -127,3 +127,22 @@ func.func @out_proj_residual_grad_buffer(%dy: memref<2x3x4xbf16>, %a: memref<2x3
       : memref<2x3x4xbf16>, memref<2x3x8xbf16>, memref<4x8xbf16>, memref<2x3x8xbf16>
   return
 }
+
+#packed = #boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>
+
+// CHECK-LABEL: func.func @packed_weights
+// CHECK: boostr.pack_array %{{.*}} layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : tensor<32x64xf32> to tensor<12480xi8>
+// CHECK: boostr.packed_array %{{.*}} layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : tensor<12480xi8> to tensor<32x64xf32>
+func.func @packed_weights(%w: tensor<32x64xf32>) -> tensor<32x64xf32> {
+  %p = boostr.pack_array %w layout(#packed) : tensor<32x64xf32> to tensor<12480xi8>
+  %a = boostr.packed_array %p layout(#packed) : tensor<12480xi8> to tensor<32x64xf32>
+  return %a : tensor<32x64xf32>
+}
+
+// CHECK-LABEL: func.func @packed_weights_buffer
+// CHECK: boostr.pack_array %{{.*}} outs(%{{.*}} : memref<12480xi8>) layout(#boostr.packed_layout<{{.*}}>) : memref<32x64xf32>
+func.func @packed_weights_buffer(%w: memref<32x64xf32>, %p: memref<12480xi8>) -> memref<32x64xf32> {
+  boostr.pack_array %w outs(%p : memref<12480xi8>) layout(#packed) : memref<32x64xf32>
+  %a = boostr.packed_array %p layout(#packed) : memref<12480xi8> to memref<32x64xf32>
+  return %a : memref<32x64xf32>
+}

@@ -8,6 +8,8 @@
 #define BOOSTR_TOOLS_COMMON_LOWERINGOPTIONS_H
 
 #include "boostr/passes/driver/TargetOption.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Location.h"
 #include "llvm/Support/CommandLine.h"
 
 namespace mlir::boostr {
@@ -32,6 +34,13 @@ struct LoweringOptions {
                 clEnumValN(ContractionLowering::Linalg, "linalg",
                            "plain loops by way of linalg, to compare with")),
             llvm::cl::cat(category)),
+        prepack("prepack",
+                llvm::cl::desc(
+                    "Names of arguments, weights: beside each public function "
+                    "f that has one, W, there is f_pack_W, which packs it, and "
+                    "f_packed, which takes it packed; for a CPU"),
+                llvm::cl::value_desc("W,..."), llvm::cl::CommaSeparated,
+                llvm::cl::cat(category)),
         f32Precision(
             "f32-precision",
             llvm::cl::desc("How a GPU multiplies f32 in boostr ops"),
@@ -62,11 +71,21 @@ struct LoweringOptions {
     options.cuda.ptxas = ptxas.getValue();
     options.cuda.ptxasOptions = ptxasOptions.getValue();
     options.cuda.report = reportKernels.getValue();
-    return parseTarget(target, options, context);
+    for (const std::string &name : prepack)
+      options.cpu.prepack.push_back(name);
+    if (failed(parseTarget(target, options, context)))
+      return failure();
+    if (prepack.empty() ||
+        (!options.isCuda && contractions == ContractionLowering::Generated))
+      return success();
+    return emitError(UnknownLoc::get(context))
+           << "--prepack expected a CPU as --target and "
+              "--contractions=generated";
   }
 
   llvm::cl::opt<std::string> target;
   llvm::cl::opt<ContractionLowering> contractions;
+  llvm::cl::list<std::string> prepack;
   llvm::cl::opt<F32Precision> f32Precision;
   llvm::cl::opt<std::string> ptxas, ptxasOptions;
   llvm::cl::opt<bool> reportKernels;

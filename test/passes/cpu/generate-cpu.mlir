@@ -524,3 +524,31 @@ func.func @untouched_other_ops(%a: memref<4x4xf32>, %b: memref<4x4xf32>, %c: mem
 // SMALL-LABEL: func @fused_qkv_bias_f32(
 // SMALL-NOT:     scf.parallel
 // SMALL-LABEL: func
+
+// A weight that was packed ahead of time is multiplied where it lies: nothing of it is packed,
+// and the array that it stands for is gone.
+// CHECK-LABEL: func @packed_weight(
+// CHECK-SAME: %{{[^:]*}}: memref<1x40x64xf32>, %[[P:[^:]*]]: memref<12480xi8>
+// CHECK: %[[PANELS:.*]] = memref.view %[[P]][%c192][] : memref<12480xi8> to memref<3072xf32>
+// CHECK-NOT: boostr.packed_array
+// CHECK: memref.load %[[PANELS]]
+// CHECK: vector.fma
+func.func @packed_weight(%a: memref<1x40x64xf32>, %p: memref<12480xi8>, %y: memref<1x40x32xf32>) {
+  %w = boostr.packed_array %p layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : memref<12480xi8> to memref<32x64xf32>
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [16, 16, 64], register = [6, 16], lanes = 8, packed_bytes = 0>}
+      : memref<1x40x64xf32>, memref<32x64xf32>, memref<1x40x32xf32>, memref<1x40x32xf32>
+  return
+}
+
+// And this packs one: the header first, then each block of rows and steps by a task.
+// CHECK-LABEL: func @pack_weight(
+// CHECK: memref.get_global @packed_header
+// CHECK: scf.parallel
+// CHECK: vector.store
+func.func @pack_weight(%w: memref<32x64xf32>, %p: memref<12480xi8>) {
+  boostr.pack_array %w outs(%p : memref<12480xi8>) layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : memref<32x64xf32>
+  return
+}
+
+// CHECK: memref.global "private" constant @packed_header : memref<192xi8> = dense<"0x424F4F535452504BC0

@@ -16,6 +16,7 @@
 
 // Description.
 // CHECK:       llvm.mlir.global internal constant @add__constraint_0("dimension 0 of argument 0 'x' equals 4\00")
+// CHECK:       llvm.mlir.global internal constant @add__layout_1("#layout\00")
 // CHECK:       llvm.mlir.global internal constant @add__name("add\00")
 // CHECK:       llvm.mlir.global internal constant @add__inputs_0_name("x\00")
 // CHECK:       llvm.mlir.global internal constant @add__inputs_0_shape() {{.*}} : !llvm.array<1 x i64> {
@@ -48,8 +49,11 @@
 // CHECK:         llvm.return %[[STATUS]]
 
 // CHECK:       llvm.mlir.global internal constant @add__constraints()
-// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32, i64)> {
-// CHECK:         llvm.mlir.constant(1002 : i32)
+// CHECK:       llvm.mlir.global internal constant @add__layouts() {{.*}} : !llvm.array<2 x ptr> {
+// CHECK:         llvm.mlir.zero
+// CHECK:         llvm.mlir.addressof @add__layout_1
+// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32, i64, ptr)> {
+// CHECK:         llvm.mlir.constant(1003 : i32)
 // CHECK:         llvm.mlir.addressof @add__name
 // CHECK:         llvm.mlir.addressof @add__packed
 // CHECK:         llvm.mlir.addressof @add__extents
@@ -57,6 +61,7 @@
 // CHECK:         llvm.mlir.constant(1 : i32)
 // No 'boostr.cpu_target', no features that a CPU must have.
 // CHECK:         llvm.mlir.constant(0 : i64)
+// CHECK:         llvm.mlir.addressof @add__layouts
 
 // Entries run on any CPU: they find out whether it has what the code needs.
 // CHECK:       llvm.func @boostr_invoke(!llvm.ptr, !llvm.ptr, !llvm.ptr) -> i32
@@ -84,6 +89,7 @@ module {
         boostr.shapes = @add__shapes,
         boostr.signature = (tensor<?xbf16>, tensor<4xbf16>) -> tensor<?xbf16>,
         boostr.signature_names = ["x", "arg1", "sum"],
+        boostr.signature_layouts = ["", "#layout"],
         llvm.emit_c_interface} {
     llvm.return
   }

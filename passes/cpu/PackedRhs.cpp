@@ -1,0 +1,84 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A contraction whose rhs was packed ahead of time: panels are multiplied where
+// they lie.
+
+#include "boostr/passes/cpu/ContractionEmitter.h"
+#include "boostr/passes/cpu/IndexMath.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::cpu;
+
+/// Puts the panels in the place of the array that nothing can be loaded from.
+void ContractionEmitter::usePackedRhs(PackedArrayOp op) {
+  rhsLayout = op.getLayout();
+  Value panels = createPanelView(b, op.getPacked(), rhsLayout);
+  OpFoldResult firstBlock = b.getIndexAttr(0);
+  for (Segment &segment : segments) {
+    for (Term &term : segment.terms) {
+      term.rhs.flat = panels;
+      term.firstPackedBlock = firstBlock;
+    }
+    Value numColumns = columnsOf(segment.terms.front().extents).getSize(b);
+    firstBlock = add(b, firstBlock, ceilDiv(b, numColumns, nc));
+  }
+}
+
+/// What `accumulate` does, without packing.
+void ContractionEmitter::accumulatePacked(const Block &block,
+                                          const Range &columns,
+                                          const SumBlock &sums) {
+  const Term &first = block.segment.terms.front();
+  OpFoldResult packedBlock = add(b, first.firstPackedBlock, block.other);
+  forLoop(b, countSteps(block.segment), [&](Value number) {
+    PackSource source;
+    source.numSteps = selectStep(block.segment, number).length;
+    Panels rhs = {first.rhs.flat,
+                  getPackedBlockOffset(b, rhsLayout, packedBlock, number)};
+    multiplyPanels(block, columns, sums, getPackedBlock(block, number), rhs,
+                   source);
+  });
+}
+
+/// Where `count` columns begin from the first of `columns` on; those that are
+/// not there take the place of the last.
+void ContractionEmitter::fillColumnTable(Value table, const Term &term,
+                                         const Range &columns, int64_t count) {
+  if (!rhsLayout)
+    return fillOffsetTable(b, table, term.rhs, columnsOf(term.extents),
+                           columns.start, columns.end, constant(b, count));
+  Value last = toValue(b, sub(b, columns.end, b.getIndexAttr(1)));
+  Value size = constant(b, nc);
+  forLoop(b, b.getIndexAttr(count), [&](Value i) {
+    Value column = arith::MinUIOp::create(
+        b, toValue(b, add(b, columns.start, i)), last);
+    Value block = arith::DivUIOp::create(b, column, size);
+    Value place = arith::RemUIOp::create(b, column, size);
+    Value offset = getPackedBlockOffset(
+        b, rhsLayout, add(b, term.firstPackedBlock, block), b.getIndexAttr(0));
+    memref::StoreOp::create(
+        b, toValue(b, add(b, offset, rowFormat.getOffset(b, place))), table, i);
+  });
+}
+
+/// Where step `k` of a column lies, from where the column begins: a vector of
+/// steps follows it.
+Value ContractionEmitter::getColumnStep(ImplicitLocOpBuilder &body,
+                                        Value k) const {
+  if (!rhsLayout)
+    return k;
+  Value size = constant(body, kc), chunk = constant(body, rowFormat.chunk());
+  Value block = arith::DivUIOp::create(body, k, size);
+  Value inBlock = arith::RemUIOp::create(body, k, size);
+  Value inChunk = arith::RemUIOp::create(body, inBlock, chunk);
+  OpFoldResult chunks = mul(body, sub(body, inBlock, inChunk),
+                            body.getIndexAttr(rowFormat.width));
+  OpFoldResult blocks =
+      mul(body, block, body.getIndexAttr(rhsLayout.getBlockSize()));
+  return toValue(body, add(body, add(body, blocks, chunks), inChunk));
+}
