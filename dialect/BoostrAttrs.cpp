@@ -205,8 +205,8 @@ int64_t PackedLayoutAttr::getBlockSize() const {
   // Packing goes by whole vectors, the last of which may reach into a further
   // panel.
   int64_t filled = llvm::alignTo(getBlock()[0], getWidth());
-  int64_t panels = llvm::divideCeil(llvm::alignTo(filled, getLanes()),
-                                    getWidth());
+  int64_t panels =
+      llvm::divideCeil(llvm::alignTo(filled, getLanes()), getWidth());
   return panels * getWidth() * getBlock()[1];
 }
 

@@ -157,10 +157,8 @@ static LogicalResult verifyNameAttr(Operation *op, NamedAttribute attribute) {
                            << attribute.getValue();
 }
 
-LogicalResult
-BoostrDialect::verifyRegionArgAttribute(Operation *op, unsigned,
-                                        unsigned number,
-                                        NamedAttribute attribute) {
+LogicalResult BoostrDialect::verifyRegionArgAttribute(
+    Operation *op, unsigned, unsigned number, NamedAttribute attribute) {
   if (attribute.getName() == getPackedLayoutAttrName())
     return verifyPackedArgument(op, number, attribute);
   return verifyNameAttr(op, attribute);

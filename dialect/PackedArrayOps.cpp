@@ -39,8 +39,8 @@ LogicalResult PackArrayOp::verify() {
   if (bool(getOut()) == bool(getPacked()))
     return emitOpError("expected 'out' or a result, and not both");
   if (getOut())
-    return verifyPacking(*this, getArray().getType(), "out",
-                         getOut().getType(), getLayout());
+    return verifyPacking(*this, getArray().getType(), "out", getOut().getType(),
+                         getLayout());
   return verifyPacking(*this, getArray().getType(), "packed",
                        getPacked().getType(), getLayout());
 }
@@ -50,8 +50,7 @@ void PackArrayOp::getEffects(
   if (!getOut())
     return;
   effects.emplace_back(MemoryEffects::Read::get(), &getArrayMutable());
-  effects.emplace_back(MemoryEffects::Write::get(),
-                       &*getOutMutable().begin());
+  effects.emplace_back(MemoryEffects::Write::get(), &*getOutMutable().begin());
 }
 
 bool PackArrayOp::bufferizesToAllocation(Value) { return true; }

@@ -734,6 +734,12 @@ def ExportFunctions : Pass<"boostr-export-functions", "::mlir::ModuleOp"> {
     | `f_dlpack` | checked entry: calls `boostr_call` |
     | `boostr_module_functions` | constant array of pointers to each `f_function`, in the order of the module, and a null pointer at its end |
 
+    With `variants` more than 1 the module is one of several that are compiled for
+    different CPUs and linked together. `f_function` becomes `f__variant_<variant>`,
+    which is hidden, and the first module alone has the symbols above: its
+    `f_function` lists those of all modules, of which the runtime takes the one that
+    suits the machine.
+
     These are the only symbols with external linkage that it adds. The lowered
     function becomes `@f__body`, and it, `@_mlir_ciface_f`, the shape function and
     all private functions become internal. The attributes that it reads are removed.
@@ -748,7 +754,11 @@ def ExportFunctions : Pass<"boostr-export-functions", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"cuda", "cuda", "bool", "false",
-           "The functions are for CUDA devices, in whose memory tensors are">];
+           "The functions are for CUDA devices, in whose memory tensors are">,
+    Option<"variant", "variant", "int64_t", "0",
+           "Which of `variants` the module is, from 0">,
+    Option<"variants", "variants", "int64_t", "1",
+           "How many modules, for different CPUs, are to be linked together">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 

@@ -142,7 +142,8 @@ static void addTasks(OpPassManager &pm, const CpuPipelineOptions &options) {
 }
 
 // In flight: llvm.
-static void addLLVM(OpPassManager &pm, bool isCuda) {
+static void addLLVM(OpPassManager &pm, bool isCuda,
+                    const ExportFunctionsOptions &exported) {
   pm.addPass(createConvertVectorToSCFPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createLowerExpandShapes());
@@ -173,8 +174,6 @@ static void addLLVM(OpPassManager &pm, bool isCuda) {
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  ExportFunctionsOptions exported;
-  exported.cuda = isCuda;
   pm.addPass(createExportFunctions(exported));
 }
 
@@ -193,8 +192,12 @@ void mlir::boostr::addCpuStage(OpPassManager &pm, CpuStage stage,
     return addLoops(pm);
   case CpuStage::Tasks:
     return addTasks(pm, options);
-  case CpuStage::LLVM:
-    return addLLVM(pm, /*isCuda=*/false);
+  case CpuStage::LLVM: {
+    ExportFunctionsOptions exported;
+    exported.variant = options.variant;
+    exported.variants = options.variants;
+    return addLLVM(pm, /*isCuda=*/false, exported);
+  }
   }
 }
 
@@ -309,7 +312,9 @@ static void addCudaDevice(OpPassManager &pm,
 // In flight: llvm.
 static void addCudaLLVM(OpPassManager &pm) {
   pm.addPass(createGpuToRuntime());
-  addLLVM(pm, /*isCuda=*/true);
+  ExportFunctionsOptions exported;
+  exported.cuda = true;
+  addLLVM(pm, /*isCuda=*/true, exported);
 }
 
 void mlir::boostr::addCudaStage(OpPassManager &pm, CudaStage stage,

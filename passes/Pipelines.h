@@ -65,6 +65,14 @@ struct CpuPipelineOptions : PassPipelineOptions<CpuPipelineOptions> {
       *this, "grain",
       llvm::cl::desc("Iterations of a loop body that are worth a task"),
       llvm::cl::init(8192)};
+  Option<int64_t> variant{*this, "variant",
+                          llvm::cl::desc("Which of 'variants' this is, from 0"),
+                          llvm::cl::init(0)};
+  Option<int64_t> variants{
+      *this, "variants",
+      llvm::cl::desc("How many modules, each for another CPU, are to be linked "
+                     "into one whose functions choose when they are called"),
+      llvm::cl::init(1)};
   ListOption<std::string> prepack{
       *this, "prepack",
       llvm::cl::desc("Names of arguments, weights, that functions beside the "

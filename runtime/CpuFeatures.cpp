@@ -63,21 +63,32 @@ static uint64_t detectFeatures() { return 0; }
 static uint64_t requestAmx() { return 0; }
 #endif
 
-boostr_status boostr::runtime::checkCpuFeatures(uint64_t needed) {
+uint64_t boostr::runtime::findMissingCpuFeatures(uint64_t needed) {
   static const uint64_t found = detectFeatures();
   uint64_t missing = needed & ~found;
   if (missing & amxFeatures) {
     static const uint64_t permitted = requestAmx();
     missing &= ~permitted;
   }
+  return missing;
+}
+
+const char *boostr::runtime::cpuFeatureName(uint64_t which) {
+  for (const Feature &feature : features)
+    if (which >> feature.bit & 1)
+      return feature.name;
+  return nullptr;
+}
+
+boostr_status boostr::runtime::checkCpuFeatures(uint64_t needed) {
+  uint64_t missing = findMissingCpuFeatures(needed);
   if (missing == 0)
     return BOOSTR_OK;
-  for (const Feature &feature : features)
-    if (missing >> feature.bit & 1)
-      return fail(BOOSTR_UNSUPPORTED,
-                  Message{} << "function: expected a CPU with '" << feature.name
-                            << "', for which it was compiled; this one has it "
-                               "not, or the system does not permit it");
+  if (const char *name = cpuFeatureName(missing))
+    return fail(BOOSTR_UNSUPPORTED,
+                Message{} << "function: expected a CPU with '" << name
+                          << "', for which it was compiled; this one has it "
+                             "not, or the system does not permit it");
   return fail(BOOSTR_UNSUPPORTED,
               "function: compiled for a CPU that this runtime does not know");
 }

@@ -13,6 +13,13 @@
 
 namespace boostr::runtime {
 
+/// Those of `features` that this CPU lacks, or the system does not permit.
+uint64_t findMissingCpuFeatures(uint64_t features);
+
+/// The name of the first of `features`, as in "avx2"; null for none or one that
+/// this runtime does not know.
+const char *cpuFeatureName(uint64_t features);
+
 /// BOOSTR_OK if the CPU has all `features` of boostr_function.cpu_features,
 /// else BOOSTR_UNSUPPORTED, whose message names the first that is missing. Asks
 /// the system to permit AMX to this process if that is one of them.

@@ -41,11 +41,11 @@ static boostr_status refuse(const Message &message) {
 // The function
 //===----------------------------------------------------------------------===//
 
-boostr_status boostr::runtime::checkFunction(const boostr_function *function) {
+/// The version, before which nothing else may be read.
+static boostr_status checkVersion(const boostr_function *function) {
   if (!function)
     return fail(BOOSTR_INVALID_ARGUMENT,
                 "function: expected a compiled function, got a null pointer");
-  // Nothing behind the version may be read before this.
   int32_t version = function->abi_version;
   if (version / 1000 != BOOSTR_ABI_MAJOR || version > BOOSTR_ABI_VERSION)
     return fail(BOOSTR_UNSUPPORTED,
@@ -54,6 +54,51 @@ boostr_status boostr::runtime::checkFunction(const boostr_function *function) {
                           << int64_t{BOOSTR_ABI_VERSION}
                           << " of the runtime's interface, got "
                           << int64_t{version});
+  return BOOSTR_OK;
+}
+
+static uint64_t cpuFeatures(const boostr_function &function) {
+  bool hasField = function.abi_version % 1000 >= 2;
+  return hasField ? function.cpu_features : 0;
+}
+
+/// `function` becomes the variant that needs most of what this CPU has.
+static boostr_status selectVariant(const boostr_function *&function) {
+  bool hasField = function->abi_version % 1000 >= 3;
+  if (!hasField || !function->variants)
+    return BOOSTR_OK;
+  const boostr_function *best = nullptr;
+  int mostFeatures = -1;
+  Message lacks{};
+  for (auto *next = function->variants; *next; ++next) {
+    if (boostr_status status = checkVersion(*next))
+      return status;
+    uint64_t needed = cpuFeatures(**next);
+    if (uint64_t missing = findMissingCpuFeatures(needed)) {
+      const char *name = cpuFeatureName(missing);
+      lacks << (*lacks.text() ? ", '" : "'") << (name ? name : "?") << "'";
+    } else if (__builtin_popcountll(needed) > mostFeatures) {
+      best = *next;
+      mostFeatures = __builtin_popcountll(needed);
+    }
+  }
+  if (!best)
+    return fail(BOOSTR_UNSUPPORTED,
+                Message{} << "function '"
+                          << (function->name ? function->name : "")
+                          << "': expected one of the CPUs for which it was "
+                             "compiled; this one has not, or the system does "
+                             "not permit, "
+                          << lacks.text());
+  function = best;
+  return BOOSTR_OK;
+}
+
+boostr_status boostr::runtime::checkFunction(const boostr_function *&function) {
+  if (boostr_status status = checkVersion(function))
+    return status;
+  if (boostr_status status = selectVariant(function))
+    return status;
   if (!function->packed)
     return fail(BOOSTR_INTERNAL,
                 "function: its description has no code ('packed' is null)");
@@ -63,8 +108,7 @@ boostr_status boostr::runtime::checkFunction(const boostr_function *function) {
                 Message{} << "function: expected one for cpu or cuda, got one "
                              "for device type "
                           << int64_t{device});
-  bool hasFeatures = version % 1000 >= 2;
-  return checkCpuFeatures(hasFeatures ? function->cpu_features : 0);
+  return checkCpuFeatures(cpuFeatures(*function));
 }
 
 DLDeviceType boostr::runtime::deviceType(const boostr_function &function) {

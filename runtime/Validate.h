@@ -33,8 +33,9 @@ struct ArgumentList {
 };
 
 /// That there is a function, of a version of the interface that we know, with
-/// code.
-boostr_status checkFunction(const boostr_function *function);
+/// code that this CPU can run. If it has variants, `function` becomes the one
+/// to run.
+boostr_status checkFunction(const boostr_function *&function);
 
 /// Where a function that passed checkFunction runs.
 DLDeviceType deviceType(const boostr_function &function);

@@ -63,7 +63,7 @@
 // Minor version 1 added boostr_function.device_type and all that is named
 // boostr_cuda_* or *_on_stream. Minor version 2 added
 // boostr_function.cpu_features. Minor version 3 added
-// boostr_function.input_layouts.
+// boostr_function.input_layouts and variants.
 #define BOOSTR_ABI_MAJOR 1
 #define BOOSTR_ABI_MINOR 3
 #define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
@@ -281,6 +281,12 @@ typedef struct boostr_function {
   // that text and a zero, and behind the header the panels. Since minor version
   // 3.
   const char *const *input_layouts;
+  // Where code for several CPUs is in one artifact: functions that are this one
+  // for each of them, the last followed by NULL; else NULL. A call runs the one
+  // that needs most of what this CPU has, and `packed` and `cpu_features` of
+  // this one do not matter. If none suits, it returns BOOSTR_UNSUPPORTED. Since
+  // minor version 3.
+  const struct boostr_function *const *variants;
 } boostr_function;
 
 // The memref descriptors of compiled code, by rank. Element (i0, i1, ...) is

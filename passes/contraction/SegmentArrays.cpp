@@ -51,8 +51,8 @@ TermArrays mlir::boostr::cpu::select(ImplicitLocOpBuilder &b, Value condition,
   result.lhs = select(b, condition, ifTrue.lhs, ifFalse.lhs);
   result.rhs = select(b, condition, ifTrue.rhs, ifFalse.rhs);
   result.extents = select(b, condition, ifTrue.extents, ifFalse.extents);
-  result.firstPackedBlock = select(
-      b, condition, ifTrue.firstPackedBlock, ifFalse.firstPackedBlock);
+  result.firstPackedBlock =
+      select(b, condition, ifTrue.firstPackedBlock, ifFalse.firstPackedBlock);
   return result;
 }
 

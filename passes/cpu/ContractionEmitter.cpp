@@ -487,10 +487,9 @@ static void prefetchPackedPanel(ImplicitLocOpBuilder &b, Value memory,
                                 Value first, int64_t size, Value column,
                                 Value numColumns) {
   constexpr int64_t kLineBytes = 64;
-  int64_t line =
-      kLineBytes /
-      llvm::divideCeil(getElementTypeOrSelf(memory).getIntOrFloatBitWidth(),
-                       8u);
+  int64_t line = kLineBytes /
+                 llvm::divideCeil(
+                     getElementTypeOrSelf(memory).getIntOrFloatBitWidth(), 8u);
   Value numLines = constant(b, llvm::divideCeil(size, line));
   Value share = arith::CeilDivUIOp::create(b, numLines, numColumns);
   Value start = toValue(b, min(b, mul(b, column, share), numLines));

@@ -47,8 +47,8 @@ checkPackedOperands(SegmentedContractionOpInterface op,
       PackedLayoutAttr expected =
           cpu::getPackedLayout(contraction, layout.getArray(), tile);
       if (layout != expected)
-        return op->emitOpError() << "expected its weight packed as "
-                                 << expected << ", got " << layout;
+        return op->emitOpError() << "expected its weight packed as " << expected
+                                 << ", got " << layout;
     }
   return success();
 }
@@ -79,8 +79,9 @@ static LogicalResult generatePacking(ModuleOp module) {
     for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
       eraseIfDead(user);
     if (!op->use_empty())
-      return (*op->user_begin())->emitOpError(
-          "cannot use a packed weight: expected boostr ops alone to use it");
+      return (*op->user_begin())
+          ->emitOpError("cannot use a packed weight: expected boostr ops alone "
+                        "to use it");
     op->erase();
   }
   return success();

@@ -105,8 +105,7 @@ void ArrayPacker::copyHeader() {
       DenseElementsAttr::get(bytes, values), /*constant=*/true,
       /*alignment=*/IntegerAttr());
   symbols.insert(global);
-  Value source =
-      memref::GetGlobalOp::create(b, type, global.getSymNameAttr());
+  Value source = memref::GetGlobalOp::create(b, type, global.getSymNameAttr());
   Value out = op.getOut();
   forLoop(b, b.getIndexAttr(length), [&](Value i) {
     Value byte = memref::LoadOp::create(b, source, i);
@@ -127,8 +126,8 @@ IndexBlock ArrayPacker::getBlock(unsigned dim, Value number, int64_t size) {
     if (!first) {
       std::tie(first, firstBlock, end) = std::tie(start, block, stop);
     } else {
-      Value isBehind = arith::CmpIOp::create(b, arith::CmpIPredicate::uge,
-                                             number, block);
+      Value isBehind =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::uge, number, block);
       first = arith::SelectOp::create(b, isBehind, start, first);
       firstBlock = arith::SelectOp::create(b, isBehind, block, firstBlock);
       end = arith::SelectOp::create(b, isBehind, stop, end);
@@ -136,7 +135,8 @@ IndexBlock ArrayPacker::getBlock(unsigned dim, Value number, int64_t size) {
     rangeStart += count;
     rangeBlock += llvm::divideCeil(count, size);
   }
-  OpFoldResult before = mul(b, sub(b, number, firstBlock), b.getIndexAttr(size));
+  OpFoldResult before =
+      mul(b, sub(b, number, firstBlock), b.getIndexAttr(size));
   Value start = toValue(b, add(b, first, before));
   Value length = toValue(b, min(b, sub(b, end, start), b.getIndexAttr(size)));
   return {start, length, end};

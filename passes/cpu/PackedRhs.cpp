@@ -55,8 +55,8 @@ void ContractionEmitter::fillColumnTable(Value table, const Term &term,
   Value last = toValue(b, sub(b, columns.end, b.getIndexAttr(1)));
   Value size = constant(b, nc);
   forLoop(b, b.getIndexAttr(count), [&](Value i) {
-    Value column = arith::MinUIOp::create(
-        b, toValue(b, add(b, columns.start, i)), last);
+    Value column =
+        arith::MinUIOp::create(b, toValue(b, add(b, columns.start, i)), last);
     Value block = arith::DivUIOp::create(b, column, size);
     Value place = arith::RemUIOp::create(b, column, size);
     Value offset = getPackedBlockOffset(

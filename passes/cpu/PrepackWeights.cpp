@@ -152,10 +152,10 @@ LogicalResult FunctionPrepacker::addArgument(unsigned number, StringRef name) {
 
 LogicalResult FunctionPrepacker::insert(func::FuncOp created) {
   if (Operation *other = symbols.lookup(created.getName())) {
-    InFlightDiagnostic diagnostic =
-        function.emitError() << "cannot pack arguments of function '"
-                             << function.getName() << "': the symbol '"
-                             << created.getName() << "' is taken";
+    InFlightDiagnostic diagnostic = function.emitError()
+                                    << "cannot pack arguments of function '"
+                                    << function.getName() << "': the symbol '"
+                                    << created.getName() << "' is taken";
     diagnostic.attachNote(other->getLoc()) << "by this";
     created.erase();
     return diagnostic;
@@ -196,8 +196,8 @@ LogicalResult FunctionPrepacker::createCall() {
   for (const PackedArgument &argument : arguments) {
     BlockArgument plain = call.getArgument(argument.number);
     Type type = plain.getType();
-    auto packed = PackedArrayOp::create(b, plain.getLoc(), type, plain,
-                                        argument.layout);
+    auto packed =
+        PackedArrayOp::create(b, plain.getLoc(), type, plain, argument.layout);
     plain.replaceAllUsesExcept(packed.getArray(), packed);
     plain.setType(getBytesType(argument.layout));
     call.setArgAttr(argument.number, BoostrDialect::getNameAttrName(),

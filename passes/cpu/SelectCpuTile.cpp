@@ -50,11 +50,10 @@ static ContractionSize getSize(SegmentedContractionOpInterface op) {
   return size;
 }
 
-CpuTileAttr
-mlir::boostr::cpu::getCpuTile(SegmentedContractionOpInterface op,
-                              CpuTargetAttr target) {
-  if (auto given = op->getAttrOfType<CpuTileAttr>(
-          BoostrDialect::getCpuTileAttrName()))
+CpuTileAttr mlir::boostr::cpu::getCpuTile(SegmentedContractionOpInterface op,
+                                          CpuTargetAttr target) {
+  if (auto given =
+          op->getAttrOfType<CpuTileAttr>(BoostrDialect::getCpuTileAttrName()))
     return given;
   ContractionSize size = getSize(op);
   return chooseCpuTile(target, getElementTypeOrSelf(op->getOperand(0)), size.m,

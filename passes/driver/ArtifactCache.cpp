@@ -40,7 +40,8 @@ static std::string describeFileOf(void *code) {
 
 static std::string describeCompiler() {
   return describeFileOf(reinterpret_cast<void *>(&describeFileOf)) +
-         describeFileOf(reinterpret_cast<void *>(&registerMLIRContextCLOptions)) +
+         describeFileOf(
+             reinterpret_cast<void *>(&registerMLIRContextCLOptions)) +
          describeFileOf(reinterpret_cast<void *>(&llvm::sys::getHostCPUName));
 }
 
@@ -142,8 +143,7 @@ static bool appendEnd(StringRef path, StringRef messages) {
   if (!code || error)
     return false;
   std::string content = ((*code)->getBuffer() + messages).str();
-  os << messages
-     << makeEnd((*code)->getBufferSize(), messages.size(), content);
+  os << messages << makeEnd((*code)->getBufferSize(), messages.size(), content);
   os.close();
   bool isWritten = !os.has_error();
   os.clear_error();

@@ -6,6 +6,7 @@
 #include "boostr/dialect/BoostrAttrs.h"
 #include "boostr/passes/Register.h"
 #include "boostr/passes/cpu/CpuTarget.h"
+#include "boostr/passes/driver/LinkSharedObject.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/InitAllDialects.h"
@@ -16,6 +17,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -195,4 +197,33 @@ FailureOr<SmallString<0>> mlir::boostr::emitObject(ModuleOp module) {
     return failure();
   return emitCode(*ir, *machine, llvm::CodeGenFileType::ObjectFile,
                   module.getLoc());
+}
+
+FailureOr<SmallString<0>> mlir::boostr::compileToObject(
+    ModuleOp module, TargetOptions &options,
+    llvm::function_ref<void(StringRef, ModuleOp)> afterStage) {
+  if (options.isCuda || options.variants.size() <= 1) {
+    if (failed(runPipeline(module, options, afterStage)))
+      return failure();
+    return emitObject(module);
+  }
+  auto select = [&](size_t number, size_t count) {
+    options.cpu.cpu = options.variants[number].cpu;
+    options.cpu.features = options.variants[number].features;
+    options.cpu.variant = number;
+    options.cpu.variants = count;
+  };
+  auto restore = llvm::scope_exit([&] { select(0, 1); });
+  std::vector<SmallString<0>> objects;
+  for (size_t number = 0; number < options.variants.size(); ++number) {
+    select(number, options.variants.size());
+    OwningOpRef<ModuleOp> variant = module.clone();
+    if (failed(runPipeline(*variant, options, afterStage)))
+      return failure();
+    FailureOr<SmallString<0>> object = emitObject(*variant);
+    if (failed(object))
+      return failure();
+    objects.push_back(std::move(*object));
+  }
+  return linkRelocatable(objects, module.getLoc());
 }

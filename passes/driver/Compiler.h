@@ -73,6 +73,12 @@ FailureOr<SmallString<0>> emitCode(llvm::Module &module,
 /// An object file of a module that has been through the whole pipeline.
 FailureOr<SmallString<0>> emitObject(ModuleOp module);
 
+/// Runs the pipeline for each CPU of `options`, and puts the code for all of
+/// them in one object file. `options` is what it was afterwards.
+FailureOr<SmallString<0>> compileToObject(
+    ModuleOp module, TargetOptions &options,
+    llvm::function_ref<void(StringRef stage, ModuleOp module)> afterStage = {});
+
 } // namespace mlir::boostr
 
 #endif // BOOSTR_PASSES_DRIVER_COMPILER_H

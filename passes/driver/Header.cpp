@@ -55,8 +55,8 @@ static void printFunction(llvm::raw_ostream &os, StringRef name,
   printTensors(os, "out", outputNames, signature.outputs);
   for (auto [name, layout] : llvm::zip(inputNames, signature.inputLayouts))
     if (!layout.empty())
-      os << " *\n * " << name << " is what the function that packs it wrote:\n * "
-         << layout << "\n";
+      os << " *\n * " << name
+         << " is what the function that packs it wrote:\n * " << layout << "\n";
   os << " *\n * " << name
      << " checks nothing: extents must agree, strides be those of compact "
         "rows.\n"

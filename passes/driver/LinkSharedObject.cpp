@@ -59,6 +59,63 @@ static llvm::Error checkSymbols(StringRef object, const std::string &runtime) {
   });
 }
 
+/// Runs the linker; what it says is in `messages`.
+static bool runLinker(ArrayRef<const char *> arguments, std::string &messages) {
+  llvm::raw_string_ostream os(messages);
+  // lld keeps its state in variables of the process.
+  static std::mutex isLinking;
+  std::lock_guard<std::mutex> lock(isLinking);
+  return lld::lldMain(arguments, os, os, {{lld::Gnu, &lld::elf::link}})
+             .retCode == 0;
+}
+
+/// Writes `object` to a file that goes away.
+static LogicalResult writeTemporary(StringRef object,
+                                    llvm::FileRemover &remover,
+                                    SmallString<128> &path, Location loc) {
+  int descriptor = -1;
+  if (std::error_code error =
+          llvm::sys::fs::createTemporaryFile("boostr", "o", descriptor, path))
+    return emitError(loc) << "cannot create a temporary file: "
+                          << error.message();
+  remover.setFile(path);
+  llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
+  os << object;
+  os.close();
+  if (!os.has_error())
+    return success();
+  std::error_code error = os.error();
+  os.clear_error();
+  return emitError(loc) << "cannot write '" << path << "': " << error.message();
+}
+
+FailureOr<SmallString<0>>
+mlir::boostr::linkRelocatable(ArrayRef<SmallString<0>> objects, Location loc) {
+  std::vector<llvm::FileRemover> removers(objects.size() + 1);
+  std::vector<SmallString<128>> paths(objects.size() + 1);
+  // The first is for the result.
+  if (failed(writeTemporary("", removers[0], paths[0], loc)))
+    return failure();
+  SmallVector<const char *> arguments = {"ld.lld", "-r", "-o",
+                                         paths[0].c_str()};
+  for (auto [number, object] : llvm::enumerate(objects)) {
+    SmallString<128> &path = paths[number + 1];
+    if (failed(writeTemporary(object, removers[number + 1], path, loc)))
+      return failure();
+    arguments.push_back(path.c_str());
+  }
+  std::string messages;
+  if (!runLinker(arguments, messages))
+    return emitError(loc) << "cannot link code for several CPUs: " << messages;
+  auto file = llvm::MemoryBuffer::getFile(paths[0], /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false,
+                                          /*IsVolatile=*/true);
+  if (!file)
+    return emitError(loc) << "cannot read '" << paths[0]
+                          << "': " << file.getError().message();
+  return SmallString<0>((*file)->getBuffer());
+}
+
 LogicalResult mlir::boostr::linkSharedObject(StringRef object, StringRef path,
                                              StringRef runtime, Location loc) {
   if (runtime.empty())
@@ -69,13 +126,9 @@ LogicalResult mlir::boostr::linkSharedObject(StringRef object, StringRef path,
     return emitError(loc) << "cannot link '" << path
                           << "': " << llvm::toString(std::move(error));
   SmallString<128> objectPath;
-  int descriptor = -1;
-  if (std::error_code error = llvm::sys::fs::createTemporaryFile(
-          "boostr", "o", descriptor, objectPath))
-    return emitError(loc) << "cannot create a temporary file: "
-                          << error.message();
-  llvm::FileRemover removeObject(objectPath);
-  llvm::raw_fd_ostream(descriptor, /*shouldClose=*/true) << object;
+  llvm::FileRemover removeObject;
+  if (failed(writeTemporary(object, removeObject, objectPath, loc)))
+    return failure();
 
   // Linked beside its place and renamed, so that it appears whole or not at
   // all.
@@ -104,13 +157,7 @@ LogicalResult mlir::boostr::linkSharedObject(StringRef object, StringRef path,
                              "-o",
                              partial.c_str()};
   std::string messages;
-  llvm::raw_string_ostream os(messages);
-  // lld keeps its state in variables of the process.
-  static std::mutex isLinking;
-  std::lock_guard<std::mutex> lock(isLinking);
-  lld::Result result =
-      lld::lldMain(arguments, os, os, {{lld::Gnu, &lld::elf::link}});
-  if (result.retCode != 0)
+  if (!runLinker(arguments, messages))
     return emitError(loc) << "cannot link '" << path << "': " << messages;
   if (std::error_code error = llvm::sys::fs::rename(partial, path))
     return emitError(loc) << "cannot write '" << path

@@ -20,6 +20,10 @@ namespace mlir::boostr {
 LogicalResult linkSharedObject(llvm::StringRef object, llvm::StringRef path,
                                llvm::StringRef runtime, Location loc);
 
+/// Links the bytes of object files into one.
+FailureOr<SmallString<0>> linkRelocatable(ArrayRef<SmallString<0>> objects,
+                                          Location loc);
+
 /// The runtime library that belongs to the tool `executable`: the one named by
 /// the environment variable BOOSTR_RUNTIME_LIBRARY, else
 /// `../lib/libboostr_runtime.so` from the tool. Empty if there is none.

@@ -17,18 +17,32 @@ void TargetOptions::setContractions(ContractionLowering contractions) {
   cuda.contractions = contractions;
 }
 
-static void parseCpu(StringRef details, CpuPipelineOptions &options) {
+static bool isCpu(StringRef part) {
+  return part == "cpu" || part.starts_with("cpu:");
+}
+
+static CpuVariant parseVariant(StringRef details) {
   if (details.empty())
-    return;
-  StringRef name, features;
-  if (details.starts_with("+") || details.starts_with("-")) {
-    name = "x86-64";
-    features = details;
-  } else {
-    std::tie(name, features) = details.split(',');
+    return {};
+  if (details.starts_with("+") || details.starts_with("-"))
+    return {"x86-64", details.str()};
+  auto [name, features] = details.split(',');
+  return {name.str(), features.str()};
+}
+
+static void parseCpus(StringRef target, TargetOptions &options) {
+  SmallVector<std::string> all;
+  for (StringRef part : llvm::split(target, ',')) {
+    if (isCpu(part))
+      all.push_back(part.split(':').second.str());
+    else
+      all.back() += (all.back().empty() ? "" : ",") + part.str();
   }
-  options.cpu = name.str();
-  options.features = features.str();
+  options.variants.clear();
+  for (StringRef details : all)
+    options.variants.push_back(parseVariant(details));
+  options.cpu.cpu = options.variants.front().cpu;
+  options.cpu.features = options.variants.front().features;
 }
 
 static void parseCuda(StringRef details, TargetOptions &options) {
@@ -48,11 +62,11 @@ static void parseCuda(StringRef details, TargetOptions &options) {
 LogicalResult mlir::boostr::parseTarget(StringRef target,
                                         TargetOptions &options,
                                         MLIRContext *context) {
-  auto [kind, details] = target.split(':');
-  if (kind == "cpu") {
-    parseCpu(details, options.cpu);
+  if (isCpu(target.split(',').first)) {
+    parseCpus(target, options);
     return success();
   }
+  auto [kind, details] = target.split(':');
   if (kind == "cuda") {
     parseCuda(details, options);
     return success();
@@ -74,11 +88,13 @@ static std::string describePtxas(StringRef named) {
          std::to_string(static_cast<int64_t>(time));
 }
 
-std::string
-mlir::boostr::describeSurroundings(const TargetOptions &options) {
+std::string mlir::boostr::describeSurroundings(const TargetOptions &options) {
   if (options.isCuda)
     return describePtxas(options.cuda.ptxas);
-  return options.cpu.cpu == "native" ? cpu::describeHost() : "";
+  bool isNative = options.variants.empty() && options.cpu.cpu == "native";
+  for (const CpuVariant &variant : options.variants)
+    isNative |= variant.cpu == "native";
+  return isNative ? cpu::describeHost() : "";
 }
 
 std::string mlir::boostr::describeTarget(const TargetOptions &options) {
@@ -88,5 +104,7 @@ std::string mlir::boostr::describeTarget(const TargetOptions &options) {
     options.cuda.print(os);
   else
     options.cpu.print(os);
+  for (const CpuVariant &variant : options.variants)
+    os << ";" << variant.cpu << "," << variant.features;
   return text + describeSurroundings(options);
 }

@@ -13,12 +13,19 @@
 
 namespace mlir::boostr {
 
+/// One of several CPUs.
+struct CpuVariant {
+  std::string cpu = "native", features;
+};
+
 /// What code is generated for, and how.
 struct TargetOptions {
   /// Which of the pipelines runs; the options of the other do nothing.
   bool isCuda = false;
   CpuPipelineOptions cpu;
   CudaPipelineOptions cuda;
+  /// All CPUs to generate code for, of which `cpu` has the first.
+  SmallVector<CpuVariant> variants;
   /// The device that was named by its number, if any.
   std::optional<int32_t> device;
 
@@ -27,7 +34,8 @@ struct TargetOptions {
 
 /// Reads `--target` into `options`:
 ///  - `cpu`, this machine, or `cpu:NAME,+FEATURE,-FEATURE,...`; without a NAME
-///    features are added to plain x86-64;
+///    features are added to plain x86-64; or several of these, separated by
+///    commas, for code that chooses when it is called;
 ///  - `cuda`, the default chip; `cuda:CHIP,+FEATURE,...`; or `cuda:NUMBER`, a
 ///    device of this machine, whose chip the caller has to find out.
 /// Reports an error for any other target; names are checked when the target is

@@ -146,13 +146,28 @@ FlatSymbolRefAttr ConstantData::addSpecs(Location loc, StringRef name,
       });
 }
 
-FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
-                                            const Function &function) {
+LLVM::LLVMStructType ConstantData::getFunctionType() {
   auto i32 = IntegerType::get(context, 32), i64 = IntegerType::get(context, 64);
-  auto type = LLVM::LLVMStructType::getLiteral(
+  return LLVM::LLVMStructType::getLiteral(
       context, {i32, pointer, i32, i32, pointer, pointer, pointer, pointer, i32,
-                pointer, i32, i64, pointer});
-  return add(
+                pointer, i32, i64, pointer, pointer});
+}
+
+FlatSymbolRefAttr ConstantData::declareFunction(Location loc, StringRef name) {
+  OpBuilder builder(context);
+  auto global = LLVM::GlobalOp::create(
+      builder, loc, getFunctionType(), /*isConstant=*/true,
+      LLVM::Linkage::External, name, /*value=*/Attribute());
+  global.setVisibility_(LLVM::Visibility::Hidden);
+  symbols.insert(global);
+  return FlatSymbolRefAttr::get(global.getSymNameAttr());
+}
+
+FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
+                                            const Function &function,
+                                            bool isHidden) {
+  LLVM::LLVMStructType type = getFunctionType();
+  FlatSymbolRefAttr symbol = add(
       loc, name, type, LLVM::Linkage::External, [&](ImplicitLocOpBuilder &b) {
         return createStruct(b, type,
                             {createInteger(b, 32, BOOSTR_ABI_VERSION),
@@ -167,8 +182,13 @@ FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
                              createPointer(b, function.constraints),
                              createInteger(b, 32, function.deviceType),
                              createInteger(b, 64, function.cpuFeatures),
-                             createPointer(b, function.inputLayouts)});
+                             createPointer(b, function.inputLayouts),
+                             createPointer(b, function.variants)});
       });
+  if (isHidden)
+    symbols.lookup<LLVM::GlobalOp>(symbol.getAttr())
+        .setVisibility_(LLVM::Visibility::Hidden);
+  return symbol;
 }
 
 //===----------------------------------------------------------------------===//

@@ -52,14 +52,18 @@ public:
   /// A `boostr_function`, field by field.
   struct Function {
     FlatSymbolRefAttr name, inputs, outputs, packed, shapes, constraints,
-        inputLayouts;
+        inputLayouts, variants;
     int32_t numInputs = 0, numOutputs = 0, numConstraints = 0;
     int32_t deviceType = 1; // kDLCPU of DLPack.
     uint64_t cpuFeatures = 0;
   };
-  /// `const boostr_function name`, exported.
+  /// `const boostr_function name`, exported; hidden from those who load the
+  /// artifact if it is one of several variants.
   FlatSymbolRefAttr addFunction(Location loc, StringRef name,
-                                const Function &function);
+                                const Function &function,
+                                bool isHidden = false);
+  /// The same, of another module.
+  FlatSymbolRefAttr declareFunction(Location loc, StringRef name);
 
 private:
   using Initialize = llvm::function_ref<Value(ImplicitLocOpBuilder &)>;
@@ -73,6 +77,7 @@ private:
   FlatSymbolRefAttr addCudaImages(Location loc, StringRef name,
                                   ArrayRef<CudaImage> images);
   LLVM::LLVMStructType getSpecType();
+  LLVM::LLVMStructType getFunctionType();
 
   SymbolTable &symbols;
   MLIRContext *context;

@@ -29,6 +29,11 @@ struct ExportFunctions : boostr::impl::ExportFunctionsBase<ExportFunctions> {
   void runOnOperation() override;
 };
 
+/// Which of several modules for different CPUs one is.
+struct Variant {
+  int64_t number = 0, count = 1;
+};
+
 /// A lowered function and what belongs to it.
 struct Lowered {
   LLVM::LLVMFuncOp body;
@@ -43,7 +48,8 @@ struct Lowered {
 class FunctionExporter {
 public:
   FunctionExporter(SymbolTable &symbols, Lowered lowered,
-                   DLDeviceType deviceType, uint64_t cpuFeatures);
+                   DLDeviceType deviceType, uint64_t cpuFeatures,
+                   Variant variant);
 
   /// The symbol of the `boostr_function`; null after an error.
   FlatSymbolRefAttr run();
@@ -54,6 +60,8 @@ private:
   FlatSymbolRefAttr createPacked();
   FlatSymbolRefAttr createShapes();
   FlatSymbolRefAttr createDescription();
+  FlatSymbolRefAttr createVariants(ConstantData &data,
+                                   const ConstantData::Function &function);
   LogicalResult createPlainEntry(FlatSymbolRefAttr description);
   LogicalResult createCheckedEntry(FlatSymbolRefAttr description);
 
@@ -72,6 +80,7 @@ private:
   Lowered lowered;
   DLDeviceType deviceType;
   uint64_t cpuFeatures;
+  Variant variant;
   std::string name;
   ImplicitLocOpBuilder b;
   LLVM::LLVMPointerType pointer;
@@ -85,9 +94,10 @@ static constexpr StringLiteral listName = "boostr_module_functions";
 
 FunctionExporter::FunctionExporter(SymbolTable &symbols, Lowered function,
                                    DLDeviceType deviceType,
-                                   uint64_t cpuFeatures)
+                                   uint64_t cpuFeatures, Variant variant)
     : symbols(symbols), lowered(std::move(function)), deviceType(deviceType),
-      cpuFeatures(cpuFeatures), name(lowered.body.getName().str()),
+      cpuFeatures(cpuFeatures), variant(variant),
+      name(lowered.body.getName().str()),
       b(lowered.body.getLoc(), symbols.getOp()->getContext()),
       pointer(LLVM::LLVMPointerType::get(b.getContext())), i32(b.getI32Type()),
       i64(b.getI64Type()), nothing(LLVM::LLVMVoidType::get(b.getContext())) {}
@@ -264,6 +274,30 @@ FunctionExporter::createCheckedEntry(FlatSymbolRefAttr description) {
 // Data
 //===----------------------------------------------------------------------===//
 
+/// The description of this variant and, in the first module, what describes all
+/// of them.
+FlatSymbolRefAttr
+FunctionExporter::createVariants(ConstantData &data,
+                                 const ConstantData::Function &function) {
+  Location loc = b.getLoc();
+  auto getName = [&](int64_t number) {
+    return name + "__variant_" + std::to_string(number);
+  };
+  FlatSymbolRefAttr own = data.addFunction(loc, getName(variant.number),
+                                           function, /*isHidden=*/true);
+  if (variant.number > 0)
+    return own;
+  SmallVector<FlatSymbolRefAttr> all = {own};
+  for (int64_t number = 1; number < variant.count; ++number)
+    all.push_back(data.declareFunction(loc, getName(number)));
+  all.push_back({});
+  ConstantData::Function common = function;
+  common.cpuFeatures = 0;
+  common.variants =
+      data.addPointers(loc, name + "__variants", all, LLVM::Linkage::Internal);
+  return data.addFunction(loc, name + "_function", common);
+}
+
 FlatSymbolRefAttr FunctionExporter::createDescription() {
   ConstantData data(symbols);
   Location loc = b.getLoc();
@@ -299,6 +333,8 @@ FlatSymbolRefAttr FunctionExporter::createDescription() {
                                           LLVM::Linkage::Internal);
   function.inputLayouts = data.addPointers(loc, name + "__layouts", layouts,
                                            LLVM::Linkage::Internal);
+  if (variant.count > 1)
+    return createVariants(data, function);
   return data.addFunction(loc, name + "_function", function);
 }
 
@@ -306,6 +342,8 @@ FlatSymbolRefAttr FunctionExporter::run() {
   if (failed(checkNames()) || failed(renameBody()))
     return {};
   FlatSymbolRefAttr description = createDescription();
+  if (variant.number > 0)
+    return description;
   if (failed(createPlainEntry(description)) ||
       failed(createCheckedEntry(description)))
     return {};
@@ -464,6 +502,11 @@ static uint64_t getCpuFeatures(ModuleOp module) {
 
 void ExportFunctions::runOnOperation() {
   ModuleOp module = getOperation();
+  if (variant < 0 || variant >= variants) {
+    module.emitError() << "'variant' expected 0 to " << variants - 1 << ", got "
+                       << variant.getValue();
+    return signalPassFailure();
+  }
   SymbolTable symbols(module);
   SmallVector<Lowered, 0> functions;
   for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
@@ -487,14 +530,16 @@ void ExportFunctions::runOnOperation() {
   uint64_t features = getCpuFeatures(module);
   SmallVector<FlatSymbolRefAttr> descriptions;
   for (const Lowered &lowered : functions) {
-    descriptions.push_back(
-        FunctionExporter(symbols, lowered, cuda ? kDLCUDA : kDLCPU, features)
-            .run());
+    descriptions.push_back(FunctionExporter(symbols, lowered,
+                                            cuda ? kDLCUDA : kDLCPU, features,
+                                            {variant, variants})
+                               .run());
     if (!descriptions.back())
       return signalPassFailure();
   }
   descriptions.push_back({});
-  ConstantData(symbols).addPointers(module.getLoc(), listName, descriptions,
-                                    LLVM::Linkage::External);
+  if (variant == 0)
+    ConstantData(symbols).addPointers(module.getLoc(), listName, descriptions,
+                                      LLVM::Linkage::External);
   hideImplementation(module, functions);
 }

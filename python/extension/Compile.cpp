@@ -131,9 +131,9 @@ static LogicalResult compileTo(const std::string &path,
     return failure();
   OwningOpRef<ModuleOp> module = parseSource(request.source, request.name,
                                              session.sources, session.context);
-  if (!module || failed(runPipeline(*module, options)))
+  if (!module)
     return failure();
-  FailureOr<SmallString<0>> object = emitObject(*module);
+  FailureOr<SmallString<0>> object = compileToObject(*module, options);
   if (failed(object))
     return failure();
   return linkSharedObject(*object, path, request.runtimeLibrary,
@@ -144,8 +144,6 @@ static LogicalResult compileTo(const std::string &path,
 static std::string hashRequest(const CompileRequest &request) {
   mlir::boostr::TargetOptions options;
   options.isCuda = StringRef(request.target).starts_with("cuda");
-  if (request.target != "cpu")
-    options.cpu.cpu = "";
   options.cuda.ptxas = request.ptxas;
   return hashArtifact({request.source, request.target, request.contractions,
                        request.f32Precision, request.ptxas,

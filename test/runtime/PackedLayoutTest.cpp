@@ -32,9 +32,9 @@ protected:
 
   static bool hasRun;
   const char *layouts[2] = {nullptr, "rows of 12"};
-  Function function{{{"x", i8, {64}}, {"weight", i8, {64}}},
-                    {},
-                    [](void **) { hasRun = true; }};
+  Function function{{{"x", i8, {64}}, {"weight", i8, {64}}}, {}, [](void **) {
+                      hasRun = true;
+                    }};
   Tensor bytes, other;
 };
 

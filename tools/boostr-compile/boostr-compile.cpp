@@ -101,8 +101,8 @@ static StringRef getForm(Emit emit) {
   return "";
 }
 
-/// Machine code, or the last form before it.
-static FailureOr<SmallString<0>> makeMachineCode(ModuleOp module, Emit emit) {
+/// Assembly, or the last form before it.
+static FailureOr<SmallString<0>> makeAssembly(ModuleOp module, Emit emit) {
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(module);
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::Module> ir =
@@ -114,9 +114,8 @@ static FailureOr<SmallString<0>> makeMachineCode(ModuleOp module, Emit emit) {
     llvm::raw_svector_ostream(text) << *ir;
     return text;
   }
-  auto type = emit == Emit::Asm ? llvm::CodeGenFileType::AssemblyFile
-                                : llvm::CodeGenFileType::ObjectFile;
-  return emitCode(*ir, *machine, type, module.getLoc());
+  return emitCode(*ir, *machine, llvm::CodeGenFileType::AssemblyFile,
+                  module.getLoc());
 }
 
 /// How far to compile, and how, for what is to be written.
@@ -130,6 +129,12 @@ static LogicalResult setEmit(Emit emit, TargetOptions &options,
   if (isKernel && !options.isCuda)
     return emitError(UnknownLoc::get(context))
            << "--emit=ptx and --emit=cubin expected --target=cuda";
+  bool isOneModule =
+      emit == Emit::LLVM || emit == Emit::LLVMIR || emit == Emit::Asm;
+  if (isOneModule && options.variants.size() > 1)
+    return emitError(UnknownLoc::get(context))
+           << "--emit=llvm, --emit=llvm-ir and --emit=asm expected one CPU as "
+              "--target";
   if (emit == Emit::Linalg) {
     options.setContractions(ContractionLowering::Linalg);
     options.cpu.stopAfter = CpuStage::Tensors;
@@ -148,11 +153,15 @@ static LogicalResult setEmit(Emit emit, TargetOptions &options,
 
 /// What is to be written, a shared object as the object to be linked into it.
 static FailureOr<SmallString<0>> compile(const CommandLine &args,
-                                         const TargetOptions &options,
+                                         TargetOptions &options,
                                          StringRef output,
                                          Compilation &compilation) {
   OwningOpRef<ModuleOp> module = compilation.parse();
-  if (!module || failed(runPipeline(*module, options)))
+  if (!module)
+    return failure();
+  if (args.emit == Emit::Object || args.emit == Emit::SharedObject)
+    return compileToObject(*module, options);
+  if (failed(runPipeline(*module, options)))
     return failure();
   SmallString<0> text;
   llvm::raw_svector_ostream os(text);
@@ -172,7 +181,7 @@ static FailureOr<SmallString<0>> compile(const CommandLine &args,
     return SmallString<0>(*kernels);
   }
   default:
-    return makeMachineCode(*module, args.emit);
+    return makeAssembly(*module, args.emit);
   }
 }
 

@@ -15,7 +15,7 @@
 struct Argument {
   std::string typeCode;
   llvm::SmallVector<int64_t> shape;
-  std::vector<char> data;
+  AlignedBytes data;
 
   /// Points into this argument.
   DLTensor getTensor(DLDataType dtype);

@@ -8,6 +8,7 @@
 #ifndef BOOSTR_TOOLS_BOOSTRRUN_NPYFILE_H
 #define BOOSTR_TOOLS_BOOSTRRUN_NPYFILE_H
 
+#include "AlignedBytes.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Error.h"
@@ -21,7 +22,7 @@ namespace npy {
 struct NpyArray {
   std::string typeCode;
   llvm::SmallVector<int64_t> shape;
-  std::vector<char> data;
+  AlignedBytes data;
 };
 
 /// Reads versions 1 to 3 of the format. Fails, naming the file, on anything

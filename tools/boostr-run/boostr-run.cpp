@@ -103,9 +103,8 @@ static Stage parseStage(StringRef name) {
 }
 
 /// An object file of the source. Diagnostics have been printed if it fails.
-static FailureOr<SmallString<0>> compile(CommandLine &args,
-                                         const TargetOptions &options,
-                                         Compilation &compilation) {
+static FailureOr<SmallString<0>>
+compile(CommandLine &args, TargetOptions &options, Compilation &compilation) {
   OwningOpRef<ModuleOp> module = compilation.parse();
   if (!module)
     return failure();
@@ -113,14 +112,11 @@ static FailureOr<SmallString<0>> compile(CommandLine &args,
     if (args.dumpIR.isSet(parseStage(name)))
       llvm::errs() << "// ----- after stage " << name << "\n" << module << "\n";
   };
-  if (failed(runPipeline(*module, options, afterStage)))
-    return failure();
-  return emitObject(*module);
+  return compileToObject(*module, options, afterStage);
 }
 
 /// The same, or what was compiled before.
-static FailureOr<Artifact> getObject(CommandLine &args,
-                                     const TargetOptions &options,
+static FailureOr<Artifact> getObject(CommandLine &args, TargetOptions &options,
                                      const ArtifactCache &cache,
                                      Compilation &compilation) {
   if (failed(compilation.read(args.file)))

@@ -25,15 +25,14 @@ static std::string getDefaultFolder() {
 }
 
 llvm::Expected<ArtifactCache> CacheOptions::open() const {
-  std::string text = llvm::sys::Process::GetEnv("BOOSTR_CACHE_BYTES")
-                         .value_or(std::string());
+  std::string text =
+      llvm::sys::Process::GetEnv("BOOSTR_CACHE_BYTES").value_or(std::string());
   uint64_t bytes = uint64_t(1) << 30;
-  if (!text.empty() &&
-      (StringRef(text).getAsInteger(10, bytes) || bytes == 0))
+  if (!text.empty() && (StringRef(text).getAsInteger(10, bytes) || bytes == 0))
     return llvm::createStringError(
         "BOOSTR_CACHE_BYTES: expected a whole number above 0, got '" + text +
         "'");
-  return ArtifactCache(
-      folder.getNumOccurrences() ? folder.getValue() : getDefaultFolder(),
-      bytes);
+  return ArtifactCache(folder.getNumOccurrences() ? folder.getValue()
+                                                  : getDefaultFolder(),
+                       bytes);
 }

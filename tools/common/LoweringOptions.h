@@ -20,7 +20,10 @@ struct LoweringOptions {
                llvm::cl::desc(
                    "cpu for this machine, or cpu:NAME,+FEATURE,-FEATURE,... "
                    "with LLVM's names, as in cpu:x86-64-v4 or "
-                   "cpu:x86-64,+avx2,+fma; cuda, cuda:CHIP,+FEATURE,... as in "
+                   "cpu:x86-64,+avx2,+fma; several of these, as in "
+                   "cpu:x86-64-v3,cpu:sapphirerapids, for code that takes what "
+                   "suits the machine when it is called; cuda, "
+                   "cuda:CHIP,+FEATURE,... as in "
                    "cuda:sm_90a, or, to run, cuda:N for a device of this "
                    "machine"),
                llvm::cl::value_desc("target"), llvm::cl::init("cpu"),
@@ -75,11 +78,11 @@ struct LoweringOptions {
       options.cpu.prepack.push_back(name);
     if (failed(parseTarget(target, options, context)))
       return failure();
-    if (prepack.empty() ||
-        (!options.isCuda && contractions == ContractionLowering::Generated))
+    if (prepack.empty() || (!options.isCuda && options.variants.size() == 1 &&
+                            contractions == ContractionLowering::Generated))
       return success();
     return emitError(UnknownLoc::get(context))
-           << "--prepack expected a CPU as --target and "
+           << "--prepack expected one CPU as --target and "
               "--contractions=generated";
   }
 

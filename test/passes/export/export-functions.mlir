@@ -52,7 +52,7 @@
 // CHECK:       llvm.mlir.global internal constant @add__layouts() {{.*}} : !llvm.array<2 x ptr> {
 // CHECK:         llvm.mlir.zero
 // CHECK:         llvm.mlir.addressof @add__layout_1
-// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32, i64, ptr)> {
+// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32, i64, ptr, ptr)> {
 // CHECK:         llvm.mlir.constant(1003 : i32)
 // CHECK:         llvm.mlir.addressof @add__name
 // CHECK:         llvm.mlir.addressof @add__packed
