@@ -3,6 +3,8 @@
 // RUN: boostr-opt %s --boostr-cpu-pipeline=stop-after=gradients | FileCheck %s --check-prefix=GRADIENTS
 // RUN: boostr-opt %s --boostr-cpu-pipeline=stop-after=tensors | FileCheck %s --check-prefix=TENSORS
 // RUN: boostr-opt %s --boostr-cpu-pipeline="stop-after=tensors contractions=linalg" | FileCheck %s --check-prefix=LINALG
+// RUN: boostr-opt %s --boostr-cpu-pipeline="stop-after=tensors prepack=arg1" | FileCheck %s --check-prefix=PREPACK
+// RUN: boostr-opt %s --boostr-cpu-pipeline=prepack=arg1 | FileCheck %s --check-prefix=LLVM
 // RUN: boostr-opt %s --boostr-cpu-pipeline=stop-after=buffers | FileCheck %s --check-prefix=BUFFERS
 // RUN: boostr-opt %s --boostr-cpu-pipeline=stop-after=kernels | FileCheck %s --check-prefix=KERNELS
 // RUN: boostr-opt %s --boostr-cpu-pipeline=stop-after=loops | FileCheck %s --check-prefix=LOOPS
@@ -18,6 +20,9 @@
 // TENSORS-SAME: tensor
 // LINALG-NOT: boostr.out_proj
 // LINALG:    linalg
+// PREPACK-DAG: func.func @project_pack_arg1(
+// PREPACK-DAG: func.func @project_packed(
+// PREPACK-DAG: func.func @project_vjp_packed(
 // BUFFERS:   func.func @project
 // BUFFERS-NOT: tensor.
 // BUFFERS-NOT: memref.copy

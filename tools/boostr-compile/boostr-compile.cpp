@@ -222,6 +222,8 @@ int mlir::boostr::compileMain(int argc, char **argv) {
   cl::ParseCommandLineOptions(argc, argv,
                               "boostr-compile: ahead-of-time compiler for "
                               "boostr, linalg and tensor ops\n");
+  // From here on they are only read: lld would reset what is registered.
+  cl::ResetCommandLineParser();
 
   bool isBinary = args.emit == Emit::Object ||
                   args.emit == Emit::SharedObject || args.emit == Emit::Cubin;

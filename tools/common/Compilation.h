@@ -26,6 +26,17 @@ public:
   MessageStream() : raw_ostream(/*unbuffered=*/true) {}
   StringRef get() const { return text; }
 
+  // Colors are for the terminal alone.
+  bool has_colors() const override { return llvm::errs().has_colors(); }
+  raw_ostream &changeColor(Colors color, bool bold, bool background) override {
+    llvm::errs().changeColor(color, bold, background);
+    return *this;
+  }
+  raw_ostream &resetColor() override {
+    llvm::errs().resetColor();
+    return *this;
+  }
+
 private:
   void write_impl(const char *bytes, size_t size) override;
   uint64_t current_pos() const override { return text.size(); }
