@@ -193,10 +193,11 @@ def PrepackWeights : Pass<"boostr-prepack-weights", "::mlir::ModuleOp"> {
     here, in `f` too, so both compute the same to the bit.
 
     Leaves: functions without such an argument, or whose products do not read it.
+    With a warning, functions whose argument is not of static shape, is used by
+    something other than boostr ops, or in products that want different panels (as a
+    product and its gradient do).
 
-    Fails: if no public function has such an argument; if the argument is not of
-    static shape, or used by something other than boostr ops, or in products that
-    want different panels (as a product and its gradient do); if a name is taken.
+    Fails: if there is no function left, for one of `arguments`; if a name is taken.
 
     Example: `test/passes/cpu/prepack-weights.mlir`.
   }];

@@ -41,13 +41,16 @@ public:
                     CpuTargetAttr target)
       : symbols(symbols), function(function), target(target) {}
 
-  /// Notes an argument, unless no product reads it.
-  LogicalResult addArgument(unsigned number, StringRef name);
+  /// Notes those of `names` that products read, and returns which. Fails, with
+  /// a warning, if something else does too.
+  FailureOr<SmallVector<std::string>>
+  findArguments(ArrayRef<std::string> names);
   /// Creates a function that packs each argument, and one that takes all of
   /// them packed.
   LogicalResult create();
 
 private:
+  InFlightDiagnostic warn(Operation *op, StringRef name);
   FailureOr<PackedLayoutAttr> findLayout(BlockArgument argument,
                                          StringRef name);
   LogicalResult addUse(OpOperand &use, StringRef name,
@@ -90,16 +93,24 @@ static bool reads(const SegmentedContraction &contraction, Value value) {
       });
 }
 
+/// Starts a warning that the function has no packed form, since `op` ...
+InFlightDiagnostic FunctionPrepacker::warn(Operation *op, StringRef name) {
+  return op->emitWarning() << "'" << op->getName() << "' op cannot use '"
+                           << name << "' packed, so there is no '"
+                           << function.getName() << "_packed': ";
+}
+
 /// What `use` wants the argument to be packed like becomes `layout`, if it
 /// reads it at all.
 LogicalResult FunctionPrepacker::addUse(OpOperand &use, StringRef name,
                                         PackedLayoutAttr &layout) {
-  Operation *user = use.getOwner();
-  auto op = dyn_cast<SegmentedContractionOpInterface>(user);
+  auto op = dyn_cast<SegmentedContractionOpInterface>(use.getOwner());
   if (!op)
-    return user->emitOpError() << "cannot use '" << name
-                               << "' packed: expected boostr ops alone to use "
-                                  "it";
+    return warn(use.getOwner(), name) << "expected boostr ops alone to use it";
+  auto type = dyn_cast<RankedTensorType>(use.get().getType());
+  if (!type || !type.hasStaticShape())
+    return warn(op, name) << "expected a tensor of static shape, got "
+                          << use.get().getType();
   CpuTileAttr tile = cpu::getCpuTile(op, target);
   // Here and now, so that both functions have the same.
   op->setAttr(BoostrDialect::getCpuTileAttrName(), tile);
@@ -107,14 +118,11 @@ LogicalResult FunctionPrepacker::addUse(OpOperand &use, StringRef name,
     if (!reads(contraction, use.get()))
       continue;
     if (!isRhs(contraction, use.get()))
-      return op->emitOpError() << "cannot use '" << name
-                               << "' packed: expected it to be the weight";
-    PackedLayoutAttr wanted = cpu::getPackedLayout(
-        contraction, cast<RankedTensorType>(use.get().getType()), tile);
+      return warn(op, name) << "expected it to be the weight";
+    PackedLayoutAttr wanted = cpu::getPackedLayout(contraction, type, tile);
     if (layout && layout != wanted)
-      return op->emitOpError()
-             << "cannot use '" << name << "' packed: expected " << layout
-             << " as another op, got " << wanted;
+      return warn(op, name)
+             << "expected " << layout << " as another op, got " << wanted;
     layout = wanted;
   }
   return success();
@@ -124,30 +132,31 @@ LogicalResult FunctionPrepacker::addUse(OpOperand &use, StringRef name,
 FailureOr<PackedLayoutAttr>
 FunctionPrepacker::findLayout(BlockArgument argument, StringRef name) {
   PackedLayoutAttr layout;
-  auto type = dyn_cast<RankedTensorType>(argument.getType());
   // Uses are listed from the last to the first.
   auto uses = llvm::to_vector(llvm::make_pointer_range(argument.getUses()));
-  for (OpOperand *use : llvm::reverse(uses)) {
-    if (!type || !type.hasStaticShape())
-      return function.emitError()
-             << "cannot pack argument " << argument.getArgNumber() << " '"
-             << name << "' of function '" << function.getName()
-             << "': expected a tensor of static shape, got "
-             << argument.getType();
+  for (OpOperand *use : llvm::reverse(uses))
     if (failed(addUse(*use, name, layout)))
       return failure();
-  }
   return layout;
 }
 
-LogicalResult FunctionPrepacker::addArgument(unsigned number, StringRef name) {
-  FailureOr<PackedLayoutAttr> layout =
-      findLayout(function.getArgument(number), name);
-  if (failed(layout))
-    return failure();
-  if (*layout)
-    arguments.push_back({number, name.str(), *layout});
-  return success();
+FailureOr<SmallVector<std::string>>
+FunctionPrepacker::findArguments(ArrayRef<std::string> names) {
+  SmallVector<std::string> found;
+  for (BlockArgument argument : function.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    std::string name = getArgumentName(function, number);
+    if (!llvm::is_contained(names, name))
+      continue;
+    FailureOr<PackedLayoutAttr> layout = findLayout(argument, name);
+    if (failed(layout))
+      return failure();
+    if (!*layout)
+      continue;
+    arguments.push_back({number, name, *layout});
+    found.push_back(name);
+  }
+  return found;
 }
 
 LogicalResult FunctionPrepacker::insert(func::FuncOp created) {
@@ -237,21 +246,17 @@ void PrepackWeights::runOnOperation() {
     if (!function.isPublic() || function.isExternal())
       continue;
     FunctionPrepacker prepacker(symbols, function, target);
-    for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i) {
-      std::string name = boostr::getArgumentName(function, i);
-      if (!llvm::is_contained(arguments, name))
-        continue;
-      found.insert(name);
-      if (failed(prepacker.addArgument(i, name)))
-        return signalPassFailure();
-    }
+    auto names = prepacker.findArguments(llvm::to_vector(arguments));
+    if (failed(names))
+      continue;
+    found.insert(names->begin(), names->end());
     if (failed(prepacker.create()))
       return signalPassFailure();
   }
   for (const std::string &name : arguments)
     if (!found.contains(name)) {
-      module.emitError() << "expected a public function with an argument '"
-                         << name << "' to pack";
+      module.emitError() << "expected a public function with a weight '" << name
+                         << "' to pack, got none that can be";
       return signalPassFailure();
     }
 }

@@ -88,6 +88,23 @@ def test_cache_is_used_and_cleared(cache):
     assert twice(boostr.compile(SOURCE)) == [0, 2, 4]
 
 
+def test_damaged_entries_are_compiled_again(cache):
+    boostr.compile(SOURCE)
+    (entry,) = boostr.cache.entries()
+    whole = entry.read_bytes()
+    for damaged in (whole[:-1], whole[:100], b"", b"x" + whole[1:]):
+        entry.unlink()  # What is mapped stays as it is.
+        entry.write_bytes(damaged)
+        assert twice(boostr.compile(SOURCE)) == [0, 2, 4]
+        assert entry.read_bytes()[-8:] == whole[-8:] and entry.stat().st_size == len(whole)
+
+
+def test_several_cpus(cache):
+    assert twice(boostr.compile(SOURCE, target="cpu:x86-64,cpu:x86-64-v3,cpu")) == [0, 2, 4]
+    with pytest.raises(boostr.CompileError, match="'cpu' expected a name that LLVM knows"):
+        boostr.compile(SOURCE, target="cpu,cpu:z80")
+
+
 def test_cache_is_bounded(cache, monkeypatch):
     boostr.compile(SOURCE)
     size = boostr.cache.size()
