@@ -257,6 +257,14 @@ LogicalResult PackedLayoutAttr::verify(
   if (sum != array.getDimSize(0))
     return emitError() << "'rows' expected " << array.getDimSize(0)
                        << " in all, got " << sum;
+  // Blocks of both dimensions, the last of each range cut, of whole panels.
+  double larger = std::max(block[0], block[1]);
+  double elements = (array.getDimSize(0) + larger * rows.size()) *
+                    (array.getDimSize(1) + larger) *
+                    (1.0 + (2.0 * width + 2.0 * lanes) / block[0]);
+  if (elements > double(int64_t(1) << 58))
+    return emitError() << "'array' and sizes expected fewer than 2^58 "
+                          "elements, got more";
   return success();
 }
 

@@ -160,7 +160,8 @@ def Boostr_PackedLayoutAttr : Boostr_Attr<"PackedLayout", "packed_layout"> {
 
     Constraints: `array` has two static dimensions and elements of f64, f32, f16 or
     bf16 (bf16 with `amx`); sizes are positive, `lanes` is a power of two and
-    divides `nc` and `kc`; `rows` add up to dimension 0.
+    divides `nc` and `kc`; `rows` add up to dimension 0; there are fewer than 2^58
+    elements, those that fill panels counted.
   }];
   let parameters = (ins "::mlir::RankedTensorType":$array,
       EnumParameter<Boostr_CpuKernel>:$kernel,

@@ -293,6 +293,11 @@ func.func @negative_gpu_tiles(%a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %r: me
 
 // -----
 
+// expected-error @below {{'array' and sizes expected fewer than 2^58 elements, got more}}
+#layout = #boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 1152921504606846976, block = [16, 64], lanes = 8, rows = [32]>
+
+// -----
+
 // expected-error @below {{'rows' expected 32 in all, got 24}}
 #layout = #boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [16, 8]>
 
