@@ -222,8 +222,7 @@ int mlir::boostr::compileMain(int argc, char **argv) {
   cl::ParseCommandLineOptions(argc, argv,
                               "boostr-compile: ahead-of-time compiler for "
                               "boostr, linalg and tensor ops\n");
-  // From here on they are only read: lld would reset what is registered.
-  cl::ResetCommandLineParser();
+  fixOptions(args.category);
 
   bool isBinary = args.emit == Emit::Object ||
                   args.emit == Emit::SharedObject || args.emit == Emit::Cubin;

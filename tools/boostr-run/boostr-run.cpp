@@ -302,8 +302,7 @@ int mlir::boostr::runMain(int argc, char **argv) {
       argc, argv,
       "boostr-run: compiles a function of an MLIR file and runs it on .npy "
       "files\n");
-  // From here on they are only read: lld would reset what is registered.
-  cl::ResetCommandLineParser();
+  fixOptions(args.category);
 
   auto cache = args.cache.open();
   if (!cache)

@@ -5,9 +5,24 @@
 #include "Compilation.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
+
+void mlir::boostr::fixOptions(llvm::cl::OptionCategory &category) {
+  llvm::cl::SubCommand &all = llvm::cl::SubCommand::getTopLevel();
+  llvm::SmallSetVector<llvm::cl::Option *, 16> ours;
+  auto add = [&](llvm::cl::Option *option) {
+    if (llvm::is_contained(option->Categories, &category))
+      ours.insert(option);
+  };
+  llvm::for_each(all.PositionalOpts, add);
+  for (auto &entry : all.OptionsMap)
+    add(entry.second);
+  for (llvm::cl::Option *option : ours)
+    option->removeArgument();
+}
 
 void MessageStream::write_impl(const char *bytes, size_t size) {
   llvm::errs() << StringRef(bytes, size);

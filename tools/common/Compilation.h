@@ -13,12 +13,17 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/SourceMgr.h"
 
 namespace mlir::boostr {
 
 /// What an object file of a source is called in the cache, which tools share.
 inline constexpr llvm::StringLiteral kObjectForm = "object";
+
+/// Leaves the options of a tool as they were parsed: lld, which links in this
+/// process, resets all that are registered.
+void fixOptions(llvm::cl::OptionCategory &category);
 
 /// Writes to standard error, and remembers what.
 class MessageStream : public llvm::raw_ostream {
