@@ -531,7 +531,7 @@ TEST_F(Call, negative_computed_extents) {
 //===----------------------------------------------------------------------===//
 
 TEST_F(Call, negative_version) {
-  for (int32_t version : {0, 999, 1003, 2000, -1}) {
+  for (int32_t version : {0, 999, 1004, 2000, -1}) {
     function.raw.abi_version = version;
     std::string expected =
         "BOOSTR_UNSUPPORTED: function: expected one compiled for version 1000 "

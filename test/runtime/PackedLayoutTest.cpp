@@ -89,8 +89,7 @@ TEST_F(PackedLayout, negative_whole_header_of_another_size) {
 
 TEST_F(PackedLayout, negative_what_is_wrong_otherwise_is_said) {
   bytes.dl.dtype = f32;
-  EXPECT_EQ(call(), "argument 1 'weight': expected element type int8, got "
-                    "float32");
+  EXPECT_EQ(call(), "argument 1 'weight': expected element type i8, got f32");
   bytes.dl.dtype = i8;
   bytes.dl.data = nullptr;
   EXPECT_EQ(call(), "argument 1 'weight': expected data, got a null pointer");
