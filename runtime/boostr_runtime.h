@@ -63,7 +63,8 @@
 // Minor version 1 added boostr_function.device_type and all that is named
 // boostr_cuda_* or *_on_stream. Minor version 2 added
 // boostr_function.cpu_features. Minor version 3 added
-// boostr_function.input_layouts and variants.
+// boostr_function.input_layouts and variants, boostr_cuda_multiply and
+// boostr_cuda_has_cublaslt.
 #define BOOSTR_ABI_MAJOR 1
 #define BOOSTR_ABI_MINOR 3
 #define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
@@ -590,6 +591,64 @@ BOOSTR_API void boostr_cuda_zero(void *address, size_t bytes) BOOSTR_NOEXCEPT;
 
 // The number of multiprocessors of the invocation's device.
 BOOSTR_API int32_t boostr_cuda_multiprocessors(void) BOOSTR_NOEXCEPT;
+
+// Whether there is a cuBLASLt, 1 or 0: see boostr_cuda_multiply.
+BOOSTR_API int32_t boostr_cuda_has_cublaslt(void) BOOSTR_NOEXCEPT;
+
+// A matrix in memory of the device: element [i, j] lies i * row_stride +
+// j * column_stride elements behind `data`. One of the two strides is 1. The
+// matrices of a batch lie batch_stride elements apart.
+typedef struct boostr_cuda_matrix {
+  void *data;
+  int64_t row_stride, column_stride, batch_stride;
+} boostr_cuda_matrix;
+
+enum {
+  // In `flags`: operands of f32 may be rounded to TF32.
+  BOOSTR_CUDA_TF32 = 1,
+  // In `flags`: that there is no cuBLASLt is no failure.
+  BOOSTR_CUDA_OPTIONAL = 2,
+};
+
+// For each matrix of a batch
+//   result[i, j] = sum over k of lhs[i, k] * rhs[j, k] + bias[j] + addend[i, j]
+// and lhs_sums[i] = sum over k of lhs[i, k]. The sum is f64 if elements are,
+// else f32, and rounded once.
+typedef struct boostr_cuda_product {
+  int64_t rows, columns, steps, batch;
+  // [rows, steps] and [columns, steps], of `element`.
+  boostr_cuda_matrix lhs, rhs;
+  // [rows, columns], of `result_element`, whose column_stride is 1. The data of
+  // the addend may be NULL, for none, and may be that of the result.
+  boostr_cuda_matrix result, addend;
+  // `columns` elements of `result_element`, those of the next matrix of a batch
+  // bias_stride elements behind; NULL for none. Not together with lhs_sums.
+  const void *bias;
+  int64_t bias_stride;
+  // `rows` elements of `sums_element`; NULL for none. Not of a batch.
+  void *lhs_sums;
+  DLDataType element, result_element, sums_element;
+  uint32_t flags;
+} boostr_cuda_product;
+
+enum {
+  // Nothing was queued: cuBLASLt has no way to compute such a product, or there
+  // are no steps, or there is no cuBLASLt and the product is OPTIONAL.
+  BOOSTR_CUDA_NOTHING = 0,
+  // The product was, but lhs_sums were not, if there are any.
+  BOOSTR_CUDA_PRODUCT = 1,
+  BOOSTR_CUDA_PRODUCT_AND_SUMS = 2,
+};
+
+// Queues a product by cuBLASLt on the invocation's stream, and returns what was
+// queued. cuBLASLt (libcublasLt.so.13 or .12) is opened at the first product
+// that is asked for; BOOSTR_CUBLASLT_LIBRARY may name the file. How to compute
+// a product is asked of cuBLASLt once for products that differ in nothing but
+// addresses, and kept in the context.
+// Failures also: CANCELLED, UNAVAILABLE (no cuBLASLt), and those of cuBLASLt,
+// whose messages name its call.
+BOOSTR_API int32_t boostr_cuda_multiply(const boostr_cuda_product *product)
+    BOOSTR_NOEXCEPT;
 
 #ifdef __cplusplus
 } // extern "C"

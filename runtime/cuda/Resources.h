@@ -9,6 +9,7 @@
 
 #include "boostr/runtime/cuda/DeviceMemory.h"
 #include "boostr/runtime/cuda/Modules.h"
+#include "boostr/runtime/cuda/Products.h"
 
 namespace boostr::runtime::cuda {
 
@@ -16,6 +17,7 @@ namespace boostr::runtime::cuda {
 struct Resources {
   ModuleCache modules;
   MemoryPools pools;
+  ProductCache products;
 };
 
 } // namespace boostr::runtime::cuda
