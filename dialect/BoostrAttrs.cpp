@@ -37,31 +37,47 @@ static ParseResult parsePrecision(AsmParser &parser, F32Precision &precision) {
   return success();
 }
 
+static ParseResult parseGemm(AsmParser &parser, Gemm &gemm) {
+  StringRef name;
+  SMLoc location = parser.getCurrentLocation();
+  if (parser.parseKeyword(&name))
+    return failure();
+  std::optional<Gemm> known = symbolizeGemm(name);
+  if (!known)
+    return parser.emitError(location)
+           << "'gemm' expected generated, cublaslt or auto, got " << name;
+  gemm = *known;
+  return success();
+}
+
 /// What a tile has only if it is not the usual, in any order: `, split = 8,
 /// narrow = 64, few_rows = [1]`.
 static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
                                        int64_t &narrow,
                                        SmallVector<int64_t> &rows,
                                        SmallVector<int64_t> &warp,
-                                       F32Precision &precision) {
+                                       F32Precision &precision, Gemm &gemm) {
   split = 1;
   narrow = 0;
   precision = F32Precision::Ieee;
+  gemm = Gemm::Generated;
   while (succeeded(parser.parseOptionalComma())) {
     StringRef name;
     SMLoc location = parser.getCurrentLocation();
     if (parser.parseKeyword(&name) || parser.parseEqual())
       return failure();
-    ParseResult parsed = name == "split"      ? parser.parseInteger(split)
-                         : name == "narrow"   ? parser.parseInteger(narrow)
-                         : name == "few_rows" ? parseNumbers(parser, rows)
-                         : name == "warp"     ? parseNumbers(parser, warp)
-                         : name == "precision"
-                             ? parsePrecision(parser, precision)
-                             : parser.emitError(location)
-                                   << "expected 'split', 'narrow', "
-                                      "'few_rows', 'warp' or 'precision', got "
-                                   << name;
+    ParseResult parsed =
+        name == "split"       ? parser.parseInteger(split)
+        : name == "narrow"    ? parser.parseInteger(narrow)
+        : name == "few_rows"  ? parseNumbers(parser, rows)
+        : name == "warp"      ? parseNumbers(parser, warp)
+        : name == "precision" ? parsePrecision(parser, precision)
+        : name == "gemm"      ? parseGemm(parser, gemm)
+                              : parser.emitError(location)
+                                    << "expected 'split', 'narrow', "
+                                       "'few_rows', 'warp', 'precision' or "
+                                       "'gemm', got "
+                                    << name;
     if (parsed)
       return failure();
   }
@@ -79,8 +95,8 @@ static void printNumbers(AsmPrinter &printer, StringRef name,
 
 static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
                                 int64_t narrow, ArrayRef<int64_t> rows,
-                                ArrayRef<int64_t> warp,
-                                F32Precision precision) {
+                                ArrayRef<int64_t> warp, F32Precision precision,
+                                Gemm gemm) {
   if (split != 1)
     printer << ", split = " << split;
   if (narrow != 0)
@@ -89,6 +105,8 @@ static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
   printNumbers(printer, "warp", warp);
   if (precision != F32Precision::Ieee)
     printer << ", precision = " << stringifyF32Precision(precision);
+  if (gemm != Gemm::Generated)
+    printer << ", gemm = " << stringifyGemm(gemm);
 }
 
 #define GET_ATTRDEF_CLASSES
@@ -282,7 +300,7 @@ LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t stages, int64_t group, int64_t split,
                                   int64_t narrow, ArrayRef<int64_t> fewRows,
                                   ArrayRef<int64_t> warp,
-                                  F32Precision precision) {
+                                  F32Precision precision, Gemm gemm) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
@@ -298,6 +316,10 @@ LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "tile sizes expected positive";
   if (precision != F32Precision::Ieee && !isMma)
     return emitError() << "'precision' expected with kernel mma only";
+  if (gemm != Gemm::Generated && precision == F32Precision::Tf32x3)
+    return emitError() << "'gemm' expected generated with 'precision' = "
+                          "tf32x3, got "
+                       << stringifyGemm(gemm);
   int64_t previous = 0;
   for (int64_t rows : fewRows) {
     if (rows <= previous)

@@ -231,6 +231,30 @@ def Boostr_F32Precision : I32EnumAttr<"F32Precision", "how f32 is multiplied", [
   let genSpecializedAttr = 0;
 }
 
+def Boostr_Gemm : I32EnumAttr<"Gemm", "what computes matrix products on a GPU", [
+    I32EnumAttrCase<"Generated", 0, "generated">,
+    I32EnumAttrCase<"Cublaslt", 1, "cublaslt">,
+    I32EnumAttrCase<"Auto", 2, "auto">]> {
+  let cppNamespace = "::mlir::boostr";
+  let genSpecializedAttr = 0;
+}
+
+def Boostr_GemmAttr : Boostr_Attr<"Gemm", "gemm"> {
+  let summary = "What computes the matrix products of an op on a GPU";
+  let description = [{
+    `boostr.gemm` on an op goes before the option `gemm` of
+    `boostr-select-gpu-tile`:
+
+    * `generated`: kernels of our own;
+    * `cublaslt`: NVIDIA's library, and kernels of our own for what it cannot do;
+    * `auto`: whichever is known to be faster.
+
+    Example: `#boostr.gemm<cublaslt>`
+  }];
+  let parameters = (ins EnumParameter<Boostr_Gemm>:$value);
+  let assemblyFormat = "`<` $value `>`";
+}
+
 def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
   let summary = "Kernel and blocking of a contraction on a GPU";
   let description = [{
@@ -265,7 +289,12 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     `precision` says how it multiplies f32: operands rounded to TF32 (`tf32`), or
     each of them as the sum of two such numbers (`tf32x3`).
 
-    Constraints: all are positive, but `narrow` may be 0, which means none.
+    With `gemm = cublaslt` the product is left to cuBLASLt, and the kernel computes
+    what the library turns out to be unable to; with `gemm = auto` also everything,
+    where there is no library when the code runs. `precision` counts for both.
+
+    Constraints: all are positive, but `narrow` may be 0, which means none. There is no `gemm`
+    with `precision = tf32x3`.
 
     Example: `#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>`
   }];
@@ -276,21 +305,24 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       OptionalArrayRefParameter<"int64_t">:$fewRows,
       OptionalArrayRefParameter<"int64_t">:$warp,
       DefaultValuedParameter<"::mlir::boostr::F32Precision",
-        "::mlir::boostr::F32Precision::Ieee">:$precision);
+        "::mlir::boostr::F32Precision::Ieee">:$precision,
+      DefaultValuedParameter<"::mlir::boostr::Gemm",
+        "::mlir::boostr::Gemm::Generated">:$gemm);
   let skipDefaultBuilders = 1;
   let builders = [AttrBuilder<(ins "GpuKernel":$kernel,
       "::llvm::ArrayRef<int64_t>":$block, "int64_t":$stages, "int64_t":$group,
       CArg<"int64_t", "1">:$split, CArg<"int64_t", "0">:$narrow,
       CArg<"::llvm::ArrayRef<int64_t>", "{}">:$fewRows,
       CArg<"::llvm::ArrayRef<int64_t>", "{}">:$warp,
-      CArg<"F32Precision", "F32Precision::Ieee">:$precision), [{
+      CArg<"F32Precision", "F32Precision::Ieee">:$precision,
+      CArg<"Gemm", "Gemm::Generated">:$gemm), [{
     return $_get($_ctxt, kernel, block, stages, group, split, narrow, fewRows,
-                 warp, precision);
+                 warp, precision, gemm);
   }]>];
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `stages` `=` $stages `,` `group` `=` $group
-        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision) `` `>`
+        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision, $gemm) `` `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -210,6 +210,13 @@ BoostrDialect::verifyOperationAttribute(Operation *op,
            << "' expected an array of #boostr.gpu_tile<...>, got "
            << attribute.getValue();
   }
+  if (name == getGemmAttrName()) {
+    if (isa<GemmAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError()
+           << "'" << name << "' expected #boostr.gemm<...>, got "
+           << attribute.getValue();
+  }
   if (name == getGpuTargetAttrName()) {
     if (isa<GpuTargetAttr>(attribute.getValue()))
       return success();

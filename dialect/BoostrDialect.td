@@ -87,6 +87,10 @@ def Boostr_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getGpuTilesAttrName() {
       return "boostr.gpu_tiles";
     }
+    /// Discardable attribute of an op: what computes its matrix products.
+    static constexpr ::llvm::StringLiteral getGemmAttrName() {
+      return "boostr.gemm";
+    }
     /// Discardable attribute of a module: the GPU to generate code for.
     static constexpr ::llvm::StringLiteral getGpuTargetAttrName() {
       return "boostr.gpu_target";

@@ -276,7 +276,10 @@ def SelectGpuTile : Pass<"boostr-select-gpu-tile", "::mlir::ModuleOp"> {
     for each of the op's contractions: for `gemv` where there are known to be few
     rows, for `wgmma` where the target has it and the contraction fits, for `mma`
     where tensor cores multiply the element type, else for `simt`. Where the number of rows is not known, `few_rows` adds kernels to choose
-    from when the code runs.
+    from when the code runs. With `gemm` a tile says that the product is left to
+    cuBLASLt: where it is able to, with `cublaslt`, and a remark says where it is
+    not; with `auto` where measurements had it ahead (docs/gpu-codegen.md). The
+    attribute `boostr.gemm` of an op goes before the option.
 
     Leaves: ops that have `boostr.gpu_tiles`: what the user wrote wins. Ops in value
     form, and every other op.
@@ -295,7 +298,16 @@ def SelectGpuTile : Pass<"boostr-select-gpu-tile", "::mlir::ModuleOp"> {
           clEnumValN(::mlir::boostr::F32Precision::Tf32, "tf32",
                      "tensor cores, operands rounded to 11 bits"),
           clEnumValN(::mlir::boostr::F32Precision::Tf32x3, "tf32x3",
-                     "tensor cores, three products of 11 bits"))}]>];
+                     "tensor cores, three products of 11 bits"))}]>,
+    Option<"gemm", "gemm", "::mlir::boostr::Gemm",
+      "::mlir::boostr::Gemm::Generated", "What computes matrix products",
+      [{::llvm::cl::values(
+          clEnumValN(::mlir::boostr::Gemm::Generated, "generated",
+                     "kernels of our own"),
+          clEnumValN(::mlir::boostr::Gemm::Cublaslt, "cublaslt",
+                     "cuBLASLt, where it has such products"),
+          clEnumValN(::mlir::boostr::Gemm::Auto, "auto",
+                     "whichever was measured to be faster"))}]>];
 }
 
 def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
@@ -310,7 +322,9 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
     are in `gpu.module`s and launched by `gpu.launch_func`; the others
     are the bodies of `gpu.launch`, for upstream's outlining. With `few_rows` an
     `scf.if` chooses between launches, and also for `mma` where it shows only then
-    whether memory can be copied 16 bytes at a time.
+    whether memory can be copied 16 bytes at a time. With `gemm` there is a call of
+    `boostr_cuda_multiply`, parallel loops around it where arrays have to be packed
+    before or the result unpacked, and the kernel for where the library is unable.
 
     Leaves: every other op.
 

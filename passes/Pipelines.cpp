@@ -256,6 +256,7 @@ static void addCudaKernels(OpPassManager &pm,
   pm.addPass(createConstantsToDevice());
   SelectGpuTileOptions tiles;
   tiles.f32Precision = options.f32Precision;
+  tiles.gemm = options.gemm;
   pm.addPass(createSelectGpuTile(tiles));
   pm.addPass(createGenerateGpu());
 }

@@ -148,6 +148,15 @@ struct CudaPipelineOptions : PassPipelineOptions<CudaPipelineOptions> {
                      "tensor cores, operands rounded to 11 bits"),
           clEnumValN(F32Precision::Tf32x3, "tf32x3",
                      "tensor cores, three products of 11 bits"))};
+  Option<Gemm> gemm{
+      *this, "gemm", llvm::cl::desc("What computes matrix products"),
+      llvm::cl::init(Gemm::Generated),
+      llvm::cl::values(
+          clEnumValN(Gemm::Generated, "generated", "kernels of our own"),
+          clEnumValN(Gemm::Cublaslt, "cublaslt",
+                     "cuBLASLt, where it has such products"),
+          clEnumValN(Gemm::Auto, "auto",
+                     "whichever was measured to be faster"))};
   Option<int64_t> blockSize{
       *this, "block-size",
       llvm::cl::desc("Threads of a block for what is no contraction"),

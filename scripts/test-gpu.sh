@@ -9,6 +9,8 @@
 # the runtime that BOOSTR_COMPILE and BOOSTR_RUNTIME_LIBRARY name, as of an unpacked
 # archive. Needs Python with pytest, NumPy and ml_dtypes, and PyTorch, transformers and
 # hypothesis for the tests that say so; tests run side by side if pytest-xdist is there.
+# The execution tests of the ops run once more with products by cuBLASLt, which is that of
+# PyTorch if it is not found otherwise.
 #
 # --sanitize runs one case of each family of kernels under compute-sanitizer instead:
 # memcheck, then racecheck.
@@ -51,7 +53,30 @@ if $sanitize; then
   done
   exit
 fi
+cublaslt=$("$python" - <<'EOF'
+import ctypes, glob, os, sysconfig
+for name in ("libcublasLt.so.13", "libcublasLt.so.12"):
+    try:
+        ctypes.CDLL(name)
+        break
+    except OSError:
+        pass
+else:
+    found = glob.glob(os.path.join(sysconfig.get_path("purelib"), "nvidia", "*", "lib", "libcublasLt.so.1[23]"))
+    print(found[0] if found else "")
+EOF
+)
+if [ -z "${BOOSTR_CUBLASLT_LIBRARY:-}" ] && [ -n "$cublaslt" ]; then
+  export BOOSTR_CUBLASLT_LIBRARY=$cublaslt
+fi
 parallel=()
 "$python" -c 'import xdist' 2>/dev/null && parallel=(-n auto --dist loadfile)
-"$python" -m pytest -q -p no:cacheprovider --tb=short -k 'not overlap' \
-  --ignore=test/execution/test_gpu_kernels.py "${parallel[@]}" test/execution test/python/test_torch*.py "$@"
+emulated=(--ignore=test/execution/test_gpu_kernels.py --ignore=test/execution/test_gpu_cublaslt.py)
+status=0
+"$python" -m pytest -q -p no:cacheprovider --tb=short -k 'not overlap' "${emulated[@]}" \
+  "${parallel[@]}" test/execution test/python/test_torch*.py "$@" || status=$?
+echo "products by cuBLASLt"
+BOOSTR_TEST_GEMM=cublaslt "$python" -m pytest -q -p no:cacheprovider --tb=short -k 'not overlap' \
+  "${parallel[@]}" test/execution/test_{fused_qkv,out_proj_residual}{,_grad}.py \
+  test/execution/test_{layers,special_arrays,original_cases,finite_differences}.py "$@" || status=$?
+exit $status

@@ -108,7 +108,7 @@ def measure(op, shape, dtype, makers, repeats):
 def add_ratios(rows, variants):
     """Against the floor, and of ours against the best of the others that compute the whole op."""
     floor = next(row["ms"] for row in rows if row["contender"] == "floor")
-    rivals = [row["ms"] for row in rows if row["contender"] not in {"floor", "ours"} | variants]
+    rivals = [row["ms"] for row in rows if row["contender"] not in {"floor", "ours", "ours-cublaslt"} | variants]
     for row in rows:
         row["floor_ratio"] = floor / row["ms"]
         row["rival_ratio"] = min(rivals) / row["ms"] if row["contender"] == "ours" and rivals else None
@@ -177,8 +177,8 @@ def main():
     parser.add_argument("--ops", nargs="+", default=modules.OPS, choices=modules.OPS)
     parser.add_argument("--shapes", nargs="+", default=list(shapes), choices=list(shapes))
     parser.add_argument("--contenders", nargs="+", help="floor is always one of them",
-                        default=["eager", "library", "batched", "triton", "ours"],
-                        choices=["eager", "compile", "library", "batched", "triton", "ours"])
+                        default=["eager", "library", "batched", "triton", "ours", "ours-cublaslt"],
+                        choices=["eager", "compile", "library", "batched", "triton", "ours", "ours-cublaslt"])
     parser.add_argument("--variant", action="append", default=[], metavar="NAME=MODULES",
                         help="another folder of modules, compiled otherwise, as one more contender")
     parser.add_argument("--repeats", type=int, default=15, help="replays of each graph")
@@ -189,16 +189,17 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = False
     runtime = ours.load_runtime(args.runtime)
 
-    def modules_in(folder):
+    def modules_in(folder, gemm="generated"):
         loaded = {}
 
         def module_of(case):
-            path = modules.module_path(folder, case.op, case.shape, args.dtype)
+            path = modules.module_path(folder, case.op, case.shape, args.dtype, gemm)
             return loaded.setdefault(path, ours.Module(runtime, path))
         return module_of
 
     every = {"floor": c.floor, "eager": c.eager, "compile": c.compiled, "library": c.library_fused,
-             "batched": c.strided_batched, "triton": c.triton_fused, "ours": c.generated(modules_in(args.modules))}
+             "batched": c.strided_batched, "triton": c.triton_fused, "ours": c.generated(modules_in(args.modules)),
+             "ours-cublaslt": c.generated(modules_in(args.modules, "cublaslt"))}
     makers = {name: make for name, make in every.items() if name == "floor" or name in args.contenders}
     for variant in args.variant:
         name, _, folder = variant.partition("=")
@@ -214,7 +215,7 @@ def main():
                 wrong += is_wrong
                 rival = f" rival/ours {row['rival_ratio']:.3f}" if row["rival_ratio"] else ""
                 error = "" if row["error"] is None else f" error {row['error']:.1e}" + (" WRONG" if is_wrong else "")
-                print(f"{op:22s} {name:20s} {row['contender']:8s} {row['ms'] * 1e3:9.1f} us {row['tflops']:7.1f} TFLOP/s "
+                print(f"{op:22s} {name:20s} {row['contender']:13s} {row['ms'] * 1e3:9.1f} us {row['tflops']:7.1f} TFLOP/s "
                       f"{row['gb_per_s']:6.0f} GB/s floor/time {row['floor_ratio']:.3f}{rival}{error}", flush=True)
             results += rows
             torch.cuda.empty_cache()

@@ -2,7 +2,8 @@
 
 Batch and tokens are dynamic, so shapes that differ in nothing else share a module.
 
-usage: modules.py [--dtype bf16|f16] [--boostr-compile PATH] [--target cuda:sm_90a] [--tile TILE] FOLDER
+usage: modules.py FOLDER [--dtype bf16|f16] [--boostr-compile PATH] [--target cuda:sm_90a] [--tile TILE]
+                  [--gemm generated cublaslt]
 """
 
 import argparse
@@ -14,6 +15,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+# What computes the products: kernels of our own, or cuBLASLt in compiled code.
+GEMMS = ("generated", "cublaslt")
 OPS = ("fused_qkv", "fused_qkv_grad", "out_proj_residual", "out_proj_residual_grad")
 
 
@@ -105,23 +108,25 @@ def module_text(op, shape, dtype, tile=None):
             f"  return {values} : {results}\n}}\n")
 
 
-def module_path(folder, op, shape, dtype):
+def module_path(folder, op, shape, dtype, gemm="generated"):
     """Where the compiled module is: named after what is in it."""
     text = module_text(op, shape, dtype)
-    return Path(folder) / f"{op}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.so"
+    suffix = "" if gemm == "generated" else f"-{gemm}"
+    return Path(folder) / f"{op}-{hashlib.sha256(text.encode()).hexdigest()[:16]}{suffix}.so"
 
 
-def compile_modules(folder, shapes, dtype, compiler, target, tile=None):
+def compile_modules(folder, shapes, dtype, compiler, target, tile=None, gemms=GEMMS):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {module_path(folder, op, shape, dtype): module_text(op, shape, dtype, tile)
-             for shape in shapes for op in OPS}
+    texts = {module_path(folder, op, shape, dtype, gemm): (module_text(op, shape, dtype, tile), gemm)
+             for shape in shapes for op in OPS for gemm in gemms}
 
     def compile_one(item):
-        path, text = item
+        path, (text, gemm) = item
         source = path.with_suffix(".mlir")
         source.write_text(text, encoding="utf-8")
-        subprocess.run([compiler, source, f"--target={target}", "--emit=so", "-o", path], check=True)
+        subprocess.run([compiler, source, f"--target={target}", f"--gemm={gemm}", "--emit=so", "-o", path],
+                       check=True)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compile_one, [item for item in texts.items() if not item[0].exists()]))
@@ -134,10 +139,11 @@ def main():
     parser.add_argument("--dtype", default="bf16", choices=("bf16", "f16"))
     parser.add_argument("--boostr-compile", default="boostr-compile", help="the compiler")
     parser.add_argument("--target", default="cuda:sm_90a", help="as boostr-compile takes it")
-    parser.add_argument("--tile", help="a #boostr.gpu_tile<...> to use for every contraction")
+    parser.add_argument("--tile", help="a #boostr.gpu_tile<...> to use for every contraction; --gemm generated then")
+    parser.add_argument("--gemm", nargs="+", default=GEMMS, choices=GEMMS, help="what computes the products")
     args = parser.parse_args()
     for path in compile_modules(args.folder, load_shapes(), args.dtype, args.boostr_compile,
-                                args.target, args.tile):
+                                args.target, args.tile, ["generated"] if args.tile else args.gemm):
         print(path)
 
 

@@ -7,6 +7,8 @@
 #include "boostr/dialect/BoostrOps.h"
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/GpuTile.h"
+#include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
 #include "boostr/passes/gpu/mma/MmaKernel.h"
 #include "boostr/passes/gpu/simt/SimtKernel.h"
@@ -175,12 +177,74 @@ static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
   return failure();
 }
 
+//===----------------------------------------------------------------------===//
+// cuBLASLt
+//===----------------------------------------------------------------------===//
+
+/// A kernel for the sums of lhs alone.
+static LogicalResult emitSums(ImplicitLocOpBuilder &b,
+                              SegmentedContractionOpInterface op,
+                              const SegmentedContraction &contraction,
+                              GpuTileAttr tile) {
+  SegmentedContraction sums = contraction;
+  for (ContractionSegment &segment : sums.segments)
+    segment.product.reset();
+  auto target = op->getParentOfType<ModuleOp>()->getAttrOfType<GpuTargetAttr>(
+      BoostrDialect::getGpuTargetAttrName());
+  if (!target)
+    return op->emitOpError() << "expected the module to have an attribute '"
+                             << BoostrDialect::getGpuTargetAttrName()
+                             << "'; run boostr-set-gpu-target before";
+  return emitKernel(b, op, sums,
+                    chooseGpuTile(target, sums, op, tile.getPrecision()));
+}
+
+static Value isEqual(ImplicitLocOpBuilder &b, Value number, int64_t other) {
+  Value constant = arith::ConstantIntOp::create(b, number.getType(), other);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, number, constant);
+}
+
+/// The product by the library, and by the kernel of `tile` what the library
+/// says that it cannot do.
+static LogicalResult emitCublaslt(ImplicitLocOpBuilder &b,
+                                  SegmentedContractionOpInterface op,
+                                  const SegmentedContraction &contraction,
+                                  GpuTileAttr tile,
+                                  cublaslt::PackedArrays &packed) {
+  StringRef reason;
+  std::optional<cublaslt::ProductShape> shape =
+      cublaslt::ProductShape::match(op, contraction, reason);
+  if (!shape)
+    return op->emitOpError() << "is nothing for cuBLASLt: " << reason;
+  cublaslt::CublasltProduct product(b, op, contraction, *shape, tile, packed);
+  Value done = product.emit();
+  auto branch =
+      scf::IfOp::create(b, isEqual(b, done, 0), /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  if (failed(emitKernel(b, op, contraction, tile)))
+    return failure();
+  b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  if (!cublaslt::hasSums(contraction))
+    return success();
+  if (shape->sums) {
+    auto withoutSums =
+        scf::IfOp::create(b, isEqual(b, done, 1), /*withElseRegion=*/false);
+    b.setInsertionPoint(withoutSums.thenBlock()->getTerminator());
+  }
+  return emitSums(b, op, contraction, tile);
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions
+//===----------------------------------------------------------------------===//
+
 /// The kernel of `tile`, or one for few rows if there are no more when the code
 /// runs.
 static LogicalResult emit(ImplicitLocOpBuilder &b,
                           SegmentedContractionOpInterface op,
                           const SegmentedContraction &contraction,
-                          GpuTileAttr tile) {
+                          GpuTileAttr tile, cublaslt::PackedArrays &packed) {
   OpBuilder::InsertionGuard guard(b);
   Value numRows;
   for (int64_t rows : tile.getFewRows()) {
@@ -198,6 +262,8 @@ static LogicalResult emit(ImplicitLocOpBuilder &b,
       return failure();
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
   }
+  if (tile.getGemm() != Gemm::Generated)
+    return emitCublaslt(b, op, contraction, tile, packed);
   return emitKernel(b, op, contraction, tile);
 }
 
@@ -214,10 +280,17 @@ static LogicalResult generate(SegmentedContractionOpInterface op) {
                              << contractions.size()
                              << " tiles; run boostr-select-gpu-tile before";
   ImplicitLocOpBuilder b(op.getLoc(), op);
+  bool isOptional =
+      llvm::any_of(tiles.getAsRange<GpuTileAttr>(), [](GpuTileAttr tile) {
+        return tile.getGemm() == Gemm::Auto;
+      });
+  cublaslt::PackedArrays packed(b, isOptional ? cublaslt::emitHasLibrary(b, op)
+                                              : Value());
   for (auto [contraction, tile] :
        llvm::zip_equal(contractions, tiles.getAsRange<GpuTileAttr>()))
-    if (failed(emit(b, op, contraction, tile)))
+    if (failed(emit(b, op, contraction, tile, packed)))
       return failure();
+  packed.release(op);
   op->erase();
   return success();
 }

@@ -8,6 +8,7 @@
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/GpuTile.h"
+#include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
 #include "boostr/passes/gpu/mma/MmaTile.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"
@@ -179,6 +180,117 @@ GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
   return addFewRows(chooseSimtTile(context, contraction), contraction);
 }
 
+//===----------------------------------------------------------------------===//
+// cuBLASLt
+//===----------------------------------------------------------------------===//
+
+static GpuTileAttr withGemm(GpuTileAttr tile, Gemm gemm) {
+  // Few rows are no concern of kernels of our own if there is a library.
+  ArrayRef<int64_t> fewRows = tile.getFewRows();
+  if (gemm == Gemm::Cublaslt)
+    fewRows = {};
+  return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
+                          tile.getStages(), tile.getGroup(), tile.getSplit(),
+                          tile.getNarrow(), fewRows, tile.getWarp(),
+                          tile.getPrecision(), gemm);
+}
+
+namespace {
+
+/// Whether rows of some array are known to be no multiples of 16 bytes.
+enum class RowBytes { Any, MayBeMultiples, AreOdd };
+/// Whether memory of both operands runs along k, as in forward products.
+enum class Memory { Any, AlongSteps, Other };
+
+/// How fast a kernel was.
+struct MeasuredSpeed {
+  GpuKernel kernel;
+  /// Of an element.
+  int64_t bits;
+  RowBytes rowBytes;
+  Memory memory;
+  /// That of cuBLAS on the bare product is 1.
+  double speed;
+};
+
+} // namespace
+
+/// Measured on an H100: docs/gpu-performance.md. The first line that applies
+/// counts.
+static constexpr MeasuredSpeed kSpeeds[] = {
+    // "Results": geometric means over the training shapes.
+    {GpuKernel::Wgmma, 16, RowBytes::Any, Memory::AlongSteps, 0.98},
+    {GpuKernel::Wgmma, 16, RowBytes::Any, Memory::Other, 0.95},
+    // "Results", decode-1.
+    {GpuKernel::Gemv, 16, RowBytes::Any, Memory::Any, 1.06},
+    // "`mma`: tensor cores from sm_80 on".
+    {GpuKernel::Mma, 16, RowBytes::AreOdd, Memory::AlongSteps, 0.84},
+    {GpuKernel::Mma, 16, RowBytes::AreOdd, Memory::Other, 0.97},
+    {GpuKernel::Mma, 16, RowBytes::MayBeMultiples, Memory::Any, 0.39},
+    {GpuKernel::Mma, 64, RowBytes::Any, Memory::Any, 0.70},
+    {GpuKernel::Mma, 32, RowBytes::Any, Memory::Any, 0.38},
+    {GpuKernel::Simt, 16, RowBytes::Any, Memory::Any, 0.30},
+    {GpuKernel::Simt, 32, RowBytes::Any, Memory::Any, 0.73},
+    {GpuKernel::Simt, 64, RowBytes::Any, Memory::Any, 0.25},
+};
+/// What whole ops by cuBLAS reach, with epilogues and passes around the product
+/// (docs/gpu-benchmark.md: 0.87 to 0.95 with 2048 tokens and more).
+static constexpr double kLibrarySpeed = 0.9;
+
+static RowBytes getRowBytes(SegmentedContractionOpInterface op) {
+  bool areOdd = llvm::any_of(op->getOperandTypes(), [](Type operand) {
+    auto type = cast<MemRefType>(operand);
+    return type.getRank() > 1 && !type.isDynamicDim(type.getRank() - 1) &&
+           type.getShape().back() * type.getElementTypeBitWidth() % 128 != 0;
+  });
+  return areOdd ? RowBytes::AreOdd : RowBytes::MayBeMultiples;
+}
+
+static bool isLibraryFaster(GpuTileAttr tile,
+                            SegmentedContractionOpInterface op,
+                            const cublaslt::ProductShape &shape) {
+  Value array = shape.lhs.parts.front().operand.array;
+  int64_t bits = getElementTypeOrSelf(array).getIntOrFloatBitWidth();
+  RowBytes rowBytes = getRowBytes(op);
+  Memory memory = shape.lhs.runsAlongColumns() && shape.rhs.runsAlongColumns()
+                      ? Memory::AlongSteps
+                      : Memory::Other;
+  for (const MeasuredSpeed &line : kSpeeds)
+    if (line.kernel == tile.getKernel() && line.bits == bits &&
+        (line.rowBytes == RowBytes::Any || line.rowBytes == rowBytes) &&
+        (line.memory == Memory::Any || line.memory == memory))
+      return line.speed < kLibrarySpeed;
+  return false;
+}
+
+/// `tile` with whoever is to compute the product. What the library cannot do is
+/// a remark if it was asked for.
+static GpuTileAttr chooseGemm(GpuTileAttr tile, Gemm gemm,
+                              const SegmentedContraction &contraction,
+                              SegmentedContractionOpInterface op) {
+  if (auto attr = op->getAttrOfType<GemmAttr>(BoostrDialect::getGemmAttrName()))
+    gemm = attr.getValue();
+  if (gemm == Gemm::Generated)
+    return tile;
+  StringRef reason;
+  std::optional<cublaslt::ProductShape> shape =
+      cublaslt::ProductShape::match(op, contraction, reason);
+  if (shape && tile.getPrecision() == F32Precision::Tf32x3) {
+    shape.reset();
+    reason = "it has no tf32x3";
+  }
+  if (gemm == Gemm::Cublaslt) {
+    if (shape)
+      return withGemm(tile, gemm);
+    op->emitRemark() << "'" << op->getName()
+                     << "' op is not all left to cuBLASLt: " << reason;
+    return tile;
+  }
+  if (shape && isLibraryFaster(tile, op, *shape))
+    return withGemm(tile, gemm);
+  return tile;
+}
+
 void SelectGpuTile::runOnOperation() {
   auto target = getOperation()->getAttrOfType<GpuTargetAttr>(
       BoostrDialect::getGpuTargetAttrName());
@@ -195,7 +307,9 @@ void SelectGpuTile::runOnOperation() {
         }
         SmallVector<Attribute> tiles;
         for (const SegmentedContraction &contraction : op.getContractions())
-          tiles.push_back(chooseGpuTile(target, contraction, op, f32Precision));
+          tiles.push_back(
+              chooseGemm(chooseGpuTile(target, contraction, op, f32Precision),
+                         gemm, contraction, op));
         op->setAttr(name, ArrayAttr::get(&getContext(), tiles));
         return WalkResult::advance();
       });

@@ -47,6 +47,11 @@ class Adapter:
         return 0  # The legacy default stream, which DLPack's exporters wait for.
 
     @staticmethod
+    def is_capturing():
+        """Whether that stream is being captured in a graph."""
+        return False
+
+    @staticmethod
     def bits_of(tensor):
         """A tensor of uint16 over the same memory, for bfloat16 that cannot be exported."""
         return None
@@ -117,6 +122,9 @@ class Torch(Adapter):
     def stream(self, device):
         return self._torch.cuda.current_stream(device).cuda_stream
 
+    def is_capturing(self):
+        return self._torch.cuda.is_current_stream_capturing()
+
     def refuse(self, tensor, place, is_output):
         if tensor.requires_grad:
             raise ValueError(f"{place}: expected a tensor that requires no gradient (use "
@@ -139,6 +147,9 @@ class CuPy(Adapter):
 
     def stream(self, device):
         return self._cupy.cuda.get_current_stream(device).ptr
+
+    def is_capturing(self):
+        return self._cupy.cuda.get_current_stream().is_capturing()
 
 
 class Jax(Adapter):

@@ -73,8 +73,12 @@ def size() -> int:
 
 
 def clear() -> int:
-    """Removes all artifacts, and returns how many there were. What is loaded stays loaded."""
+    """Removes all artifacts, and returns how many there were. What is loaded stays loaded. What was
+    measured is forgotten too."""
     removed = 0
+    place = folder()
+    for path in place.glob("measured-*.json") if place else ():
+        path.unlink(missing_ok=True)
     for path in entries():
         try:
             path.unlink()

@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
 import tempfile
 from pathlib import Path
 
-from . import _core, cache
+from . import _core, _measured, cache
 from .module import Module, load
 
 
@@ -52,8 +54,8 @@ def _resolve(target: str) -> tuple[str, int]:
 
 
 def compile(source: str | bytes | os.PathLike, target: str = "cpu", *,
-            contractions: str = "generated", f32_precision: str = "ieee",
-            ptxas: str | os.PathLike = "") -> Module:
+            contractions: str = "generated", f32_precision: str = "ieee", gemm: str = "generated",
+            ptxas: str | os.PathLike = "", measure: bool | None = None) -> Module:
     """Compiles MLIR and loads the result, or loads what was compiled before (boostr.cache).
 
     Arguments:
@@ -63,6 +65,11 @@ def compile(source: str | bytes | os.PathLike, target: str = "cpu", *,
         cuda:sm_90a, which also compiles where there is no device.
       contractions: `generated`, or `linalg` for plain loops to compare with.
       f32_precision: how a GPU multiplies float32 in boostr ops: `ieee`, `tf32` or `tf32x3`.
+      gemm: what computes matrix products of boostr ops on a GPU: `generated` kernels, NVIDIA's
+        library with `cublaslt`, or with `auto` whichever was measured to be faster.
+      measure: with `gemm="auto"` and a device of this machine as target, whether the first call
+        of a function on tensors of the device may run it both ways, some dozen times, and keep
+        on disk which was faster for shapes of this size. By default if BOOSTR_MEASURE_GEMM is 1.
       ptxas: NVIDIA's assembler, if it is not in PATH, CUDA_HOME or /usr/local/cuda.
 
     Raises CompileError with MLIR's diagnostics, OSError for a file that cannot be read,
@@ -70,10 +77,23 @@ def compile(source: str | bytes | os.PathLike, target: str = "cpu", *,
     """
     text, name = _read(source)
     chip, device = _resolve(target)
+    compile_with = functools.partial(_compile, text, name, chip, device, contractions, f32_precision,
+                                     os.fspath(ptxas))
+    if measure is None:
+        measure = os.environ.get("BOOSTR_MEASURE_GEMM") == "1"
+    if not measure or gemm != "auto" or chip == target or not target.startswith("cuda"):
+        return compile_with(gemm)
+    what = repr((text, chip, contractions, f32_precision, _core.__version__))
+    choices = _measured.Choices(hashlib.sha256(what.encode()).hexdigest()[:32])
+    return _measured.MeasuredModule(functools.cache(compile_with), choices)
+
+
+def _compile(text: bytes, name: str, chip: str, device: int, contractions: str, f32_precision: str,
+             ptxas: str, gemm: str) -> Module:
     with tempfile.TemporaryDirectory(prefix="boostr-") as folder:
         result = _core.compile(
             source=text, name=name, target=chip, contractions=contractions,
-            f32_precision=f32_precision, ptxas=os.fspath(ptxas), cache_folder=cache._folder(),
+            f32_precision=f32_precision, gemm=gemm, ptxas=ptxas, cache_folder=cache._folder(),
             cache_bytes=cache.limit(), output=os.path.join(folder, "module.so"))
         if result.failed:
             raise CompileError(result.diagnostics.text.strip(), result.diagnostics.list)

@@ -109,7 +109,12 @@ static LogicalResult readOptions(const CompileRequest &request,
                                  {"tf32", F32Precision::Tf32},
                                  {"tf32x3", F32Precision::Tf32x3}},
                                 context);
-  if (!contractions || !precision ||
+  auto gemm = parseOption<Gemm>("gemm", request.gemm,
+                                {{"generated", Gemm::Generated},
+                                 {"cublaslt", Gemm::Cublaslt},
+                                 {"auto", Gemm::Auto}},
+                                context);
+  if (!contractions || !precision || !gemm ||
       failed(parseTarget(request.target, options, &context)))
     return failure();
   if (options.device)
@@ -118,6 +123,7 @@ static LogicalResult readOptions(const CompileRequest &request,
            << *options.device;
   options.setContractions(*contractions);
   options.cuda.f32Precision = *precision;
+  options.cuda.gemm = *gemm;
   options.cuda.ptxas = request.ptxas;
   return success();
 }
@@ -146,7 +152,7 @@ static std::string hashRequest(const CompileRequest &request) {
   options.isCuda = StringRef(request.target).starts_with("cuda");
   options.cuda.ptxas = request.ptxas;
   return hashArtifact({request.source, request.target, request.contractions,
-                       request.f32Precision, request.ptxas,
+                       request.f32Precision, request.gemm, request.ptxas,
                        request.runtimeLibrary, describeSurroundings(options)});
 }
 

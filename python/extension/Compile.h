@@ -39,6 +39,7 @@ struct CompileRequest {
   std::string target;
   std::string contractions;
   std::string f32Precision;
+  std::string gemm;
   std::string ptxas;
   /// The library that the result needs.
   std::string runtimeLibrary;

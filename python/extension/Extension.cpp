@@ -27,15 +27,16 @@ static std::string getRuntimeLibrary() {
 static CompileResult
 compileSource(const nb::bytes &source, const std::string &name,
               const std::string &target, const std::string &contractions,
-              const std::string &f32Precision, const std::string &ptxas,
-              const std::string &cacheFolder, uint64_t cacheBytes,
-              const std::string &output) {
+              const std::string &f32Precision, const std::string &gemm,
+              const std::string &ptxas, const std::string &cacheFolder,
+              uint64_t cacheBytes, const std::string &output) {
   CompileRequest request;
   request.source.assign(source.c_str(), source.size());
   request.name = name;
   request.target = target;
   request.contractions = contractions;
   request.f32Precision = f32Precision;
+  request.gemm = gemm;
   request.ptxas = ptxas;
   request.runtimeLibrary = getRuntimeLibrary();
   request.cacheFolder = cacheFolder;
@@ -59,6 +60,16 @@ static std::string getChip(int32_t device) {
   check(boostr_cuda_compute_capability(device, &capability));
   // From 9.0 on, what is fastest is for the very chip.
   return "sm_" + std::to_string(capability) + (capability >= 90 ? "a" : "");
+}
+
+/// Waits for the work on a stream of a device.
+static void synchronize(int32_t device, uintptr_t stream) {
+  boostr_status status;
+  {
+    nb::gil_scoped_release release;
+    status = boostr_cuda_synchronize(device, reinterpret_cast<void *>(stream));
+  }
+  check(status);
 }
 
 NB_MODULE(_core, module) {
@@ -85,10 +96,11 @@ NB_MODULE(_core, module) {
       .def_ro("failed", &RunPassesResult::failed)
       .def_ro("diagnostics", &RunPassesResult::diagnostics);
   module.def("compile", &compileSource, nb::kw_only(), "source"_a, "name"_a,
-             "target"_a, "contractions"_a, "f32_precision"_a, "ptxas"_a,
-             "cache_folder"_a, "cache_bytes"_a, "output"_a);
+             "target"_a, "contractions"_a, "f32_precision"_a, "gemm"_a,
+             "ptxas"_a, "cache_folder"_a, "cache_bytes"_a, "output"_a);
   module.def("run_passes", &runPassesOn, "source"_a, "name"_a, "pipeline"_a);
   module.def("cuda_chip", &getChip, "device"_a);
+  module.def("cuda_synchronize", &synchronize, "device"_a, "stream"_a);
   defineContext(module);
   defineFunction(module);
 }

@@ -171,12 +171,16 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 
 // CHECK-LABEL: func private @gpu
 // CHECK-SAME: few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, few_rows = [1, 8]>
+// CHECK-SAME: gemm = #boostr.gemm<auto>
+// CHECK-SAME: library = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, warp = [64, 32], precision = tf32, gemm = cublaslt>
 // CHECK-SAME: mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, few_rows = [1, 8], warp = [64, 32], precision = tf32x3>
 // CHECK-SAME: shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = 64>
 // CHECK-SAME: target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">
 // CHECK-SAME: tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>
 func.func private @gpu() attributes {
   few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, few_rows = [1, 8], split = 8>,
+  gemm = #boostr.gemm<auto>,
+  library = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, gemm = cublaslt, precision = tf32, warp = [64, 32]>,
   mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, precision = tf32x3, warp = [64, 32], few_rows = [1, 8]>,
   shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 64, split = 8>,
   target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">,
@@ -209,7 +213,7 @@ func.func private @negative_gpu_tile_few_rows_of_gemv() attributes {
 // -----
 
 func.func private @negative_gpu_tile_option() attributes {
-  // expected-error @below {{expected 'split', 'narrow', 'few_rows', 'warp' or 'precision', got rows}}
+  // expected-error @below {{expected 'split', 'narrow', 'few_rows', 'warp', 'precision' or 'gemm', got rows}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, rows = [1]>}
 
 // -----
@@ -235,6 +239,27 @@ func.func private @negative_gpu_tile_precision_of_simt() attributes {
 func.func private @negative_gpu_tile_precision() attributes {
   // expected-error @below {{'precision' expected ieee, tf32 or tf32x3, got half}}
   tile = #boostr.gpu_tile<kernel = mma, block = [64, 64, 16], stages = 2, group = 1, warp = [32, 32], precision = half>}
+
+// -----
+
+func.func private @negative_gpu_tile_gemm() attributes {
+  // expected-error @below {{'gemm' expected generated, cublaslt or auto, got cublas}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 1, gemm = cublas>}
+
+// -----
+
+func.func private @negative_gpu_tile_gemm_of_tf32x3() attributes {
+  // expected-error @below {{'gemm' expected generated with 'precision' = tf32x3, got auto}}
+  tile = #boostr.gpu_tile<kernel = mma, block = [64, 64, 16], stages = 2, group = 1, warp = [32, 32], precision = tf32x3, gemm = auto>}
+
+// -----
+
+func.func @negative_gemm(%a: memref<2x3x8xf32>, %w: memref<4x8xf32>, %r: memref<2x3x4xf32>) {
+  // expected-error @below {{'boostr.gemm' expected #boostr.gemm<...>, got "cublaslt"}}
+  boostr.out_proj_residual %a, %w residual(%r) outs(%r) {boostr.gemm = "cublaslt"}
+      : memref<2x3x8xf32>, memref<4x8xf32>, memref<2x3x4xf32>, memref<2x3x4xf32>
+  return
+}
 
 // -----
 

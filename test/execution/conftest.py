@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 """BOOSTR_TEST_TARGET=cuda runs these tests on a GPU, BOOSTR_TEST_CONTRACTIONS=linalg without
-our code generators."""
+our code generators, BOOSTR_TEST_GEMM=cublaslt with products by cuBLASLt."""
 
 import os
 
@@ -12,10 +12,11 @@ import boostr
 _compile = boostr.compile
 
 
-def _compile_for_target(source, target=None, *, contractions=None):
+def _compile_for_target(source, target=None, *, contractions=None, gemm=None, **options):
     return _compile(source, target or os.environ.get("BOOSTR_TEST_TARGET", "cpu"),
                     contractions=contractions
-                    or os.environ.get("BOOSTR_TEST_CONTRACTIONS", "generated"))
+                    or os.environ.get("BOOSTR_TEST_CONTRACTIONS", "generated"),
+                    gemm=gemm or os.environ.get("BOOSTR_TEST_GEMM", "generated"), **options)
 
 
 boostr.compile = _compile_for_target

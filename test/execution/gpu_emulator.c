@@ -304,3 +304,125 @@ void emulated_mma_f64(void) {
     results[current][i].f64 = sum;
   }
 }
+
+/*===----------------------------------------------------------------------===*\
+ * Products of cuBLASLt
+\*===----------------------------------------------------------------------===*/
+
+/* Those of boostr_runtime.h. */
+struct matrix {
+  void *data;
+  int64_t row_stride, column_stride, batch_stride;
+};
+struct type {
+  uint8_t code, bits;
+  uint16_t lanes;
+};
+struct product {
+  int64_t rows, columns, steps, batch;
+  struct matrix lhs, rhs, result, addend;
+  const void *bias;
+  int64_t bias_stride;
+  void *lhs_sums;
+  struct type element, result_element, sums_element;
+  uint32_t flags;
+};
+enum { kNoProduct, kProduct, kProductAndSums };
+enum { kBFloat = 4 };
+
+static double load_element(struct type type, const void *data, int64_t index) {
+  if (type.bits == 64)
+    return ((const double *)data)[index];
+  if (type.bits == 32)
+    return ((const float *)data)[index];
+  if (type.code != kBFloat)
+    return ((const _Float16 *)data)[index];
+  union operand value = {.bits = (uint32_t)((const uint16_t *)data)[index]
+                                 << 16};
+  return value.f32;
+}
+
+/* Rounds once, to nearest, ties to even. */
+static void store_element(struct type type, void *data, int64_t index,
+                          double value) {
+  if (type.bits == 64)
+    ((double *)data)[index] = value;
+  else if (type.bits == 32)
+    ((float *)data)[index] = value;
+  else if (type.code != kBFloat)
+    ((_Float16 *)data)[index] = (_Float16)(float)value;
+  else {
+    union operand single = {.f32 = value};
+    uint32_t bits = single.bits + 0x7fff + (single.bits >> 16 & 1);
+    ((uint16_t *)data)[index] = bits >> 16;
+  }
+}
+
+static double load_matrix(struct type type, const struct matrix *matrix,
+                          int64_t batch, int64_t row, int64_t column) {
+  return load_element(type, matrix->data,
+                      batch * matrix->batch_stride + row * matrix->row_stride +
+                          column * matrix->column_stride);
+}
+
+/* What a matrix must be like for cuBLAS. */
+static void check_matrix(const struct matrix *matrix, int64_t rows,
+                         int64_t columns) {
+  int64_t leading =
+      matrix->column_stride == 1 ? matrix->row_stride : matrix->column_stride;
+  int64_t line = matrix->column_stride == 1 ? columns : rows;
+  int64_t count = matrix->column_stride == 1 ? rows : columns;
+  if ((matrix->column_stride != 1 && matrix->row_stride != 1) ||
+      (leading < line && count > 1))
+    fail("a matrix that cuBLAS would refuse");
+}
+
+/* BOOSTR_EMULATED_CUBLASLT is "missing", "refuses" products, "refuses sums", or
+ * not set. */
+static int behaves(const char *how) {
+  const char *set = getenv("BOOSTR_EMULATED_CUBLASLT");
+  return set && strcmp(set, how) == 0;
+}
+
+__attribute__((visibility("hidden"))) int32_t boostr_cuda_has_cublaslt(void) {
+  return !behaves("missing");
+}
+
+/* Stands in for the runtime's. */
+__attribute__((visibility("hidden"))) int32_t
+boostr_cuda_multiply(const struct product *p) {
+  if (p->steps == 0 || behaves("missing") || behaves("refuses"))
+    return kNoProduct;
+  if (p->rows == 0 || p->columns == 0)
+    return kProduct;
+  check_matrix(&p->lhs, p->rows, p->steps);
+  check_matrix(&p->rhs, p->columns, p->steps);
+  check_matrix(&p->result, p->rows, p->columns);
+  if (p->result.column_stride != 1)
+    fail("a result that runs along its rows");
+  for (int64_t b = 0; b < p->batch; ++b)
+    for (int64_t i = 0; i < p->rows; ++i)
+      for (int64_t j = 0; j < p->columns; ++j) {
+        double sum = 0.0;
+        for (int64_t k = 0; k < p->steps; ++k)
+          sum += load_matrix(p->element, &p->lhs, b, i, k) *
+                 load_matrix(p->element, &p->rhs, b, j, k);
+        if (p->addend.data)
+          sum += load_matrix(p->result_element, &p->addend, b, i, j);
+        if (p->bias)
+          sum +=
+              load_element(p->result_element, p->bias, b * p->bias_stride + j);
+        store_element(p->result_element, p->result.data,
+                      b * p->result.batch_stride + i * p->result.row_stride + j,
+                      sum);
+      }
+  if (!p->lhs_sums || behaves("refuses sums"))
+    return kProduct;
+  for (int64_t i = 0; i < p->rows; ++i) {
+    double sum = 0.0;
+    for (int64_t k = 0; k < p->steps; ++k)
+      sum += load_matrix(p->element, &p->lhs, 0, i, k);
+    store_element(p->sums_element, p->lhs_sums, i, sum);
+  }
+  return kProductAndSums;
+}

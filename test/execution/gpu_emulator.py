@@ -213,8 +213,9 @@ def compile_emulated(texts, chip="sm_80", options=""):
     """The functions of `texts` for `chip`, whose kernels the emulator knows, as a module."""
     build = os.environ["BOOSTR_BUILD_DIR"]
     opt = os.path.join(build, "bin", "boostr-opt")
-    kernels = run([opt, f"--boostr-cuda-pipeline=chip={chip} stop-after=kernels {options}"],
-                  "\n".join(texts))
+    # Loops that are no kernels yet are those around products of a library.
+    kernels = run([opt, f"--boostr-cuda-pipeline=chip={chip} stop-after=kernels {options}",
+                   "--scf-parallel-for-to-nested-fors"], "\n".join(texts))
     lowered = run([opt, f"--pass-pipeline=builtin.module({','.join(LOWERING)})"],
                   emulate(kernels))
     llvm = run([find_tool("mlir-translate"), "--mlir-to-llvmir", "--allow-unregistered-dialect"],

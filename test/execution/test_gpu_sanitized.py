@@ -41,3 +41,17 @@ def test_out_proj_residual():
     module = compile_functions(
         [out.function("small_bf16_True", "bf16", (None, None, 64, 192), True)])
     out.check(module, "small", "bf16", True, (2, 130, 64, 192))
+
+
+@pytest.mark.parametrize("element, dim", [("bf16", 64), ("f32", 7), ("f64", 16)])
+def test_cublaslt(element, dim):
+    """What is packed and unpacked around products of the library."""
+    heads, variant = Heads(2, 1, dim), variants(element)[6]
+    forward = qkv.name_of(element, heads, "library", True)
+    backward = qkv_grad.name_of(element, heads, "library", variant)
+    module = compile_functions(
+        [qkv.function(forward, element, heads, (None, None, 48), True),
+         qkv_grad.function(backward, element, heads, (None, None, 48), variant)], gemm="cublaslt")
+    for batch, tokens in ((1, 1), (2, 33)):
+        qkv.check(module, element, heads, "library", (batch, tokens, 48), True)
+        qkv_grad.check(module, element, heads, "library", variant, (batch, tokens, 48))

@@ -39,17 +39,18 @@ func.func @grad(%dy: tensor<?x?x{h}x{e}>, %a: tensor<?x?x{p}x{e}>, %w: tensor<{h
 """
 
 
-def build(tmp, hidden, width, element="bf16"):
-    source, library = tmp / f"out_{hidden}_{width}.mlir", tmp / f"out_{hidden}_{width}.so"
+def build(tmp, hidden, width, element="bf16", gemm="generated"):
+    name = f"out_{hidden}_{width}_{element}_{gemm}"
+    source, library = tmp / f"{name}.mlir", tmp / f"{name}.so"
     source.write_text(OUT.format(h=hidden, p=width, e=element), encoding="utf-8")
-    subprocess.run([os.environ["BOOSTR_COMPILE"], source, "--target=cuda", "--emit=so", "-o",
-                    library], check=True)
+    subprocess.run([os.environ["BOOSTR_COMPILE"], source, "--target=cuda", f"--gemm={gemm}",
+                    "--emit=so", "-o", library], check=True)
     return ours.Module(ours.load_runtime(os.environ["BOOSTR_RUNTIME_LIBRARY"]), library)
 
 
-@pytest.fixture(scope="module")
-def module(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("torch"), 512, 256)
+@pytest.fixture(scope="module", params=["generated", "cublaslt"])
+def module(tmp_path_factory, request):
+    return build(tmp_path_factory.mktemp("torch"), 512, 256, gemm=request.param)
 
 
 def tensors(batch, tokens, hidden=512, width=256):
@@ -147,6 +148,47 @@ def test_graph(module, name):
         else:
             check(dw, r.view(-1, 512).double().t() @ a.view(-1, 256).double())
             check(db, r.view(-1, 512).double().sum(0))
+
+
+@pytest.mark.parametrize("element", ["f32", "f64", "f16", "bf16"])
+@pytest.mark.parametrize("hidden, width", [(512, 256), (251, 131)])
+def test_cublaslt_agrees(tmp_path, element, hidden, width):
+    """Kernels of our own and the library."""
+    dtype = {"f32": torch.float32, "f64": torch.float64, "f16": torch.float16,
+             "bf16": torch.bfloat16}[element]
+    a = torch.randn(3, 700, width, device="cuda").to(dtype)
+    w = torch.randn(hidden, width, device="cuda").to(dtype)
+    r = torch.randn(3, 700, hidden, device="cuda").to(dtype)
+    results = {}
+    for gemm in ("generated", "cublaslt", "auto"):
+        built = build(tmp_path, hidden, width, element, gemm)
+        y, dw, db = (torch.full(x, float("nan"), device="cuda", dtype=dtype)
+                     for x in (r.shape, w.shape, (hidden,)))
+        built.bind("out", [a, w, r], [y])()
+        built.bind("grad", [r, a, w], [dw, db])()
+        results[gemm] = (y, dw, db)
+    torch.cuda.synchronize()
+    limit = {"f32": 1e-5, "f64": 1e-13, "f16": 1e-3, "bf16": 8e-3}[element]
+    for gemm in ("cublaslt", "auto"):
+        for result, other in zip(results[gemm], results["generated"]):
+            error = (result.double() - other.double()).norm() / other.double().norm()
+            assert error.item() < limit, (gemm, tuple(result.shape))
+
+
+def test_measured(tmp_path, monkeypatch):
+    """Both ways are run on tensors of the device, and one is kept on disk."""
+    import boostr
+    monkeypatch.setenv("BOOSTR_CACHE_DIR", str(tmp_path))
+    source = OUT.format(h=512, p=256, e="f32")
+    a, w, r = (x.float() for x in tensors(2, 300))
+    for _ in range(2):
+        measured = boostr.compile(source, "cuda", gemm="auto", measure=True)
+        for _ in range(2):
+            y = measured.out(a, w, r)
+            error = (y.double() - expected(a, w, r)).norm() / expected(a, w, r).norm()
+            assert error.item() < 1e-5
+    kept = list(tmp_path.glob("measured-*.json"))
+    assert len(kept) == 1 and "out(2x512x256;512x256;2x512x512)" in kept[0].read_text()
 
 
 def test_refusals(module):

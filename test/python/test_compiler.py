@@ -56,6 +56,7 @@ def test_paths_and_bytecode(tmp_path, cache):
     ({"target": 3}, TypeError, "target: expected a str"),
     ({"contractions": "magic"}, boostr.CompileError, "contractions expected one of generated, linalg, got 'magic'"),
     ({"f32_precision": "half"}, boostr.CompileError, "f32_precision expected one of ieee, tf32, tf32x3"),
+    ({"gemm": "blas"}, boostr.CompileError, "gemm expected one of generated, cublaslt, auto, got 'blas'"),
 ])
 def test_wrong_options(options, error, words):
     with pytest.raises(error, match=words):

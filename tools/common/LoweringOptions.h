@@ -56,6 +56,17 @@ struct LoweringOptions {
                 clEnumValN(F32Precision::Tf32x3, "tf32x3",
                            "tensor cores, three products of 11 bits")),
             llvm::cl::cat(category)),
+        gemm("gemm",
+             llvm::cl::desc("What computes matrix products of boostr ops on a "
+                            "GPU"),
+             llvm::cl::init(Gemm::Generated),
+             llvm::cl::values(
+                 clEnumValN(Gemm::Generated, "generated", "kernels of our own"),
+                 clEnumValN(Gemm::Cublaslt, "cublaslt",
+                            "cuBLASLt, where it has such products"),
+                 clEnumValN(Gemm::Auto, "auto",
+                            "whichever was measured to be faster")),
+             llvm::cl::cat(category)),
         ptxas("ptxas",
               llvm::cl::desc("NVIDIA's assembler, if it is not in PATH, "
                              "CUDA_HOME or /usr/local/cuda"),
@@ -71,6 +82,7 @@ struct LoweringOptions {
   LogicalResult apply(TargetOptions &options, MLIRContext *context) const {
     options.setContractions(contractions);
     options.cuda.f32Precision = f32Precision;
+    options.cuda.gemm = gemm;
     options.cuda.ptxas = ptxas.getValue();
     options.cuda.ptxasOptions = ptxasOptions.getValue();
     options.cuda.report = reportKernels.getValue();
@@ -90,6 +102,7 @@ struct LoweringOptions {
   llvm::cl::opt<ContractionLowering> contractions;
   llvm::cl::list<std::string> prepack;
   llvm::cl::opt<F32Precision> f32Precision;
+  llvm::cl::opt<Gemm> gemm;
   llvm::cl::opt<std::string> ptxas, ptxasOptions;
   llvm::cl::opt<bool> reportKernels;
 };

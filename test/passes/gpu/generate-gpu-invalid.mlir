@@ -19,6 +19,16 @@ func.func @negative_no_tile(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: me
 
 // -----
 
+func.func @negative_cublaslt(%dy: memref<2x3x8xf64>, %a: memref<2x3x8xf64>, %w: memref<8x8xf64>, %db: memref<8xf64>) {
+  // expected-error @below {{is nothing for cuBLASLt: there is no product to compute}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%db) wrt(bias)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, gemm = cublaslt>]}
+      : memref<2x3x8xf64>, memref<2x3x8xf64>, memref<8x8xf64>, memref<8xf64>
+  return
+}
+
+// -----
+
 func.func @negative_wgmma_type(%a: memref<2x3x8xf64>, %w: memref<8x8xf64>, %y: memref<2x3x8xf64>) {
   // expected-error @below {{is nothing for the wgmma kernel: the element type is neither bf16 nor f16}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
