@@ -53,6 +53,9 @@ install_python_packages() {
   .venv/bin/python -m pip install -q --disable-pip-version-check \
     -r scripts/requirements.txt -r scripts/requirements-torch.txt ||
     echo "setup.sh: PyTorch cannot be installed; its tests will be skipped" >&2
+  .venv/bin/python -m pip install -q --disable-pip-version-check \
+    -r scripts/requirements.txt -r scripts/requirements-jax.txt ||
+    echo "setup.sh: JAX cannot be installed; boostr.jax is left out, its tests will be skipped" >&2
   echo "$wanted" >.venv/.installed
 }
 

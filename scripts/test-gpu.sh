@@ -7,8 +7,8 @@
 # float64, and those of the Python package on tensors of the device. They use the package
 # boostr of build/ or an installed wheel, and, where tests are about them, the compiler and
 # the runtime that BOOSTR_COMPILE and BOOSTR_RUNTIME_LIBRARY name, as of an unpacked
-# archive. Needs Python with pytest, NumPy and ml_dtypes, and PyTorch, transformers and
-# hypothesis for the tests that say so; tests run side by side if pytest-xdist is there.
+# archive. Needs Python with pytest, NumPy and ml_dtypes, and PyTorch, transformers,
+# JAX and hypothesis for the tests that say so; tests run side by side if pytest-xdist is there.
 # The execution tests of the ops run once more with products by cuBLASLt, which is that of
 # PyTorch if it is not found otherwise.
 #
@@ -53,6 +53,8 @@ if $sanitize; then
   done
   exit
 fi
+# Several processes share the device's memory, most of which JAX would take at once.
+export XLA_PYTHON_CLIENT_PREALLOCATE=false
 cublaslt=$("$python" - <<'EOF'
 import ctypes, glob, os, sysconfig
 for name in ("libcublasLt.so.13", "libcublasLt.so.12"):
@@ -74,7 +76,7 @@ parallel=()
 emulated=(--ignore=test/execution/test_gpu_kernels.py --ignore=test/execution/test_gpu_cublaslt.py)
 status=0
 "$python" -m pytest -q -p no:cacheprovider --tb=short -k 'not overlap' "${emulated[@]}" \
-  "${parallel[@]}" test/execution test/python/test_torch*.py "$@" || status=$?
+  "${parallel[@]}" test/execution test/python/test_torch*.py test/python/test_jax*.py "$@" || status=$?
 echo "products by cuBLASLt"
 BOOSTR_TEST_GEMM=cublaslt "$python" -m pytest -q -p no:cacheprovider --tb=short -k 'not overlap' \
   "${parallel[@]}" test/execution/test_{fused_qkv,out_proj_residual}{,_grad}.py \

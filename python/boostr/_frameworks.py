@@ -199,3 +199,8 @@ def find(kind: type) -> Adapter:
 def of(tensor) -> Adapter:
     """The adapter of a tensor."""
     return find(type(tensor))
+
+
+def describe(name: str, tensor) -> tuple[str, str]:
+    """The element type and the target of a tensor, as its adapter says them."""
+    return find(type(tensor)).describe(name, tensor)

@@ -7,6 +7,7 @@
 #include "Compile.h"
 #include "Context.h"
 #include "Function.h"
+#include "JaxFfi.h"
 #include "Tensor.h"
 #include <dlfcn.h>
 #include <nanobind/stl/string.h>
@@ -103,4 +104,7 @@ NB_MODULE(_core, module) {
   module.def("cuda_synchronize", &synchronize, "device"_a, "stream"_a);
   defineContext(module);
   defineFunction(module);
+#if BOOSTR_HAS_XLA_FFI
+  defineJaxFfi(module);
+#endif
 }

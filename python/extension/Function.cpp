@@ -172,6 +172,8 @@ public:
     }
   }
 
+  const boostr_function *getTable() const { return table; }
+
   std::string getFunctionName() const { return table->name; }
 
   std::string str() const {
@@ -386,6 +388,13 @@ static std::vector<Function> loadFunctions(const std::string &path,
     functions.emplace_back(*next, device);
   }
   return functions;
+}
+
+const boostr_function *boostr_python::getTable(nb::handle function) {
+  const Function *found = nullptr;
+  if (!nb::try_cast(function, found) || !found)
+    throw nb::type_error("expected a boostr.Function");
+  return found->getTable();
 }
 
 void boostr_python::defineFunction(nb::module_ &module) {

@@ -14,6 +14,10 @@ namespace boostr_python {
 
 void defineFunction(nanobind::module_ &module);
 
+/// What is behind a boostr.Function, for the life of the process. Raises
+/// TypeError for something else.
+const boostr_function *getTable(nanobind::handle function);
+
 } // namespace boostr_python
 
 #endif // BOOSTR_PYTHON_EXTENSION_FUNCTION_H

@@ -1,0 +1,61 @@
+# Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+"""Compiled functions as custom calls of XLA.
+
+A call carries the name of its function as an attribute: the arguments of `_kernels`, which
+say all that the function depends on but the device. Executables may therefore come out of
+JAX's compilation cache, or from another process: the handler compiles what it does not
+know by `_compile`. On a CPU that happens while XLA compiles, on a CUDA device when
+the call first runs there.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import jax
+
+from .. import _core, _kernels
+
+_OPS = ("fused_qkv", "fused_qkv_grad", "out_proj_residual", "out_proj_residual_grad")
+_TARGET = "boostr_call"
+# Devices that meet a function at once would otherwise each compile it.
+_compiling = threading.Lock()
+
+
+def _compile(name: str, target: str):
+    """The function of this name for "cpu" or "cuda:N". The handlers call it."""
+    op, *settings = json.loads(name)
+    if op not in _OPS:
+        raise ValueError(f"expected one of {', '.join(_OPS)}, got '{op}'")
+    settings = (tuple(s) if isinstance(s, list) else s for s in settings)
+    with _compiling:
+        return getattr(_kernels, op)(*settings, target)
+
+
+def _register() -> None:
+    if not hasattr(_core, "jax_handlers"):
+        raise ImportError("boostr was built without boostr.jax: there was no jaxlib 0.6 or newer "
+                          "when it was configured")
+    if not hasattr(jax, "ffi"):
+        raise ImportError(f"boostr.jax: expected JAX 0.6 or newer, got {jax.__version__}")
+    for platform, stages in _core.jax_handlers(_compile).items():
+        jax.ffi.register_ffi_target(_TARGET, stages, platform=platform)
+
+
+_register()
+
+
+def call(op: str, settings: tuple, arguments, shapes):
+    """Runs the function `op` of `_kernels` with these settings.
+
+    arguments: arrays of one element type, in the order of the function.
+    shapes: those of its results, which are returned as a list.
+    """
+    dtype = arguments[0].dtype
+    name = json.dumps([op, _kernels.ELEMENTS[dtype.name], *settings])
+    results = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
+    return jax.ffi.ffi_call(_TARGET, results)(*arguments, function=name)
