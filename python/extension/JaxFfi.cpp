@@ -242,7 +242,19 @@ static ffi::Error instantiateOnCpu(std::string_view name) {
   return function.has_error() ? function.error() : ffi::Error::Success();
 }
 
+/// The same for the first device: which ones will run the program is not known
+/// yet, and those of a machine are mostly alike, so that the others find what
+/// is compiled here on disk. Where this fails, running will say why.
+static ffi::Error instantiateOnCuda(std::string_view name) {
+  (void)Functions::get().find(name, /*device=*/0);
+  return ffi::Error::Success();
+}
+
 XLA_FFI_DEFINE_HANDLER(cpuInstantiate, instantiateOnCpu,
+                       ffi::Ffi::BindInstantiate().Attr<std::string_view>(
+                           "function"));
+
+XLA_FFI_DEFINE_HANDLER(cudaInstantiate, instantiateOnCuda,
                        ffi::Ffi::BindInstantiate().Attr<std::string_view>(
                            "function"));
 
@@ -272,6 +284,7 @@ static nb::dict getHandlers(nb::object compiler) {
   nb::dict cpu, cuda, handlers;
   cpu["instantiate"] = wrap(cpuInstantiate);
   cpu["execute"] = wrap(cpuExecute);
+  cuda["instantiate"] = wrap(cudaInstantiate);
   cuda["execute"] = wrap(cudaExecute);
   handlers["cpu"] = cpu;
   handlers["CUDA"] = cuda;

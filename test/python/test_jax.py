@@ -135,8 +135,23 @@ def test_gradient_ops(dtype):
 @pytest.mark.parametrize("make, ours", [case[:2] for case in CASES], ids=["qkv", "out_proj"])
 def test_check_grads(make, ours):
     # By central differences, along random directions.
-    check_grads(ours, make("float64", tokens=(2, 3)), order=1, modes=["rev"])
+    check_grads(ours, make("float64", tokens=(2, 3)), order=2, modes=["rev"])
     check_grads(jax.jit(ours), make("float64", tokens=(1, 2)), order=1, modes=["rev"])
+
+
+@pytest.mark.parametrize("make, ours, reference", CASES, ids=["qkv", "out_proj"])
+def test_second_derivatives(make, ours, reference):
+    operands = make("float64")
+
+    def penalty(function, i):
+        loss = lambda *operands: sum((r ** 3).sum() for r in jax.tree.leaves(function(*operands)))
+        return lambda *operands: (jax.grad(loss, i)(*operands) ** 2).sum()
+
+    for i in range(3):
+        ours_, expected = (jax.jit(jax.grad(penalty(f, i), (0, 1, 2)))(*operands)
+                           for f in (ours, reference))
+        for result, exact in zip(ours_, expected):
+            np.testing.assert_allclose(result, exact, rtol=1e-9, atol=1e-9 * abs(exact).max())
 
 
 @pytest.fixture

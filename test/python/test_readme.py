@@ -19,8 +19,9 @@ def test_code(page, capsys):
     assert blocks
     names = {}
     for block in blocks:
-        if "torch" in block:
-            pytest.importorskip("torch", reason="PyTorch is not installed")
+        for package, name in (("torch", "PyTorch"), ("jax", "JAX")):
+            if f"import {package}" in block:
+                pytest.importorskip(package, reason=f"{name} is not installed")
         exec(compile(block, page, "exec"), names)
         # What a print shows stands behind it.
         expected = re.findall(r"^print\(.*?\)\s+# (.*)$", block, re.MULTILINE)

@@ -20,5 +20,6 @@ assert q.shape == (2, 2, 3, 4) and all((a == 8).all() for a in (q, k, v))
 assert boostr.compile("func.func @f() { return }", target="cpu:x86-64").functions() == ["f"]
 assert "func.func" in boostr.passes.run("func.func @f() { return }", "canonicalize")
 assert len(boostr.cache.entries()) == 2
+assert hasattr(boostr._core, "jax_handlers")  # What boostr.jax needs is inside.
 print(f"boostr {boostr.__version__}: imported in {(imported - with_numpy) * 1e3:.0f} ms (NumPy "
       f"{(with_numpy - start) * 1e3:.0f} ms), first op in {(first - imported) * 1e3:.0f} ms")

@@ -6,9 +6,9 @@
 
 A call carries the name of its function as an attribute: the arguments of `_kernels`, which
 say all that the function depends on but the device. Executables may therefore come out of
-JAX's compilation cache, or from another process: the handler compiles what it does not
-know by `_compile`. On a CPU that happens while XLA compiles, on a CUDA device when
-the call first runs there.
+JAX's compilation cache, or from another process: the handlers compile what they do not
+know by `_compile`, while XLA compiles or loads a program, and for a CUDA device that is not
+the first of the machine when it first runs the call.
 """
 
 from __future__ import annotations

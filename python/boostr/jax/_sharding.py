@@ -55,45 +55,70 @@ class Rule:
         return (_HEAD_DIM,) if any(_HEAD_DIM in o.split() for o in self.operands) else ()
 
 
-def _axes(entry) -> tuple[str, ...]:
-    """The mesh axes of a dimension of a PartitionSpec."""
-    if entry is None:
-        return ()
-    return entry if isinstance(entry, tuple) else (entry,)
-
-
 def _leaves(arrays) -> list:
     return jax.tree.leaves(arrays)
 
 
-def _specs(arrays, rule_side):
-    """(factors, extents, axes by dimension) of arrays that know their sharding."""
-    for array, factors in zip(_leaves(arrays), rule_side):
-        sharding = getattr(array, "sharding", None)
-        names = factors.split()
-        entries = ()
-        if isinstance(sharding, NamedSharding):
-            entries = tuple(sharding.spec)
-        elif sharding is not None and not sharding.is_fully_replicated:
-            raise ValueError(
-                "boostr.jax: expected arrays that are sharded over a mesh that is known, got "
-                f"{sharding}; use jax.sharding.NamedSharding, or a mesh as context manager")
-        entries += (None,) * (len(names) - len(entries))
-        yield names, array.shape, [_axes(e) for e in entries]
+def _placements(axes, counts):
+    """All ways to give mesh axes to dimensions so that dimension i has counts[i] parts.
+
+    axes: (name, extent) of each. Yields a tuple of names for each dimension, or leaves axes out.
+    """
+    if all(count == 1 for count in counts):
+        yield ((),) * len(counts)
+        return
+    for i, (name, extent) in enumerate(axes):
+        for d, count in enumerate(counts):
+            if count % extent == 0:
+                left = [*counts[:d], count // extent, *counts[d + 1:]]
+                for rest in _placements(axes[:i] + axes[i + 1:], left):
+                    yield (*rest[:d], (name, *rest[d]), *rest[d + 1:])
+
+
+def _axes_of(mesh, array) -> tuple[tuple[str, ...], ...]:
+    """The mesh axes of each dimension of an array that knows its sharding.
+
+    The partitioners also come up with shardings that no mesh axes stand for, as by a part
+    of an axis, of which JAX's own decoding makes an error. Such an array counts as whole.
+    """
+    sharding, rank = getattr(array, "sharding", None), len(array.shape)
+    whole = ((),) * rank
+    if sharding is None or sharding.is_fully_replicated or 0 in array.shape:
+        return whole
+    if mesh.empty:
+        raise ValueError(
+            "boostr.jax: expected arrays that are sharded over a known mesh, got a sharding over "
+            f"{len(sharding.device_set)} devices; call in the scope of the mesh")
+    try:
+        parts = sharding.shard_shape(tuple(array.shape))
+    except ValueError:  # Uneven.
+        return whole
+    counts = [extent // part for extent, part in zip(array.shape, parts)]
+    axes = [(name, extent) for name, extent in mesh.shape.items() if extent > 1]
+    for placement in _placements(axes, counts):
+        if NamedSharding(mesh, PartitionSpec(*placement)).is_equivalent_to(sharding, rank):
+            return placement
+    return whole
+
+
+def _specs(mesh, arrays, side):
+    """(factors, extents, axes), each by dimension, of arrays that know their sharding."""
+    for array, factors in zip(arrays, side):
+        yield factors.split(), array.shape, _axes_of(mesh, array)
 
 
 def _assign(mesh, rule: Rule, operands, results=()) -> dict[str, tuple[str, ...]]:
     """The mesh axes of each factor: those that the first sharded array with it has."""
-    sides = [*_specs(operands, rule.operands), *(_specs(results, rule.results) if results else ())]
+    specs = [*_specs(mesh, operands, rule.operands), *_specs(mesh, results, rule.results)]
     chosen: dict[str, tuple[str, ...]] = {}
     for factor in _ORDER:
         taken = {axis for other, axes in chosen.items() if other != _TWINS.get(factor)
                  for axis in axes}
-        for names, extents, entries in sides:
+        for names, extents, entries in specs:
             if factor not in names:
                 continue
             i = names.index(factor)
-            axes = tuple(a for a in entries[i] if a not in taken and mesh.shape[a] > 1)
+            axes = tuple(a for a in entries[i] if a not in taken)
             if axes and extents[i] % math.prod(mesh.shape[a] for a in axes) == 0:
                 chosen[factor] = axes
                 break
@@ -151,6 +176,6 @@ def partitioned(rule: Rule, compute: Callable) -> Callable:
     function = custom_partitioning(lambda *operands: tuple(compute(*operands)))
     known = inspect.signature(function.def_partition).parameters
     options = {"sharding_rule": rule.text(), "need_replication_factors": rule.whole()}
-    function.def_partition(partition, infer_sharding_from_operands=infer,
+    function.def_partition(partition, infer_sharding_from_operands=infer, decode_shardings=False,
                            **{name: value for name, value in options.items() if name in known})
     return function
