@@ -65,8 +65,7 @@ public:
 private:
   ffi::ErrorOr<const boostr_function *> compile(std::string_view name,
                                                 int32_t device) {
-    std::string target =
-        device < 0 ? "cpu" : "cuda:" + std::to_string(device);
+    std::string target = device < 0 ? "cpu" : "cuda:" + std::to_string(device);
     nb::gil_scoped_acquire locked;
     std::string message;
     try {
@@ -106,11 +105,10 @@ public:
 
   template <typename Buffers> ffi::Error add(const Buffers &buffers) {
     if (buffers.size() > tensors.size())
-      return ffi::Error(ffi::ErrorCode::kInvalidArgument,
-                        "boostr.jax: expected at most " +
-                            std::to_string(tensors.size()) +
-                            " arrays on a side, got " +
-                            std::to_string(buffers.size()));
+      return ffi::Error(
+          ffi::ErrorCode::kInvalidArgument,
+          "boostr.jax: expected at most " + std::to_string(tensors.size()) +
+              " arrays on a side, got " + std::to_string(buffers.size()));
     for (size_t i = 0; i < buffers.size(); ++i) {
       auto buffer = buffers.template get<ffi::AnyBuffer>(i);
       if (buffer.has_error())
@@ -210,30 +208,30 @@ static ffi::Error callFunction(std::string_view name, DLDevice device,
 
 static ffi::Error runOnCpu(ffi::ThreadPool pool, ffi::RemainingArgs args,
                            ffi::RemainingRets rets, std::string_view name) {
-  return callFunction(
-      name, {kDLCPU, 0}, args, rets,
-      [&](const boostr_function *function, const Arrays &inputs,
-          const Arrays &outputs) {
-        XlaThreads threads(pool);
-        boostr_context *context;
-        if (boostr_status status = threads.get(context))
-          return status;
-        return boostr_call(context, function, inputs.data(), inputs.size(),
-                           outputs.data(), outputs.size());
-      });
+  return callFunction(name, {kDLCPU, 0}, args, rets,
+                      [&](const boostr_function *function, const Arrays &inputs,
+                          const Arrays &outputs) {
+                        XlaThreads threads(pool);
+                        boostr_context *context;
+                        if (boostr_status status = threads.get(context))
+                          return status;
+                        return boostr_call(context, function, inputs.data(),
+                                           inputs.size(), outputs.data(),
+                                           outputs.size());
+                      });
 }
 
 static ffi::Error runOnCuda(void *stream, int32_t device,
                             ffi::RemainingArgs args, ffi::RemainingRets rets,
                             std::string_view name) {
-  return callFunction(
-      name, {kDLCUDA, device}, args, rets,
-      [&](const boostr_function *function, const Arrays &inputs,
-          const Arrays &outputs) {
-        return boostr_call_on_stream(/*context=*/nullptr, stream, function,
-                                     inputs.data(), inputs.size(),
-                                     outputs.data(), outputs.size());
-      });
+  return callFunction(name, {kDLCUDA, device}, args, rets,
+                      [&](const boostr_function *function, const Arrays &inputs,
+                          const Arrays &outputs) {
+                        return boostr_call_on_stream(
+                            /*context=*/nullptr, stream, function,
+                            inputs.data(), inputs.size(), outputs.data(),
+                            outputs.size());
+                      });
 }
 
 /// Compiles when XLA compiles or loads the program, and not when it runs.
@@ -250,13 +248,13 @@ static ffi::Error instantiateOnCuda(std::string_view name) {
   return ffi::Error::Success();
 }
 
-XLA_FFI_DEFINE_HANDLER(cpuInstantiate, instantiateOnCpu,
-                       ffi::Ffi::BindInstantiate().Attr<std::string_view>(
-                           "function"));
+XLA_FFI_DEFINE_HANDLER(
+    cpuInstantiate, instantiateOnCpu,
+    ffi::Ffi::BindInstantiate().Attr<std::string_view>("function"));
 
-XLA_FFI_DEFINE_HANDLER(cudaInstantiate, instantiateOnCuda,
-                       ffi::Ffi::BindInstantiate().Attr<std::string_view>(
-                           "function"));
+XLA_FFI_DEFINE_HANDLER(
+    cudaInstantiate, instantiateOnCuda,
+    ffi::Ffi::BindInstantiate().Attr<std::string_view>("function"));
 
 XLA_FFI_DEFINE_HANDLER(cpuExecute, runOnCpu,
                        ffi::Ffi::Bind()

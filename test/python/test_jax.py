@@ -368,6 +368,12 @@ def test_import_is_lazy():
     assert run.stdout.split() == ["False", "True", "False"], run.stderr
 
 
+def test_built_without():
+    run = run_python("import boostr._core as core; del core.jax_handlers; import boostr.jax")
+    assert run.returncode != 0
+    assert "ImportError: boostr was built without boostr.jax" in run.stderr
+
+
 @pytest.mark.parametrize("order", ["torch jax", "jax torch"])
 def test_with_torch_in_one_process(order):
     pytest.importorskip("torch", reason="PyTorch is not installed")

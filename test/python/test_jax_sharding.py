@@ -213,3 +213,27 @@ def test_shard_map():
     mapped = shard_map(qkv, mesh=mesh, in_specs=(P("x"), P(), P()), out_specs=(P("x"),) * 3)
     for result, expected in zip(jax.jit(mapped)(*QKV), qkv_reference(*QKV)):
         np.testing.assert_allclose(result, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("specs", [
+    (P("x"), P(), P(), P(), P()), (P(None, "x"), P(), P(), P(), P()),
+    (P(None, None, "x"), P(None, "x"), P(), P("x"), P("x")), (P(), P("x"), P(), P(None, "x"), P()),
+    (P("x"), P("x"), P("x"), P(None, "x"), P("x"))])
+def test_explicit_axes(specs):
+    """Where types say how arrays are sharded, gradients have those of the arrays."""
+    mesh = jax.make_mesh((4,), ("x",), axis_types=(jax.sharding.AxisType.Explicit,),
+                         devices=DEVICES[:4])
+    operands = arrays((4, 8, 32), (ROWS, 32), (ROWS,), (32, 32), (32,))
+
+    def loss(project, attend_out):
+        def run(x, wqkv, bqkv, wo, bo):
+            parts = project(x, wqkv, bqkv)
+            return sum((r ** 2).sum() for r in parts) + (attend_out(x, wo, bo, x) ** 2).sum()
+        return run
+
+    expected = jax.grad(loss(qkv_reference, out_proj_reference), (0, 1, 2, 3, 4))(*operands)
+    placed = [jax.device_put(o, NamedSharding(mesh, s)) for o, s in zip(operands, specs)]
+    gradients = jax.jit(jax.grad(loss(qkv, out_proj), (0, 1, 2, 3, 4)))(*placed)
+    for gradient, operand, exact in zip(gradients, placed, expected):
+        assert gradient.sharding.is_equivalent_to(operand.sharding, operand.ndim)
+        np.testing.assert_allclose(gradient, exact, rtol=1e-10, atol=1e-10)

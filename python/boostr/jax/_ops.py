@@ -6,16 +6,31 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import numpy
 
 from .. import _checks
-from . import _gradients
+from . import _explicit, _gradients
 
 # Eager calls run what jit has compiled; their rules for sharded arrays need XLA's partitioner.
-_run_qkv = jax.jit(_gradients.qkv, static_argnums=(3, 4, 5))
-_run_out_proj = jax.jit(_gradients.out_proj)
-_run_grad = jax.jit(lambda make, wrt, *operands: make(wrt)(*operands), static_argnums=(0, 1))
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4, 5))
+def _run_qkv(x, w, b, heads, kv_heads, dim):
+    return _gradients.qkv(x, w, _explicit.align_bias(b, w), heads, kv_heads, dim)
+
+
+@jax.jit
+def _run_out_proj(attn, w, b, residual):
+    return _gradients.out_proj(attn, w, _explicit.align_bias(b, w),
+                               _explicit.align_residual(residual, attn, w))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _run_grad(make, wrt, *operands):
+    return make(wrt)(*operands)
 
 
 def _describe(name, array):
