@@ -195,6 +195,16 @@ def test_only_wanted_gradients():
     np.testing.assert_array_equal(gradient(residual), 1)
 
 
+def test_nothing_is_copied():
+    """XLA finds that the parts of a packed weight, as devices would get them, are all of it."""
+    x, w, b = qkv_operands()
+    step = jax.grad(lambda *operands: sum(r.sum() for r in fused_qkv(*operands)), (0, 1, 2))
+    for function in (fused_qkv, step):
+        text = jax.jit(function).lower(x, w, b).compile().as_text()
+        assert "boostr_call" in text
+        assert not any(f" {op}(" in text for op in ("concatenate", "slice", "copy", "transpose"))
+
+
 def test_one_result_of_three():
     x, w, b = qkv_operands("float64")
     for i in range(3):
