@@ -19,9 +19,9 @@ sequence, heads or the output width, with that part of the weight, and nothing i
 Where the width that is summed over is sharded (hidden of x, width of attn), or tokens are
 and the gradient of a weight is wanted, parts are summed by one all-reduce, in the element
 type of the result. The rows of a packed w are those of the query heads, then key, then
-value: if they are sharded as they lie, XLA moves rows to where their heads are. A mesh axis
-that is in use for tokens cannot serve for a weight at once (as with fully sharded data
-parallelism): the weight is gathered then. The widths of heads are never sharded.
+value: if they are sharded as they lie, XLA moves rows to where their heads are at each
+call. A mesh axis that is in use for tokens cannot serve for a weight at once (as with fully
+sharded data parallelism): the weight is gathered then. The widths of heads are never sharded.
 """
 
 from ._ops import fused_qkv, fused_qkv_grad, out_proj_residual, out_proj_residual_grad
