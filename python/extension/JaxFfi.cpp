@@ -290,6 +290,8 @@ static nb::dict getHandlers(nb::object compiler) {
 }
 
 void boostr_python::defineJaxFfi(nb::module_ &module) {
+  module.attr("xla_ffi_version") =
+      nb::make_tuple(XLA_FFI_API_MAJOR, XLA_FFI_API_MINOR);
   module.def("jax_handlers", &getHandlers, "compiler"_a,
              R"(The handlers to register with XLA, by platform and stage.
 

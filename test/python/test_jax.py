@@ -384,6 +384,13 @@ def test_built_without():
     assert "ImportError: boostr was built without boostr.jax" in run.stderr
 
 
+def test_built_for_a_newer_xla():
+    run = run_python("import boostr._core as core; core.xla_ffi_version = (0, 99); "
+                     "import boostr.jax")
+    assert run.returncode != 0
+    assert "ImportError: boostr.jax: expected a JAX whose XLA FFI is of version 0.99" in run.stderr
+
+
 @pytest.mark.parametrize("order", ["torch jax", "jax torch"])
 def test_with_torch_in_one_process(order):
     pytest.importorskip("torch", reason="PyTorch is not installed")

@@ -14,7 +14,9 @@ the first of the machine when it first runs the call.
 from __future__ import annotations
 
 import json
+import re
 import threading
+from pathlib import Path
 
 import jax
 
@@ -36,12 +38,29 @@ def _compile(name: str, target: str):
         return getattr(_kernels, op)(*settings, target)
 
 
+def _version_of_xla() -> tuple[int, int] | None:
+    """That of the interface that XLA has for us; None if its headers are not there."""
+    try:
+        header = Path(jax.ffi.include_dir(), "xla/ffi/api/c_api.h").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    numbers = [re.search(rf"define XLA_FFI_API_{part} (\d+)", header)
+               for part in ("MAJOR", "MINOR")]
+    return tuple(int(n[1]) for n in numbers) if all(numbers) else None
+
+
 def _register() -> None:
+    """Raises ImportError rather than have XLA refuse the handlers, and JAX not start at all."""
     if not hasattr(_core, "jax_handlers"):
         raise ImportError("boostr was built without boostr.jax: there was no jaxlib 0.6 or newer "
                           "when it was configured")
     if not hasattr(jax, "ffi"):
         raise ImportError(f"boostr.jax: expected JAX 0.6 or newer, got {jax.__version__}")
+    ours, found = _core.xla_ffi_version, _version_of_xla()
+    if found and (found[0] != ours[0] or found < ours):
+        raise ImportError("boostr.jax: expected a JAX whose XLA FFI is of version "
+                          f"{ours[0]}.{ours[1]} or newer, as boostr was built with, got "
+                          f"{found[0]}.{found[1]} of JAX {jax.__version__}")
     for platform, stages in _core.jax_handlers(_compile).items():
         jax.ffi.register_ffi_target(_TARGET, stages, platform=platform)
 
