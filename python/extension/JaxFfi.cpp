@@ -75,9 +75,7 @@ private:
       tables[device].emplace(name, table);
       return table;
     } catch (nb::python_error &error) {
-      // The exception's words, without the stack.
-      message = nb::cast<std::string>(error.type().attr("__name__")) + ": " +
-                nb::cast<std::string>(nb::str(error.value()));
+      message = describe(error);
     } catch (const std::exception &error) {
       message = error.what();
     }
@@ -85,6 +83,17 @@ private:
         ffi::Error(ffi::ErrorCode::kInternal, "boostr.jax: cannot compile " +
                                                   std::string(name) + " for " +
                                                   target + ": " + message));
+  }
+
+  /// The exception's words, without the stack. XLA's frames are above, so this
+  /// throws nothing.
+  static std::string describe(nb::python_error &error) {
+    try {
+      return nb::cast<std::string>(error.type().attr("__name__")) + ": " +
+             nb::cast<std::string>(nb::str(error.value()));
+    } catch (const std::exception &) {
+      return "an exception without words";
+    }
   }
 
   using Table = std::map<std::string, const boostr_function *, std::less<>>;

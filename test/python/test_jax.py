@@ -16,6 +16,7 @@ jax = pytest.importorskip("jax", reason="JAX is not installed")
 jax.config.update("jax_enable_x64", True)
 
 import boostr.jax as bj
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 from jax.test_util import check_grads
@@ -370,6 +371,17 @@ else:
     for environment in ({"WRITE": "1"}, {}):
         run = run_python(program, **environment)
         assert run.returncode == 0, run.stderr
+
+
+def test_export_with_symbolic_shapes():
+    step = jax.grad(lambda x, w: sum((r ** 2).sum() for r in fused_qkv(x, w)), (0, 1))
+    x, w, _ = qkv_operands("float64")
+    any_tokens = jax.ShapeDtypeStruct(jax.export.symbolic_shape("b, s, 64"), x.dtype)
+    exported = jax.export.export(
+        jax.jit(step),
+        disabled_checks=[jax.export.DisabledSafetyCheck.custom_call("boostr_call")],
+    )(any_tokens, w)
+    close(exported.call(x, w), step(x, w), "float64")
 
 
 def test_import_is_lazy():
