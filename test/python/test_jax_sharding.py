@@ -224,6 +224,11 @@ def test_shard_map():
     mapped = shard_map(qkv, mesh=mesh, in_specs=(P("x"), P(), P()), out_specs=(P("x"),) * 3)
     for result, expected in zip(jax.jit(mapped)(*QKV), qkv_reference(*QKV)):
         close(result, expected)
+    loss = lambda function: lambda *o: sum((r ** 2).sum() for r in function(*o))
+    for numbers in ((0,), (1, 2), (0, 1, 2)):
+        gradients = jax.jit(jax.grad(loss(mapped), numbers))(*QKV)
+        for gradient, exact in zip(gradients, jax.grad(loss(qkv_reference), numbers)(*QKV)):
+            close(gradient, exact)
 
 
 @pytest.mark.parametrize("specs", [

@@ -12,25 +12,26 @@ import jax
 import numpy
 
 from .. import _checks
-from . import _explicit, _gradients
+from . import _types, _gradients
 
 # Eager calls run what jit has compiled; their rules for sharded arrays need XLA's partitioner.
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _run_qkv(x, w, b, heads, kv_heads, dim):
-    return _gradients.qkv(x, w, _explicit.align_bias(b, w), heads, kv_heads, dim)
+    operands = _types.align_varying(x, w, _types.align_bias(b, w))
+    return _gradients.qkv(*operands, heads, kv_heads, dim)
 
 
 @jax.jit
 def _run_out_proj(attn, w, b, residual):
-    return _gradients.out_proj(attn, w, _explicit.align_bias(b, w),
-                               _explicit.align_residual(residual, attn, w))
+    return _gradients.out_proj(*_types.align_varying(
+        attn, w, _types.align_bias(b, w), _types.align_residual(residual, attn, w)))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _run_grad(make, wrt, *operands):
-    return make(wrt)(*operands)
+    return make(wrt)(*_types.align_varying(*operands))
 
 
 def _describe(name, array):

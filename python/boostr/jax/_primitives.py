@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
-from . import _explicit
+from . import _types
 from ._calls import call
 from ._sharding import Rule, partitioned
 
@@ -100,7 +100,7 @@ def qkv(heads: int, kv_heads: int, dim: int, has_bias: bool):
 
     def run(x, *weights):
         return compute(x, *[p for w in weights for p in split_rows(w, heads, kv_heads, dim)])
-    return _batched(_explicit.qkv(run, heads, kv_heads, dim), range(1))
+    return _batched(_types.qkv(run, heads, kv_heads, dim), range(1))
 
 
 def _compute_qkv_grad(wrt, dq, dk, dv, x, *weights):
@@ -135,7 +135,7 @@ def qkv_grad(wrt: tuple[str, ...]):
                              *split_rows(w, dq.shape[1], dk.shape[1], dq.shape[3])))
         return tuple(next(parts) if name == "input"
                      else _join_rows([next(parts) for _ in range(3)]) for name in wrt)
-    return _batched(_explicit.gradients(run, wrt), range(4), sums_tokens=wrt != ("input",))
+    return _batched(_types.gradients(run, wrt), range(4), sums_tokens=wrt != ("input",))
 
 
 # ---------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def out_proj(has_bias: bool):
 
     def run(attn, residual, *weights):
         return compute(attn, *weights, residual)
-    return _batched(_explicit.out_proj(run), range(2))
+    return _batched(_types.out_proj(run), range(2))
 
 
 def _compute_out_proj_grad(wrt, dy, attn, w):
@@ -175,4 +175,4 @@ def out_proj_grad(wrt: tuple[str, ...]):
     results, sums = zip(*[kinds[name] for name in wrt])
     rule = Rule(("b s n", "b s p", "n p"), results, sums)
     compute = partitioned(rule, functools.partial(_compute_out_proj_grad, wrt))
-    return _batched(_explicit.gradients(compute, wrt), range(2), sums_tokens=wrt != ("attn",))
+    return _batched(_types.gradients(compute, wrt), range(2), sums_tokens=wrt != ("attn",))

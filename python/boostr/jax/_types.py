@@ -2,10 +2,12 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-"""Arrays whose types say how they are sharded: over mesh axes of the kind Explicit.
+"""Arrays whose types say more than shapes and element types.
 
-Of these JAX asks for the types of results, and demands that a gradient has the type of what
-it is a gradient by. Beneath, an op runs as with other arrays, see `_sharding`.
+Over mesh axes of the kind Explicit types say how arrays are sharded, and in a shard_map along
+which axes devices have different parts ("varying"). Of these JAX asks for the types of
+results, and demands that a gradient has the type of what it is a gradient by. Beneath, an op
+runs as with other arrays, see `_sharding`.
 """
 
 from __future__ import annotations
@@ -58,12 +60,35 @@ def _out_proj_spec(mesh, attn, residual, w):
     return _distinct(mesh, residual.shape, *first, _spec(w)[0] or _spec(residual)[2])
 
 
+def _varying_axes(array) -> frozenset:
+    """The axes of a shard_map along which the array varies."""
+    kind = jax.typeof(array)
+    manual = getattr(kind, "manual_axis_type", None)
+    return getattr(kind, "vma", frozenset()) if manual is None else manual.varying
+
+
+def _all_varying_axes(arrays) -> frozenset:
+    return frozenset().union(*map(_varying_axes, arrays))
+
+
+def _vary(array, axes):
+    """The array, as if it varied along these axes, too."""
+    missing = tuple(axes - _varying_axes(array))
+    if not missing:
+        return array
+    if hasattr(jax.lax, "pcast"):
+        return jax.lax.pcast(array, missing, to="varying")
+    return jax.lax.pvary(array, missing)  # JAX 0.6
+
+
 def _typed(function: Callable, specs: Callable) -> Callable:
-    """The function, with results sharded as specs(mesh, *operands) says."""
+    """The function, with results that vary as its operands do and are sharded as
+    specs(mesh, *operands) says."""
     def run(*operands):
         mesh = _mesh_of(operands)
         if mesh is None:
-            return function(*operands)
+            axes = _all_varying_axes(operands)
+            return tuple(_vary(r, axes) for r in function(*operands))
         out = tuple(NamedSharding(mesh, spec) for spec in specs(mesh, *operands))
         return auto_axes(lambda *o: tuple(function(*o)), out_sharding=out)(*operands)
     return run
@@ -105,3 +130,12 @@ def align_residual(residual, attn, w):
     if mesh is None:
         return residual
     return _align(mesh, residual, _out_proj_spec(mesh, attn, residual, w))
+
+
+def align_varying(*arrays) -> tuple:
+    """The arrays, where given, as if all varied along the same axes.
+
+    A weight that all devices of a shard_map share gets the sum of their gradients by that.
+    """
+    axes = _all_varying_axes(a for a in arrays if a is not None)
+    return tuple(None if a is None else _vary(a, axes) for a in arrays)
