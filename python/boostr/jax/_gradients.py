@@ -17,6 +17,7 @@ from . import _primitives
 # JAX may keep the traced forward function of a custom_vjp for one choice of arguments to
 # differentiate by, and the form of its residuals for another. So the form is always the
 # same, and the choice is part of what is kept with the trace: the shape of an empty array.
+# Nor may the form of the backward function's results depend on it: zeros are symbolic.
 
 
 def _values(*primals):
@@ -40,13 +41,19 @@ def _materialize(cotangent):
     return cotangent
 
 
-def _first_order(make, mark, names, cotangents, *primals):
-    """The gradients by each of `names`; None for those that the mark does not have."""
+def _or_zeros(gradients, primals):
+    """The gradients, symbolic zeros where there is none; None where there is no argument."""
+    return tuple(SymbolicZero(jax.typeof(p)) if g is None and p is not None else g
+                 for g, p in zip(gradients, primals))
+
+
+def _first_order(make, mark, names, cotangents, first, w, b):
+    """The gradients by each of `names`, which stand for the other arguments."""
     wrt = tuple(name for i, name in enumerate(names) if _is_wanted(mark, i))
-    if not wrt or all(isinstance(c, SymbolicZero) for c in cotangents):
-        return [None] * len(names)
-    found = dict(zip(wrt, make(wrt)(*map(_materialize, cotangents), *primals)))
-    return [found.get(name) for name in names]
+    found = {}
+    if wrt and not all(isinstance(c, SymbolicZero) for c in cotangents):
+        found = dict(zip(wrt, make(wrt)(*map(_materialize, cotangents), first, w)))
+    return _or_zeros([found.get(name) for name in names], (first, w, b))
 
 
 # ---------------------------------------------------------------------------------------
@@ -62,12 +69,12 @@ def qkv(x, w, b, heads, kv_heads, dim):
 
 def _qkv_forward(x, w, b, heads, kv_heads, dim):
     x, w, b, mark = _values(x, w, b)
-    return qkv(x, w, b, heads, kv_heads, dim), (mark, x, w)
+    return qkv(x, w, b, heads, kv_heads, dim), (mark, x, w, b)
 
 
 def _qkv_backward(heads, kv_heads, dim, residuals, cotangents):
     mark, *primals = residuals
-    return tuple(_first_order(qkv_grad, mark, ("input", "weight", "bias"), cotangents, *primals))
+    return _first_order(qkv_grad, mark, ("input", "weight", "bias"), cotangents, *primals)
 
 
 qkv.defvjp(_qkv_forward, _qkv_backward, symbolic_zeros=True)
@@ -103,7 +110,7 @@ def qkv_grad(wrt: tuple[str, ...]):
             dx, = qkv_grad(("input",))(dq, dk, dv, x, of["weight"])
         if _is_wanted(mark, 4) and of.get("input") is not None:
             dw, = qkv_grad(("weight",))(dq, dk, dv, of["input"], w)
-        return (*d_heads, dx, dw)
+        return _or_zeros((*d_heads, dx, dw), (dq, dk, dv, x, w))
 
     function.defvjp(forward, backward, symbolic_zeros=True)
     return function
@@ -122,13 +129,15 @@ def out_proj(attn, w, b, residual):
 
 def _out_proj_forward(attn, w, b, residual):
     attn, w, b, residual, mark = _values(attn, w, b, residual)
-    return out_proj(attn, w, b, residual), (mark, attn, w)
+    return out_proj(attn, w, b, residual), (mark, attn, w, b)
 
 
 def _out_proj_backward(residuals, dy):
     mark, *primals = residuals
     gradients = _first_order(out_proj_grad, mark, ("attn", "weight", "bias"), (dy,), *primals)
-    return (*gradients, _known(dy) if _is_wanted(mark, 3) else None)
+    # The residual is of the type of the result.
+    return (*gradients, dy if _is_wanted(mark, 3) or isinstance(dy, SymbolicZero)
+            else SymbolicZero(jax.typeof(dy)))
 
 
 out_proj.defvjp(_out_proj_forward, _out_proj_backward, symbolic_zeros=True)
@@ -159,7 +168,7 @@ def out_proj_grad(wrt: tuple[str, ...]):
             d_attn, = out_proj_grad(("attn",))(dy, attn, of["weight"])
         if _is_wanted(mark, 2) and of.get("attn") is not None:
             dw, = out_proj_grad(("weight",))(dy, of["attn"], w)
-        return d_dy, d_attn, dw
+        return _or_zeros((d_dy, d_attn, dw), (dy, attn, w))
 
     function.defvjp(forward, backward, symbolic_zeros=True)
     return function
