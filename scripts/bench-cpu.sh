@@ -2,12 +2,14 @@
 # The CPU benchmark: installs what it needs, builds, measures, writes tables and pictures.
 #
 # usage: scripts/bench-cpu.sh [--filter REGEX] [--sweep] [--contenders A,B] [--threads N]
-#                             [--out FOLDER] [--report] [--docs]
+#                             [--seconds N] [--resume] [--out FOLDER] [--report] [--docs]
 #
 #   --filter      only cases whose names contain it: op/model/type/tokens
 #   --sweep       many token counts for the picture of smoothness, ours alone
 #   --contenders  only these (benchmarks/cpu/shapes.json has the names)
 #   --threads     as many processors as it may use (all)
+#   --seconds     begin no case later than this
+#   --resume      only cases that the folder of results has not
 #   --out         the folder of results (bench-cpu/): each run adds a file, the report merges them
 #   --report      measure nothing, report what is in the folder
 #   --docs        also bring docs/cpu-performance.md, cpu-benchmark.md and cpu-*.png up to date
@@ -19,15 +21,17 @@ cd "$(dirname "$0")/.."
 
 out=bench-cpu
 measure=1
+resume=0
 plan_options=()
 report_options=()
 while [ $# -gt 0 ]; do
   case $1 in
-  --filter | --contenders | --threads)
+  --filter | --contenders | --threads | --seconds)
     plan_options+=("$1" "${2:?$1 expected a value}")
     shift
     ;;
   --sweep) plan_options+=(--sweep) ;;
+  --resume) resume=1 ;;
   --out)
     out=${2:?--out expected a folder}
     shift
@@ -67,6 +71,7 @@ install_python_packages() {
 install_packages
 install_python_packages
 mkdir -p "$out"
+[ $resume = 0 ] || plan_options+=(--resume "$out")
 if [ $measure = 1 ]; then
   [ -f build/build.ninja ] || scripts/build.sh release -t restat >/dev/null
   cmake -S . -B build -DBOOSTR_BUILD_BENCHMARKS=ON >/dev/null

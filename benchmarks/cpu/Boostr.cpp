@@ -45,14 +45,14 @@ public:
   }
   void add(const void *data, std::vector<int64_t> shape, DLDataType type) {
     shapes.push_back(std::make_unique<std::vector<int64_t>>(std::move(shape)));
-    tensors.push_back(std::make_unique<DLTensor>(
-        DLTensor{const_cast<void *>(data),
-                 {kDLCPU, 0},
-                 int32_t(shapes.back()->size()),
-                 type,
-                 shapes.back()->data(),
-                 nullptr,
-                 0}));
+    tensors.push_back(
+        std::make_unique<DLTensor>(DLTensor{const_cast<void *>(data),
+                                            {kDLCPU, 0},
+                                            int32_t(shapes.back()->size()),
+                                            type,
+                                            shapes.back()->data(),
+                                            nullptr,
+                                            0}));
     pointers.push_back(tensors.back().get());
   }
   DLTensor &operator[](size_t i) { return *tensors[i]; }
@@ -91,8 +91,7 @@ public:
   BoostrRunner(std::shared_ptr<Context> context, Data &data,
                std::unique_ptr<Artifact> artifact, bool prepack)
       : context(std::move(context)), data(data), artifact(std::move(artifact)),
-        function(
-            this->artifact->find(data.c.op + (prepack ? "_packed" : ""))),
+        function(this->artifact->find(data.c.op + (prepack ? "_packed" : ""))),
         inputs(data.c.type), outputs(data.c.type) {
     if (!function)
       throw std::runtime_error("the artifact has no function of that name");
@@ -104,9 +103,8 @@ public:
       addGradient();
   }
   void run(size_t copy) override {
-    inputs[weight].data = packed.empty()
-                              ? const_cast<void *>(data.weight(copy))
-                              : packed[copy % packed.size()].data();
+    inputs[weight].data = packed.empty() ? const_cast<void *>(data.weight(copy))
+                                         : packed[copy % packed.size()].data();
     check(boostr_call(context->context, function, inputs.data(), inputs.size(),
                       outputs.data(), outputs.size()));
   }
@@ -121,8 +119,7 @@ private:
   }
   /// Packs the weight, as often as there are copies of it.
   void pack() {
-    const boostr_function *packer =
-        artifact->find(data.c.op + "_pack_weight");
+    const boostr_function *packer = artifact->find(data.c.op + "_pack_weight");
     if (!packer)
       throw std::runtime_error("the artifact has no function that packs");
     Tensors plain(data.c.type), result(data.c.type);
@@ -150,16 +147,14 @@ private:
       return;
     }
     for (int i = 0; i < 3; ++i)
-      outputs.add(data.heads[i].data(),
-                  {1, data.headsOf(i), c.m(), c.headDim});
+      outputs.add(data.heads[i].data(), {1, data.headsOf(i), c.m(), c.headDim});
   }
   void addGradient() {
     const Case &c = data.c;
     if (!c.isQkv())
       inputs.add(data.dy.data(), {1, c.m(), c.n()});
     for (int i = 0; c.isQkv() && i < 3; ++i)
-      inputs.add(data.dHeads[i].data(),
-                 {1, data.headsOf(i), c.m(), c.headDim});
+      inputs.add(data.dHeads[i].data(), {1, data.headsOf(i), c.m(), c.headDim});
     inputs.add(data.x.data(), {1, c.m(), c.k()});
     addWeight();
     if (c.wants("input"))

@@ -54,6 +54,8 @@ struct Plan {
   int minRepetitions = 3, maxRepetitions = 15;
   /// About how long the repetitions of a case may take in all.
   double secondsPerCase = 2;
+  /// No case begins later than this; 0 is no limit.
+  double seconds = 0;
   /// Copies of a weight are used in turn until they are larger than this.
   int64_t rotateBytes = 0;
   int maxCopies = 1;

@@ -50,8 +50,7 @@ public:
                                      : memory::format_tag::ab);
     };
     memory::desc srcDesc = layout(m, k, src.transposed),
-                 dstDesc = layout(m, n, false),
-                 biasDesc = layout(1, n, false);
+                 dstDesc = layout(m, n, false), biasDesc = layout(1, n, false);
     plain = layout(k, n, weights.transposed);
     memory::desc any({k, n}, element, memory::format_tag::any);
     const memory::desc &asked = prepack ? any : plain;
@@ -131,9 +130,8 @@ public:
   }
   void run(size_t copy) override {
     if (withWeight)
-      withWeight->run(packed.empty()
-                          ? const_cast<void *>(data.weight(copy))
-                          : packed[copy % packed.size()].data());
+      withWeight->run(packed.empty() ? const_cast<void *>(data.weight(copy))
+                                     : packed[copy % packed.size()].data());
     if (weightGradient)
       weightGradient->run();
   }
@@ -165,8 +163,7 @@ void bench::addOneDnn(const Plan &plan, std::vector<Contender> &out,
       return nullptr;
     return std::make_unique<OneDnnRunner>(*library, data, prepack);
   };
-  out.push_back(
-      {"onednn", [make](Data &data) { return make(data, false); }});
+  out.push_back({"onednn", [make](Data &data) { return make(data, false); }});
   out.push_back(
       {"onednn_prepacked", [make](Data &data) { return make(data, true); }});
 }

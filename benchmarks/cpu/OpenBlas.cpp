@@ -88,13 +88,12 @@ void bench::addOpenBlas(const Plan &plan, std::vector<Contender> &out,
   versions.emplace_back("openblas", text("scipy_openblas_get_config"));
   versions.emplace_back("openblas_kernels",
                         text("scipy_openblas_get_corename"));
-  out.push_back({"openblas", [](Data &data) -> std::unique_ptr<Runner> {
-                   if (data.c.type == Type::F32)
-                     return std::make_unique<BlasRunner<float>>(library.sgemm,
-                                                                data);
-                   if (data.c.type == Type::F64)
-                     return std::make_unique<BlasRunner<double>>(library.dgemm,
-                                                                 data);
-                   return nullptr;
-                 }});
+  out.push_back(
+      {"openblas", [](Data &data) -> std::unique_ptr<Runner> {
+         if (data.c.type == Type::F32)
+           return std::make_unique<BlasRunner<float>>(library.sgemm, data);
+         if (data.c.type == Type::F64)
+           return std::make_unique<BlasRunner<double>>(library.dgemm, data);
+         return nullptr;
+       }});
 }

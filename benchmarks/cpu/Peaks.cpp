@@ -203,8 +203,8 @@ void bench::addPeaks(const Plan &plan, std::vector<Contender> &out,
                    // f16 is multiplied as f32.
                    return std::make_unique<FmaPeak<float>>(threads);
                  }});
-  size_t bytes = size_t(std::max<int64_t>(plan.rotateBytes, 256 << 20)) /
-                 (1 << 20) << 20;
+  size_t bytes =
+      size_t(std::max<int64_t>(plan.rotateBytes, 256 << 20)) / (1 << 20) << 20;
   auto buffer = std::make_shared<std::shared_ptr<const Buffer>>();
   auto addRead = [&](const char *name, int readers) {
     out.push_back({name, [=](Data &) -> std::unique_ptr<Runner> {

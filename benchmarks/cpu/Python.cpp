@@ -64,10 +64,14 @@ json describe(const Data &data) {
   json weights = json::array();
   for (int i = 0; i < data.copies; ++i)
     weights.push_back(describe(data.weight(size_t(i)), {n, k}));
-  return {{"op", c.op},           {"wrt", c.wrt},
-          {"heads", c.heads},     {"kv_heads", c.kvHeads},
-          {"head_dim", c.headDim}, {"type", c.type == Type::F64 ? "f64" : "f32"},
-          {"arrays", arrays},     {"weights", weights}};
+  return {{"op", c.op},
+          {"wrt", c.wrt},
+          {"heads", c.heads},
+          {"kv_heads", c.kvHeads},
+          {"head_dim", c.headDim},
+          {"type", c.type == Type::F64 ? "f64" : "f32"},
+          {"arrays", arrays},
+          {"weights", weights}};
 }
 
 class PythonRunner final : public Runner {
@@ -125,17 +129,16 @@ void bench::addPython(const Plan &plan, std::vector<Contender> &out,
   int threads = plan.threads;
   for (const char *name :
        {"numpy", "onnxruntime", "onnxruntime_attention", "onnxruntime_mha"})
-    out.push_back(
-        {name, [=](Data &data) -> std::unique_ptr<Runner> {
-           if (data.c.type != Type::F32 && data.c.type != Type::F64)
-             return nullptr;
-           PyObject *made =
-               PyObject_CallMethod(module, "make", "ssi", name,
-                                   describe(data).dump().c_str(), threads);
-           if (made == Py_None) {
-             Py_DECREF(made);
-             return nullptr;
-           }
-           return std::make_unique<PythonRunner>(made);
-         }});
+    out.push_back({name, [=](Data &data) -> std::unique_ptr<Runner> {
+                     if (data.c.type != Type::F32 && data.c.type != Type::F64)
+                       return nullptr;
+                     PyObject *made = PyObject_CallMethod(
+                         module, "make", "ssi", name,
+                         describe(data).dump().c_str(), threads);
+                     if (made == Py_None) {
+                       Py_DECREF(made);
+                       return nullptr;
+                     }
+                     return std::make_unique<PythonRunner>(made);
+                   }});
 }

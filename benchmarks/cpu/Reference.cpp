@@ -21,10 +21,10 @@ static std::vector<double> asF64(const void *data, Type type, int64_t size) {
 
 /// OpenBLAS has had kernels that were wrong on CPUs it did not know: compares
 /// some elements with sums of our own.
-static void checkSamples(const char *what, const std::vector<double> &result,
-                         int64_t columns, int64_t depth,
-                         const std::function<double(int64_t, int64_t, int64_t)>
-                             &term) {
+static void
+checkSamples(const char *what, const std::vector<double> &result,
+             int64_t columns, int64_t depth,
+             const std::function<double(int64_t, int64_t, int64_t)> &term) {
   std::mt19937_64 engine(7);
   for (int i = 0; i < 64; ++i) {
     int64_t at = int64_t(engine() % result.size());
@@ -98,10 +98,10 @@ static double compare(const char *what, const Case &c,
         3 * roundoff(c.type) * std::abs(expected[i]) + sums * scale;
     double ratio = std::abs(got[i] - expected[i]) / tolerated;
     if (!(ratio <= 1)) // NaN too.
-      throw std::runtime_error(
-          std::string(what) + " is wrong at element " + std::to_string(i) +
-          ": expected " + std::to_string(expected[i]) + ", got " +
-          std::to_string(got[i]));
+      throw std::runtime_error(std::string(what) + " is wrong at element " +
+                               std::to_string(i) + ": expected " +
+                               std::to_string(expected[i]) + ", got " +
+                               std::to_string(got[i]));
     worst = std::max(worst, ratio);
   }
   return worst;
@@ -126,8 +126,8 @@ double Reference::check(const Runner &runner, const Data &data) const {
   }
   double worst = 0;
   if (!dx.empty())
-    worst = std::max(worst, compare("d_input", c,
-                                    asF64(data.dx.data(), c.type, m * k), dx));
+    worst = std::max(
+        worst, compare("d_input", c, asF64(data.dx.data(), c.type, m * k), dx));
   if (!dw.empty())
     worst = std::max(worst, compare("d_weight", c,
                                     asF64(data.dw.data(), c.type, n * k), dw));

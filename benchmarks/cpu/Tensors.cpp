@@ -97,16 +97,15 @@ void bench::toF64(const void *data, Type type, int64_t size, double *out) {
     return;
   case Type::BF16:
     for (int64_t i = 0; i < size; ++i)
-      out[i] =
-          fromBits(uint32_t(static_cast<const uint16_t *>(data)[i]) << 16);
+      out[i] = fromBits(uint32_t(static_cast<const uint16_t *>(data)[i]) << 16);
     return;
   }
 }
 
 /// Copies of a weight; cases of the same extents follow each other and share
 /// them.
-static std::shared_ptr<const std::vector<Buffer>>
-getWeights(const Case &c, int copies) {
+static std::shared_ptr<const std::vector<Buffer>> getWeights(const Case &c,
+                                                             int copies) {
   using Key = std::tuple<int64_t, int64_t, Type>;
   static std::pair<Key, std::shared_ptr<const std::vector<Buffer>>> last;
   Key key{c.n(), c.k(), c.type};
@@ -133,7 +132,8 @@ Data::Data(const Case &c, const Plan &plan) : c(c) {
   int64_t weightBytes = n * k * int64_t(element);
   copies = int(std::min<int64_t>(
       plan.maxCopies,
-      std::max<int64_t>(1, (plan.rotateBytes + weightBytes - 1) / weightBytes)));
+      std::max<int64_t>(1,
+                        (plan.rotateBytes + weightBytes - 1) / weightBytes)));
   weights = getWeights(c, copies);
   auto normal = [&](int64_t size, unsigned seed) {
     Buffer buffer(size_t(size) * element);
@@ -173,8 +173,7 @@ Data::Data(const Case &c, const Plan &plan) : c(c) {
 }
 
 void Data::poisonResults() {
-  for (Buffer *buffer :
-       {&y, &heads[0], &heads[1], &heads[2], &dx, &dw, &db})
+  for (Buffer *buffer : {&y, &heads[0], &heads[1], &heads[2], &dx, &dw, &db})
     if (buffer->size())
       std::memset(buffer->data(), 0xff, buffer->size());
 }

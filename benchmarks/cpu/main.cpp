@@ -14,7 +14,9 @@
 #include <fstream>
 #include <sched.h>
 #include <stdexcept>
+#include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace bench;
 
@@ -31,24 +33,69 @@ public:
     return true;
   }
   void ReportRuns(const std::vector<Run> &runs) override {
-    std::vector<Run> numbered = runs;
-    for (Run &run : numbered) {
-      run.repetition_index = repetition;
-      run.repetitions = repetitions;
-    }
-    json.ReportRuns(numbered);
+    pending.insert(pending.end(), runs.begin(), runs.end());
   }
   void Finalize() override {}
+  /// Forgets the runs since the last repetition.
+  void discard() { pending.clear(); }
+  /// Makes them repetition number `index`; `foreign` is the share of the
+  /// processors that others had.
+  void accept(int64_t index, int64_t count, double foreign) {
+    for (Run &run : pending) {
+      run.repetition_index = index;
+      run.repetitions = count;
+      run.counters["foreign"] = foreign;
+    }
+    json.ReportRuns(pending);
+    pending.clear();
+  }
   void finish() {
     if (started)
       json.Finalize();
   }
 
-  int64_t repetition = 0, repetitions = 1;
-
 private:
   benchmark::JSONReporter json;
+  std::vector<Run> pending;
   bool started = false;
+};
+
+/// What share of all processors other processes have, since it was made.
+class ForeignLoad {
+public:
+  ForeignLoad() : start(now()), all(busy()), own(ownSeconds()) {}
+  double share() const {
+    double processors = double(std::thread::hardware_concurrency());
+    double others = (busy() - all) - (ownSeconds() - own);
+    return std::max(0.0, others / (processors * (now() - start)));
+  }
+
+private:
+  static double now() {
+    return std::chrono::duration<double>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
+  /// Seconds that processors worked, from the first line of /proc/stat.
+  static double busy() {
+    std::ifstream file("/proc/stat");
+    std::string name;
+    double user = 0, nice = 0, system = 0, idle, wait, irq = 0, soft = 0,
+           steal = 0;
+    file >> name >> user >> nice >> system >> idle >> wait >> irq >> soft >>
+        steal;
+    return (user + nice + system + irq + soft + steal) /
+           double(sysconf(_SC_CLK_TCK));
+  }
+  static double ownSeconds() {
+    rusage usage = {};
+    getrusage(RUSAGE_SELF, &usage);
+    auto seconds = [](timeval time) {
+      return double(time.tv_sec) + 1e-6 * double(time.tv_usec);
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  }
+  double start, all, own;
 };
 
 /// A contender that is ready, and how often it is run at a time.
@@ -69,8 +116,8 @@ double measure(Runner &runner, size_t copy) {
 }
 
 /// Makes a contender ready: its results are checked before it is measured.
-bool prepare(const Contender &contender, Data &data,
-             const Reference &reference, Entry &entry) {
+bool prepare(const Contender &contender, Data &data, const Reference &reference,
+             Entry &entry) {
   entry.name = data.c.name + "/" + contender.name;
   entry.runner = contender.make(data);
   if (!entry.runner)
@@ -83,8 +130,8 @@ bool prepare(const Contender &contender, Data &data,
     entry.error = reference.check(runner, data);
   }
   entry.seconds = measure(runner, 0);
-  if (entry.seconds < 0.01)
-    entry.seconds = std::min(entry.seconds, measure(runner, 1));
+  for (int i = 1; i < 4 && entry.seconds < 0.02; ++i)
+    entry.seconds = std::min(entry.seconds, measure(runner, size_t(i)));
   return true;
 }
 
@@ -93,7 +140,8 @@ bool prepare(const Contender &contender, Data &data,
 int64_t planRepetitions(const Plan &plan, std::vector<Entry> &entries) {
   double round = 0;
   for (Entry &entry : entries) {
-    entry.iterations = std::clamp<int64_t>(int64_t(0.01 / entry.seconds), 1, 1000);
+    entry.iterations =
+        std::clamp<int64_t>(int64_t(0.01 / entry.seconds), 1, 1000);
     bool warm = entry.seconds < 0.1;
     round += entry.seconds * double(entry.iterations + warm);
   }
@@ -123,6 +171,22 @@ void letOthersSleep() {
   std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
+/// Runs what is registered, in turn within a repetition: a drift of the clock
+/// hits all alike. A repetition in which others had more than 4 % of the
+/// processors is tried again, as long as that is not too often.
+void repeat(int64_t repetitions, Report &report) {
+  int64_t retries = 2 * repetitions;
+  for (int64_t i = 0; i < repetitions;) {
+    ForeignLoad load;
+    benchmark::RunSpecifiedBenchmarks(&report);
+    double share = load.share();
+    if (share > 0.04 && retries-- > 0)
+      report.discard();
+    else
+      report.accept(i++, repetitions, share);
+  }
+}
+
 void runCase(const Case &c, const Plan &plan,
              const std::vector<Contender> &contenders, Report &report) {
   Data data(c, plan);
@@ -141,7 +205,6 @@ void runCase(const Case &c, const Plan &plan,
                                error.what());
     }
   }
-  report.repetitions = planRepetitions(plan, entries);
   size_t next = 0;
   for (Entry &entry : entries)
     benchmark::RegisterBenchmark(entry.name.c_str(),
@@ -152,10 +215,7 @@ void runCase(const Case &c, const Plan &plan,
         ->Iterations(entry.iterations)
         ->UseRealTime()
         ->Unit(benchmark::kMillisecond);
-  // In turn within a repetition: a drift of the clock hits all alike.
-  for (report.repetition = 0; report.repetition < report.repetitions;
-       ++report.repetition)
-    benchmark::RunSpecifiedBenchmarks(&report);
+  repeat(planRepetitions(plan, entries), report);
   benchmark::ClearRegisteredBenchmarks();
 }
 
@@ -214,7 +274,15 @@ int run(const std::string &planPath, const std::string &resultPath) {
   if (!file)
     throw std::runtime_error("cannot write '" + resultPath + "'");
   Report report(file);
+  auto start = std::chrono::steady_clock::now();
   for (size_t i = 0; i < plan.cases.size(); ++i) {
+    std::chrono::duration<double> elapsed =
+        std::chrono::steady_clock::now() - start;
+    if (plan.seconds > 0 && elapsed.count() > plan.seconds) {
+      std::fprintf(stderr, "time is up, %zu of %zu cases are left\n",
+                   plan.cases.size() - i, plan.cases.size());
+      break;
+    }
     std::fprintf(stderr, "[%zu/%zu] %s\n", i + 1, plan.cases.size(),
                  plan.cases[i].name.c_str());
     runCase(plan.cases[i], plan, contenders, report);

@@ -118,6 +118,16 @@ def compile_modules(cases, folder, build):
         list(pool.map(compile_one, [item for item in texts.items() if not Path(item[0]).exists()]))
 
 
+def cases_in(folder, sweep):
+    """Names of the cases that have results: with several contenders, or of a sweep."""
+    contenders = {}
+    for path in folder.glob("*.json"):
+        for run in json.loads(path.read_text(encoding="utf-8"))["benchmarks"]:
+            name, contender = run["name"].split("/iterations")[0].rsplit("/", 1)
+            contenders.setdefault(name, set()).add(contender)
+    return {name for name, there in contenders.items() if sweep or len(there) > 1}
+
+
 def find_in(environment, pattern):
     found = sorted(environment.glob(pattern))
     if not found:
@@ -135,11 +145,18 @@ def main():
     parser.add_argument("--filter", default="", help="regular expression that the names of cases contain")
     parser.add_argument("--contenders", default="", help="only these, separated by commas")
     parser.add_argument("--sweep", action="store_true", help="many token counts for the plot, ours alone")
+    parser.add_argument("--seconds", type=float, default=0, help="begin no case later than this")
+    parser.add_argument("--resume", type=Path, help="leave out the cases that results in this folder have")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
 
     shapes = json.loads(args.shapes.read_text(encoding="utf-8"))
     cases = [case for case in make_cases(shapes, args.sweep) if re.search(args.filter, case["name"])]
+    if args.resume:
+        done = cases_in(args.resume, args.sweep)
+        cases = [case for case in cases if case["name"] not in done]
+        if not cases:
+            raise SystemExit(f"modules.py: nothing to do: '{args.resume}' has results of all cases")
     if not cases:
         raise SystemExit(f"modules.py: error: filter '{args.filter}' expected to select a case, selected none")
     if args.contenders:
@@ -151,7 +168,7 @@ def main():
     if args.sweep:
         plan["seconds_per_case"] = 0.3
     args.plan.write_text(json.dumps(plan | {
-        "threads": args.threads, "python": str(args.environment / "bin" / "python"), "python_path": str(HERE),
+        "threads": args.threads, "seconds": args.seconds, "python": str(args.environment / "bin" / "python"), "python_path": str(HERE),
         "opencl_driver": find_in(args.environment, "lib/libintelocl.so"),
         "openblas": find_in(args.environment, "lib/python3*/site-packages/scipy_openblas32/lib/libscipy_openblas*.so"),
         "cases": cases}, indent=1), encoding="utf-8")

@@ -44,7 +44,8 @@ def tokens_picture(cases, path):
         whole.set_yscale("log")
         whole.set_xticks([1, 4, 16, 64, 256, 1024], ["1", "4", "16", "64", "256", "1024"])
         whole.set_title(f"fused_qkv, {MODELS[model]}")
-        whole.legend(fontsize=8)
+        if whole.lines:
+            whole.legend(fontsize=8)
         draw_times(zoom, cases, model, 16, 130)
         zoom.set_ylim(bottom=0)
         zoom.set_title("16 to 130 tokens")
@@ -86,7 +87,8 @@ def draw_roofline(axes, cases, element):
     axes.set_ylabel("GFLOP/s")
     axes.set_title(f"{element}: all models, 1 to 2048 tokens")
     axes.grid(True, which="both", alpha=0.25)
-    axes.legend(fontsize=8, loc="lower right")
+    if seen:
+        axes.legend(fontsize=8, loc="lower right")
 
 
 def roofline_picture(cases, path):
