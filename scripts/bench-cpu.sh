@@ -9,7 +9,7 @@
 #   --contenders  only these (benchmarks/cpu/shapes.json has the names)
 #   --threads     as many processors as it may use (all)
 #   --seconds     begin no case later than this
-#   --resume      only cases that the folder of results has not
+#   --resume      only cases of which the folder has no undisturbed results
 #   --out         the folder of results (bench-cpu/): each run adds a file, the report merges them
 #   --report      measure nothing, report what is in the folder
 #   --docs        also bring docs/cpu-performance.md, cpu-benchmark.md and cpu-*.png up to date

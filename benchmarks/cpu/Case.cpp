@@ -103,6 +103,7 @@ Plan Plan::load(const std::string &path) {
   plan.maxRepetitions = root.at("max_repetitions");
   plan.secondsPerCase = root.at("seconds_per_case");
   plan.seconds = root.at("seconds");
+  plan.waitSeconds = root.at("wait_seconds");
   plan.rotateBytes = root.at("rotate_bytes");
   plan.maxCopies = root.at("max_copies");
   plan.python = root.at("python");

@@ -56,6 +56,8 @@ struct Plan {
   double secondsPerCase = 2;
   /// No case begins later than this; 0 is no limit.
   double seconds = 0;
+  /// How long to wait, in all, for other processes to leave the processors.
+  double waitSeconds = 0;
   /// Copies of a weight are used in turn until they are larger than this.
   int64_t rotateBytes = 0;
   int maxCopies = 1;

@@ -148,7 +148,8 @@ class OnnxRuntime:
         uses_weight = any("weight" in node.input for node in nodes)
         self.kept, self.sessions = (inputs, outputs), []
         transposed = np.ascontiguousarray(case.weights[0].T) if uses_weight else None
-        for _ in case.weights[:len(case.weights) if uses_weight else 1]:
+        # A session for each copy of the weight, up to a number: they take long to make.
+        for _ in range(min(len(case.weights), 16) if uses_weight else 1):
             model = self.model(case, nodes, inputs, outputs, constants or {}, transposed)
             self.sessions.append(self.bind(onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"]),
                                            case, inputs, outputs))

@@ -171,24 +171,41 @@ void letOthersSleep() {
   std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
+/// More than this of the processors for others, and a repetition is disturbed.
+constexpr double disturbed = 0.04;
+
+/// Waits until other processes leave the processors alone, while there is
+/// something left of the seconds that may be spent so.
+void waitForCalm(double &seconds) {
+  while (seconds > 0) {
+    ForeignLoad load;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    seconds -= 0.2;
+    if (load.share() <= disturbed)
+      return;
+  }
+}
+
 /// Runs what is registered, in turn within a repetition: a drift of the clock
-/// hits all alike. A repetition in which others had more than 4 % of the
-/// processors is tried again, as long as that is not too often.
-void repeat(int64_t repetitions, Report &report) {
-  int64_t retries = 2 * repetitions;
+/// hits all alike. A disturbed repetition is tried again, but not too often.
+void repeat(int64_t repetitions, double &waitSeconds, Report &report) {
+  int64_t retries = repetitions;
   for (int64_t i = 0; i < repetitions;) {
     ForeignLoad load;
     benchmark::RunSpecifiedBenchmarks(&report);
     double share = load.share();
-    if (share > 0.04 && retries-- > 0)
-      report.discard();
-    else
+    if (share <= disturbed || retries-- <= 0) {
       report.accept(i++, repetitions, share);
+      continue;
+    }
+    report.discard();
+    waitForCalm(waitSeconds);
   }
 }
 
 void runCase(const Case &c, const Plan &plan,
-             const std::vector<Contender> &contenders, Report &report) {
+             const std::vector<Contender> &contenders, double &waitSeconds,
+             Report &report) {
   Data data(c, plan);
   Reference reference(data);
   std::vector<Entry> entries;
@@ -215,7 +232,7 @@ void runCase(const Case &c, const Plan &plan,
         ->Iterations(entry.iterations)
         ->UseRealTime()
         ->Unit(benchmark::kMillisecond);
-  repeat(planRepetitions(plan, entries), report);
+  repeat(planRepetitions(plan, entries), waitSeconds, report);
   benchmark::ClearRegisteredBenchmarks();
 }
 
@@ -274,6 +291,7 @@ int run(const std::string &planPath, const std::string &resultPath) {
   if (!file)
     throw std::runtime_error("cannot write '" + resultPath + "'");
   Report report(file);
+  double waitSeconds = plan.waitSeconds;
   auto start = std::chrono::steady_clock::now();
   for (size_t i = 0; i < plan.cases.size(); ++i) {
     std::chrono::duration<double> elapsed =
@@ -285,7 +303,7 @@ int run(const std::string &planPath, const std::string &resultPath) {
     }
     std::fprintf(stderr, "[%zu/%zu] %s\n", i + 1, plan.cases.size(),
                  plan.cases[i].name.c_str());
-    runCase(plan.cases[i], plan, contenders, report);
+    runCase(plan.cases[i], plan, contenders, waitSeconds, report);
   }
   report.finish();
   return 0;

@@ -38,14 +38,18 @@ def make_cases(shapes, sweep):
         spec = shapes["sweep"]
         return [make_case(name, shapes["models"][name], spec["op"], element, tokens, spec["contenders"])
                 for name in spec["models"] for element in spec["types"] for tokens in spec["tokens"]]
-    return [make_case(name, shapes["models"][name], op, element, tokens, contenders_of(shapes, tokens))
-            for entry in shapes["sets"] for name in entry["models"] for element in entry["types"]
-            for op in entry["ops"] for tokens in entry["tokens"]]
+    cases = [make_case(name, shapes["models"][name], op, element, tokens, contenders_of(shapes, name, tokens))
+             for entry in shapes["sets"] for name in entry["models"] for element in entry["types"]
+             for op in entry["ops"] for tokens in entry["tokens"]]
+    return list({case["name"]: case for case in cases}.values())
 
 
-def contenders_of(shapes, tokens):
-    """Few tokens are a matter of reading memory, and only they."""
-    return [name for name in shapes["contenders"] if tokens <= 16 or not name.startswith("read")]
+def contenders_of(shapes, model, tokens):
+    """Few tokens are a matter of reading memory, and only they. ONNX Runtime's sessions take long to make, and its
+    fused operator wants as many heads of keys as of queries."""
+    fused = shapes["fused_attention"]
+    names = shapes["contenders"] + (fused["contenders"] if model in fused["models"] else [])
+    return [name for name in names if tokens <= 16 or not name.startswith("read")]
 
 
 def signature(case):
@@ -119,12 +123,17 @@ def compile_modules(cases, folder, build):
 
 
 def cases_in(folder, sweep):
-    """Names of the cases that have results: with several contenders, or of a sweep."""
+    """Names of the cases that have results, with several contenders or of a sweep, which no other process disturbed."""
     contenders = {}
     for path in folder.glob("*.json"):
+        disturbed, there = set(), {}
         for run in json.loads(path.read_text(encoding="utf-8"))["benchmarks"]:
             name, contender = run["name"].split("/iterations")[0].rsplit("/", 1)
-            contenders.setdefault(name, set()).add(contender)
+            there.setdefault(name, set()).add(contender)
+            if run["foreign"] > 0.04:
+                disturbed.add(name)
+        for name in there.keys() - disturbed:
+            contenders.setdefault(name, set()).update(there[name])
     return {name for name, there in contenders.items() if sweep or len(there) > 1}
 
 
@@ -146,7 +155,7 @@ def main():
     parser.add_argument("--contenders", default="", help="only these, separated by commas")
     parser.add_argument("--sweep", action="store_true", help="many token counts for the plot, ours alone")
     parser.add_argument("--seconds", type=float, default=0, help="begin no case later than this")
-    parser.add_argument("--resume", type=Path, help="leave out the cases that results in this folder have")
+    parser.add_argument("--resume", type=Path, help="leave out the cases of which this folder has undisturbed results")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
 
@@ -163,10 +172,10 @@ def main():
         for case in cases:
             case["contenders"] = args.contenders.split(",")
     compile_modules(cases, args.artifacts, args.build)
-    settings = ("rotate_bytes", "max_copies", "seconds_per_case", "min_repetitions", "max_repetitions")
+    settings = ("rotate_bytes", "max_copies", "seconds_per_case", "wait_seconds", "min_repetitions", "max_repetitions")
     plan = {name: shapes[name] for name in settings}
     if args.sweep:
-        plan["seconds_per_case"] = 0.3
+        plan["seconds_per_case"] = 0.2
     args.plan.write_text(json.dumps(plan | {
         "threads": args.threads, "seconds": args.seconds, "python": str(args.environment / "bin" / "python"), "python_path": str(HERE),
         "opencl_driver": find_in(args.environment, "lib/libintelocl.so"),

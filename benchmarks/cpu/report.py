@@ -2,7 +2,7 @@
 
 usage: report.py RESULTS.json... --out FOLDER [--no-plots] [--docs FOLDER]
 
-A case that is in several files counts as the newest of them has it. With --docs, the parts of
+A case that is in several files counts as the newest of them has it that was not disturbed. With --docs, the parts of
 cpu-performance.md that are marked as generated, cpu-benchmark.md and the pictures are written there.
 """
 
@@ -17,6 +17,7 @@ from statistics import median
 # Gradients of one product each, and forward.
 PRODUCTS = ("fused_qkv", "out_proj_residual", "fused_qkv_grad:input", "fused_qkv_grad:weight+bias",
             "fused_qkv_grad:weight")
+DISTURBED = 0.04  # As in main.cpp.
 PLAIN_LIBRARIES = ("openblas", "onednn")
 CONTENDER_TITLES = {"boostr": "ours", "boostr_prepacked": "ours, prepacked", "openblas": "OpenBLAS",
                     "onednn": "oneDNN", "onednn_prepacked": "oneDNN, prepacked", "numpy": "NumPy",
@@ -56,6 +57,11 @@ class Case:
     foreign: float = 0  # The largest share of the processors that other processes had in a repetition.
     contenders: dict = field(default_factory=dict)
 
+    @property
+    def worth(self):
+        """A sweep, of ours alone, does not replace what was compared, nor a disturbed case an undisturbed one."""
+        return len(self.contenders) > 1, self.foreign <= DISTURBED
+
     def time(self, name):
         return self.contenders[name].time if name in self.contenders else None
 
@@ -94,9 +100,8 @@ def load(paths):
             entry = case.contenders.setdefault(contender, Contender())
             entry.seconds.append(run["real_time"] * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}[run["time_unit"]])
             entry.flops, entry.bytes, entry.label = run["flops"], run["bytes"], run.get("label", "")
-        # A sweep, of ours alone, does not replace what was compared.
         cases.update({name: case for name, case in fresh.items()
-                      if len(case.contenders) > 1 or len(cases.get(name, case).contenders) == 1})
+                      if name not in cases or case.worth >= cases[name].worth})
     return cases, contexts[-1]
 
 
@@ -133,11 +138,12 @@ def full_tables(cases):
         if len(case.contenders) > 1 and "boostr" in case.contenders:
             groups[case.op, case.type].append(case)
     parts = []
-    for (op, element), members in groups.items():
+    for (op, element), members in sorted(groups.items()):
         libraries = [name for name in CONTENDER_TITLES
                      if name != "boostr" and any(name in case.contenders for case in members)]
         header = ["model", "tokens", "ours, ms", "GFLOP/s", "of peak", "GB/s", "of read"]
         header += [CONTENDER_TITLES[name] for name in libraries] + ["library / ours", "NumPy / ours"]
+        members.sort(key=lambda case: (case.model, case.tokens))
         parts.append(f"## `{op}`, {element}\n\n" +
                      markdown(header, [case_row(case, libraries) for case in members]))
     return "\n\n".join(parts)
@@ -250,7 +256,7 @@ def machine_table(cases, context):
              f"ONNX Runtime {context['onnxruntime']}.",
              f"Results of {context['date'][:10]} and the days before." if len({c.date[:10] for c in cases.values()}) > 1
              else f"Results of {context['date'][:10]}."]
-    disturbed = sum(case.foreign > 0.04 for case in cases.values())
+    disturbed = sum(case.foreign > DISTURBED for case in cases.values())
     if disturbed:
         lines.append(f"In {disturbed} of {len(cases)} cases other processes had more than 4 % of the processors "
                      "in a repetition, after retries.")
