@@ -109,6 +109,7 @@ Plan Plan::load(const std::string &path) {
   plan.python = root.at("python");
   plan.pythonPath = root.at("python_path");
   plan.openclDriver = root.at("opencl_driver");
+  plan.commit = root.at("commit");
   plan.openblas = root.at("openblas");
   for (const json &entry : root.at("cases"))
     plan.cases.push_back(parseCase(entry));

@@ -62,6 +62,8 @@ struct Plan {
   int64_t rotateBytes = 0;
   int maxCopies = 1;
   std::string python, pythonPath, openclDriver, openblas;
+  /// The version of ours, for the record.
+  std::string commit;
   std::vector<Case> cases;
   static Plan load(const std::string &path);
 };

@@ -285,6 +285,7 @@ int run(const std::string &planPath, const std::string &resultPath) {
   for (const auto &[name, value] : versions)
     benchmark::AddCustomContext(name, value);
   benchmark::AddCustomContext("cpu", cpuName());
+  benchmark::AddCustomContext("boostr", plan.commit);
   benchmark::AddCustomContext("threads", std::to_string(plan.threads));
 
   std::ofstream file(resultPath);

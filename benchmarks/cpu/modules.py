@@ -144,6 +144,13 @@ def find_in(environment, pattern):
     return str(found[0])
 
 
+def commit():
+    """What is measured, as Git names it; empty outside of a checkout."""
+    described = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True,
+                               check=False)
+    return described.stdout.strip()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, required=True, help="the build with boostr-compile")
@@ -177,7 +184,7 @@ def main():
     if args.sweep:
         plan["seconds_per_case"] = 0.2
     args.plan.write_text(json.dumps(plan | {
-        "threads": args.threads, "seconds": args.seconds, "python": str(args.environment / "bin" / "python"), "python_path": str(HERE),
+        "commit": commit(), "threads": args.threads, "seconds": args.seconds, "python": str(args.environment / "bin" / "python"), "python_path": str(HERE),
         "opencl_driver": find_in(args.environment, "lib/libintelocl.so"),
         "openblas": find_in(args.environment, "lib/python3*/site-packages/scipy_openblas32/lib/libscipy_openblas*.so"),
         "cases": cases}, indent=1), encoding="utf-8")

@@ -253,7 +253,7 @@ def machine_table(cases, context):
     lines = [f"{context['threads']} threads of {context.get('cpu', 'a CPU')}; {caches}.",
              f"OpenBLAS: {context['openblas'].strip()}, running its `{context['openblas_kernels']}` kernels. "
              f"oneDNN {context['onednn']}. NumPy {context['numpy']} with {context['numpy_blas'].strip()}. "
-             f"ONNX Runtime {context['onnxruntime']}.",
+             f"ONNX Runtime {context['onnxruntime']}. Ours as of commit {context.get('boostr') or 'unknown'}.",
              f"Results of {context['date'][:10]} and the days before." if len({c.date[:10] for c in cases.values()}) > 1
              else f"Results of {context['date'][:10]}."]
     disturbed = sum(case.foreign > DISTURBED for case in cases.values())
