@@ -100,5 +100,12 @@ def roofline_picture(cases, path):
 
 
 def draw(cases, folder):
-    tokens_picture(cases, folder / "cpu-tokens.png")
-    roofline_picture(cases, folder / "cpu-roofline.png")
+    """Draws the pictures that there is data for; their names and titles."""
+    drawn = []
+    if any(len(times(cases, "fused_qkv", model, "f32", "boostr")[0]) > 10 for model in MODELS):
+        tokens_picture(cases, folder / "cpu-tokens.png")
+        drawn.append(("cpu-tokens.png", "Time of fused_qkv against tokens"))
+    if all(machine(cases, "read", element, "byte_rate") for element in COLORS):
+        roofline_picture(cases, folder / "cpu-roofline.png")
+        drawn.append(("cpu-roofline.png", "GFLOP/s against operations per byte"))
+    return drawn

@@ -3,7 +3,8 @@
 usage: report.py RESULTS.json... --out FOLDER [--no-plots] [--docs FOLDER]
 
 A case that is in several files counts as the newest of them has it that was not disturbed. With --docs, the parts of
-cpu-performance.md that are marked as generated, cpu-benchmark.md and the pictures are written there.
+cpu-performance.md that are marked as generated, cpu-benchmark.md and the pictures are written there, of the
+cases that were not disturbed.
 """
 
 import argparse
@@ -276,6 +277,25 @@ def write_docs(docs, parts, full):
     (docs / "cpu-benchmark.md").write_text(full, encoding="utf-8")
 
 
+def write_parts(cases, context, left_out=0):
+    """What is printed and put into pages, and the page of all cases."""
+    parts = {"machine": machine_table(cases, context), "targets": targets_table(cases)}
+    if left_out:
+        parts["machine"] += (f"\n{left_out} more cases were measured while other processes had more than 4 % of the "
+                             "processors, and are left out.")
+    full = ("# CPU benchmark, all cases\n\nWritten by `scripts/bench-cpu.sh`; [cpu-performance.md](cpu-performance.md) says what is "
+            "measured. Times in ms, medians.\n\"library / ours\" is the time of the fastest GEMM alone with plain weights "
+            "over that of our whole op.\n\n" + parts["machine"] + "\n\n" + full_tables(cases) + "\n")
+    return parts, full
+
+
+def draw(cases, folder):
+    """Draws what there is data for; names and titles of the pictures."""
+    import plots  # Wants matplotlib.
+
+    return plots.draw(cases, folder)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", nargs="+", help="JSON of cpu-benchmark")
@@ -285,21 +305,18 @@ def main():
     args = parser.parse_args()
 
     cases, context = load(args.results)
-    parts = {"machine": machine_table(cases, context), "targets": targets_table(cases)}
-    full = ("# CPU benchmark, all cases\n\nWritten by `scripts/bench-cpu.sh`; [cpu-performance.md](cpu-performance.md) says what is "
-            "measured. Times in ms, medians.\n\"library / ours\" is the time of the fastest GEMM alone with plain weights "
-            "over that of our whole op.\n\n" + parts["machine"] + "\n\n" + full_tables(cases) + "\n")
+    parts, full = write_parts(cases, context)
     print(parts["machine"], parts["targets"], sep="\n\n")
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "table.md").write_text(full + "\n# Targets\n\n" + parts["targets"] + "\n", encoding="utf-8")
+        if not args.no_plots:
+            draw(cases, args.out)
     if args.docs:
+        calm = {name: case for name, case in cases.items() if case.foreign <= DISTURBED}
+        parts, full = write_parts(calm, context, len(cases) - len(calm))
+        parts["pictures"] = "\n\n".join(f"![{title}]({name})" for name, title in draw(calm, args.docs))
         write_docs(args.docs, parts, full)
-    if not args.no_plots and (args.out or args.docs):
-        import plots
-
-        for folder in filter(None, (args.out, args.docs)):
-            plots.draw(cases, folder)
 
 
 if __name__ == "__main__":
