@@ -14,7 +14,7 @@
 #   --report      measure nothing, report what is in the folder
 #   --docs        also bring docs/cpu-performance.md, cpu-benchmark.md and cpu-*.png up to date
 #
-# All of it takes 20 minutes or so, on a machine that does nothing else; in turns, with --seconds and --resume:
+# All of it takes 20 minutes (an estimate), on a machine that does nothing else; in turns, with --seconds and --resume:
 #   scripts/bench-cpu.sh && scripts/bench-cpu.sh --sweep --docs
 set -euo pipefail
 cd "$(dirname "$0")/.."
