@@ -244,7 +244,8 @@ static ffi::Error runOnCuda(void *stream, int32_t device,
 }
 
 /// Compiles when XLA compiles or loads the program, and not when it runs.
-static ffi::Error instantiateOnCpu(std::string_view name) {
+static ffi::Error instantiateOnCpu(ffi::RemainingArgs, ffi::RemainingRets,
+                                   std::string_view name) {
   auto function = Functions::get().find(name, /*device=*/-1);
   return function.has_error() ? function.error() : ffi::Error::Success();
 }
@@ -252,18 +253,25 @@ static ffi::Error instantiateOnCpu(std::string_view name) {
 /// The same for the first device: which ones will run the program is not known
 /// yet, and those of a machine are mostly alike, so that the others find what
 /// is compiled here on disk. Where this fails, running will say why.
-static ffi::Error instantiateOnCuda(std::string_view name) {
+static ffi::Error instantiateOnCuda(ffi::RemainingArgs, ffi::RemainingRets,
+                                    std::string_view name) {
   (void)Functions::get().find(name, /*device=*/0);
   return ffi::Error::Success();
 }
 
-XLA_FFI_DEFINE_HANDLER(
-    cpuInstantiate, instantiateOnCpu,
-    ffi::Ffi::BindInstantiate().Attr<std::string_view>("function"));
+// Whether there are arrays at this stage depends on XLA: on CUDA devices it
+// shows those of the call, without data.
+XLA_FFI_DEFINE_HANDLER(cpuInstantiate, instantiateOnCpu,
+                       ffi::Ffi::BindInstantiate()
+                           .RemainingArgs()
+                           .RemainingRets()
+                           .Attr<std::string_view>("function"));
 
-XLA_FFI_DEFINE_HANDLER(
-    cudaInstantiate, instantiateOnCuda,
-    ffi::Ffi::BindInstantiate().Attr<std::string_view>("function"));
+XLA_FFI_DEFINE_HANDLER(cudaInstantiate, instantiateOnCuda,
+                       ffi::Ffi::BindInstantiate()
+                           .RemainingArgs()
+                           .RemainingRets()
+                           .Attr<std::string_view>("function"));
 
 XLA_FFI_DEFINE_HANDLER(cpuExecute, runOnCpu,
                        ffi::Ffi::Bind()
