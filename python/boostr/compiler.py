@@ -13,6 +13,7 @@ import functools
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import _core, _measured, cache
@@ -26,12 +27,14 @@ class CompileError(Exception):
       `file`, `line` and `column` (from 1; 0 if there is none), and `message`.
     """
 
-    def __init__(self, text: str, diagnostics=()):
+    diagnostics: list[_core.Diagnostic]
+
+    def __init__(self, text: str, diagnostics: Iterable[_core.Diagnostic] = ()):
         super().__init__(text)
         self.diagnostics = list(diagnostics)
 
 
-def _read(source: str | bytes | os.PathLike) -> tuple[bytes, str]:
+def _read(source: str | bytes | os.PathLike[str]) -> tuple[bytes, str]:
     """The text, and what diagnostics call it."""
     if isinstance(source, os.PathLike):
         return Path(source).read_bytes(), os.fspath(source)
@@ -53,9 +56,9 @@ def _resolve(target: str) -> tuple[str, int]:
     return f"cuda:{_core.cuda_chip(device)}", device
 
 
-def compile(source: str | bytes | os.PathLike, target: str = "cpu", *,
+def compile(source: str | bytes | os.PathLike[str], target: str = "cpu", *,
             contractions: str = "generated", f32_precision: str = "ieee", gemm: str = "generated",
-            ptxas: str | os.PathLike = "", measure: bool | None = None) -> Module:
+            ptxas: str | os.PathLike[str] = "", measure: bool | None = None) -> Module:
     """Compiles MLIR and loads the result, or loads what was compiled before (boostr.cache).
 
     Arguments:
@@ -72,8 +75,15 @@ def compile(source: str | bytes | os.PathLike, target: str = "cpu", *,
         on disk which was faster for shapes of this size. By default if BOOSTR_MEASURE_GEMM is 1.
       ptxas: NVIDIA's assembler, if it is not in PATH, CUDA_HOME or /usr/local/cuda.
 
-    Raises CompileError with MLIR's diagnostics, OSError for a file that cannot be read,
-    RuntimeError if there is no such device.
+    Returns:
+      The module: its functions, as attributes.
+
+    Raises:
+      CompileError: the source or an option is wrong; with MLIR's diagnostics.
+      OSError: a file that cannot be read.
+      RuntimeError: there is no such device.
+      TypeError: source or target is of another type.
+      ValueError: BOOSTR_CACHE_BYTES is no number of bytes.
     """
     text, name = _read(source)
     chip, device = _resolve(target)
@@ -96,5 +106,5 @@ def _compile(text: bytes, name: str, chip: str, device: int, contractions: str, 
             f32_precision=f32_precision, gemm=gemm, ptxas=ptxas, cache_folder=cache._folder(),
             cache_bytes=cache.limit(), output=os.path.join(folder, "module.so"))
         if result.failed:
-            raise CompileError(result.diagnostics.text.strip(), result.diagnostics.list)
+            raise CompileError(result.diagnostics.text.strip(), result.diagnostics.entries)
         return load(result.path, device=device)  # Stays mapped when the file is gone.

@@ -11,7 +11,7 @@ import os
 from . import _core
 
 
-def run(source: str | bytes | os.PathLike, pipeline: str) -> str:
+def run(source: str | bytes | os.PathLike[str], pipeline: str) -> str:
     """Runs a pass pipeline and returns the module's text afterwards.
 
     Arguments:
@@ -19,7 +19,14 @@ def run(source: str | bytes | os.PathLike, pipeline: str) -> str:
       pipeline: as in `builtin.module(convert-boostr-to-linalg,canonicalize)`, of all passes
         and pipelines that boostr-opt has; without `builtin.module(...)` it is put around.
 
-    Raises CompileError with MLIR's diagnostics.
+    Returns:
+      The module, as text.
+
+    Raises:
+      CompileError: the source or the pipeline is wrong, or a pass fails; with MLIR's
+        diagnostics.
+      OSError: a file that cannot be read.
+      TypeError: source or pipeline is of another type.
     """
     from .compiler import CompileError, _read  # It imports this package.
 
@@ -30,5 +37,5 @@ def run(source: str | bytes | os.PathLike, pipeline: str) -> str:
         pipeline = f"builtin.module({pipeline})"
     result = _core.run_passes(source=text, name=name, pipeline=pipeline)
     if result.failed:
-        raise CompileError(result.diagnostics.text.strip(), result.diagnostics.list)
+        raise CompileError(result.diagnostics.text.strip(), result.diagnostics.entries)
     return result.text

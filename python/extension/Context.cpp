@@ -89,12 +89,12 @@ void boostr_python::defineContext(nb::module_ &module) {
 Arguments:
   num_threads: 1 to 1024, or 0 for as many as BOOSTR_NUM_THREADS says or the machine
     has processors. Results do not depend on it.
-
   openmp: the name of an OpenMP library that another package has loaded, as in
     "libgomp.so.1", to use its threads instead of new ones; then num_threads is 1 to 1024.
 
-Raises ValueError for another number or if there is no such library, TypeError for what is
-no whole number.)")
+Raises:
+  ValueError: another number, or there is no such library.
+  TypeError: what is no whole number.)")
       .def(nb::init<int64_t>(), "num_threads"_a = 0)
       .def(nb::init<const std::string &, int64_t>(), nb::kw_only(), "openmp"_a,
            "num_threads"_a)

@@ -9,6 +9,7 @@
 #include "Function.h"
 #include "JaxFfi.h"
 #include "Tensor.h"
+#include "TorchOps.h"
 #include <dlfcn.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -85,7 +86,7 @@ NB_MODULE(_core, module) {
       .def_ro("column", &Diagnostic::column)
       .def_ro("message", &Diagnostic::message);
   nb::class_<Diagnostics>(module, "Diagnostics")
-      .def_ro("list", &Diagnostics::list)
+      .def_ro("entries", &Diagnostics::list)
       .def_ro("text", &Diagnostics::text);
   nb::class_<CompileResult>(module, "CompileResult")
       .def_ro("path", &CompileResult::path)
@@ -104,6 +105,7 @@ NB_MODULE(_core, module) {
   module.def("cuda_synchronize", &synchronize, "device"_a, "stream"_a);
   defineContext(module);
   defineFunction(module);
+  defineTorchOps(module);
 #if BOOSTR_HAS_XLA_FFI
   defineJaxFfi(module);
 #endif

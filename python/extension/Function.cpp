@@ -419,11 +419,16 @@ Arguments:
 A function that was compiled for CUDA devices only queues its work on the stream, except
 with NumPy arrays: then it runs on copies, and the results are copied back.
 
-Raises TypeError for a wrong number of arguments or what is no tensor; ValueError, which
-names the argument, what was expected and what was found, for a wrong rank, shape, element
-type, device or stride, a read-only output or one that shares memory. Nothing is written
-then. MemoryError and RuntimeError for what fails later.)")
-      .def("__call__", &Function::call)
+Raises:
+  TypeError: a wrong number of arguments, or what is no tensor.
+  ValueError: a wrong rank, shape, element type, device or stride, a read-only output or
+    one that shares memory. It names the argument, what was expected and what was found;
+    nothing is written then.
+  MemoryError, RuntimeError: what fails later.)")
+      .def("__call__", &Function::call,
+           nb::sig("def __call__(self, *inputs: typing.Any, "
+                   "out: typing.Any = None, context: Context | None = None, "
+                   "stream: int | None = None) -> typing.Any"))
       .def("__repr__", &Function::str)
       .def_prop_ro("name", &Function::getFunctionName, "As in the source.");
   module.def("load_functions", &loadFunctions, "path"_a, "device"_a = 0,

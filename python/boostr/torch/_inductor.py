@@ -26,7 +26,7 @@ import torch._inductor.config
 from torch import fx
 from torch._subclasses import FakeTensor
 
-from ._ops import _ELEMENTS
+from ._checks import ELEMENTS
 
 _LINEAR = {torch.nn.functional.linear, torch._C._nn.linear}
 _VIEW = {"view", "reshape", "unflatten", torch.reshape, torch.unflatten}
@@ -73,7 +73,7 @@ def _linear(node: fx.Node) -> Optional[_Linear]:
     if any(t is None for t in tensors) or tensors[0].dim() != 3:
         return None
     # Types differ under autocast, which has rules of its own.
-    if len({t.dtype for t in tensors}) > 1 or tensors[0].dtype not in _ELEMENTS:
+    if len({t.dtype for t in tensors}) > 1 or tensors[0].dtype not in ELEMENTS:
         return None
     return _Linear(node, x, weight, bias)
 

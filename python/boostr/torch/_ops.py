@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Optional
 
 import torch
 from torch import Tensor
 
-from .. import Context, _kernels
-
-_ELEMENTS = {getattr(torch, name): element for name, element in _kernels.ELEMENTS.items()}
+from . import _checks, _compute
 
 _library = torch.library.Library("boostr", "DEF")
 _library.define("fused_qkv(Tensor x, Tensor w, Tensor? b, int num_heads, "
@@ -24,51 +21,6 @@ _library.define("fused_qkv_grad(Tensor dq, Tensor dk, Tensor dv, Tensor x, Tenso
 _library.define("out_proj_residual(Tensor attn, Tensor w, Tensor? b, Tensor residual) -> Tensor")
 _library.define("out_proj_residual_grad(Tensor dy, Tensor attn, Tensor w, "
                 "bool input, bool weight, bool bias) -> Tensor[]")
-
-
-# ---------------------------------------------------------------------------------------
-# Checks, which all devices share with the computation of shapes
-# ---------------------------------------------------------------------------------------
-
-def _check_like(name: str, tensor: Tensor, shape, first_name: str, first: Tensor) -> None:
-    if tensor.dtype != first.dtype:
-        raise TypeError(f"{name}: expected {first.dtype}, as {first_name} has, got {tensor.dtype}")
-    if tensor.device != first.device:
-        raise ValueError(f"{name}: expected a tensor on {first.device}, as {first_name} is, got "
-                         f"one on {tensor.device}")
-    if tensor.dim() != len(shape) or any(a != b for a, b in zip(tensor.shape, shape)):
-        raise ValueError(f"{name}: expected {list(shape)}, got {list(tensor.shape)}")
-
-
-def _check_first(name: str, tensor: Tensor, dims: str) -> None:
-    if tensor.dim() != dims.count(",") + 1:
-        raise ValueError(f"{name}: expected [{dims}], got {list(tensor.shape)}")
-    if tensor.dtype not in _ELEMENTS:
-        raise TypeError(f"{name}: expected torch.float64, float32, float16 or bfloat16, got "
-                        f"{tensor.dtype}")
-
-
-def _check_qkv(x, w, b, num_heads, num_kv_heads, head_dim) -> None:
-    for name, number in (("num_heads", num_heads), ("num_kv_heads", num_kv_heads),
-                         ("head_dim", head_dim)):
-        if number < 1:
-            raise ValueError(f"{name}: expected at least 1, got {number}")
-    _check_first("x", x, "batch, sequence, hidden")
-    rows = (num_heads + 2 * num_kv_heads) * head_dim
-    _check_like("w", w, (rows, x.shape[2]), "x", x)
-    if b is not None:
-        _check_like("b", b, (rows,), "x", x)
-
-
-def _check_out_proj(attn, w, b, residual) -> None:
-    _check_first("attn", attn, "batch, sequence, width")
-    if w.dim() != 2:
-        raise ValueError(f"w: expected [hidden, {attn.shape[2]}], got {list(w.shape)}")
-    hidden = w.shape[0]
-    _check_like("w", w, (hidden, attn.shape[2]), "attn", attn)
-    _check_like("residual", residual, (*attn.shape[:2], hidden), "attn", attn)
-    if b is not None:
-        _check_like("b", b, (hidden,), "attn", attn)
 
 
 # ---------------------------------------------------------------------------------------
@@ -82,7 +34,7 @@ def _empty_gradients(x, w, input, weight, bias):
 
 @torch.library.register_fake("boostr::fused_qkv", lib=_library)
 def _(x, w, b, num_heads, num_kv_heads, head_dim):
-    _check_qkv(x, w, b, num_heads, num_kv_heads, head_dim)
+    _checks.check_qkv(x, w, b, num_heads, num_kv_heads, head_dim)
     batch, length, _ = x.shape
     return tuple(x.new_empty(batch, heads, length, head_dim)
                  for heads in (num_heads, num_kv_heads, num_kv_heads))
@@ -95,7 +47,7 @@ def _(dq, dk, dv, x, w, input, weight, bias):
 
 @torch.library.register_fake("boostr::out_proj_residual", lib=_library)
 def _(attn, w, b, residual):
-    _check_out_proj(attn, w, b, residual)
+    _checks.check_out_proj(attn, w, b, residual)
     return residual.new_empty(residual.shape)
 
 
@@ -104,109 +56,7 @@ def _(dy, attn, w, input, weight, bias):
     return _empty_gradients(attn, w, input, weight, bias)
 
 
-# ---------------------------------------------------------------------------------------
-# Computation
-# ---------------------------------------------------------------------------------------
-
-@functools.cache
-def _context(count: int) -> Context:
-    """PyTorch's own threads: a second pool beside them would be in their way."""
-    for library in ("libgomp.so.1", "libiomp5.so", "libomp.so"):
-        try:
-            return Context(openmp=library, num_threads=count)
-        except ValueError:
-            pass  # PyTorch was built with another one.
-    return Context(num_threads=count)
-
-
-def _target(device: int) -> str:
-    """By what Tensor.get_device says."""
-    return "cpu" if device < 0 else f"cuda:{device}"
-
-
-def _names(input: bool, weight: bool, bias: bool, first: str) -> tuple[str, ...]:
-    flags = ((first, input), ("weight", weight), ("bias", bias))
-    return tuple(name for name, is_wanted in flags if is_wanted)
-
-
-def _as_list(results) -> list[Tensor]:
-    return list(results) if isinstance(results, tuple) else [results]
-
-
-def _run(check, lookup, arguments, *tensors):
-    """Calls the function that `lookup` knows for these arguments.
-
-    The function checks what it is called with, so only what it is found by is looked at
-    before; where it objects, `check` says so in the words of the op.
-    """
-    # Threads are of no concern to CUDA functions, whose modules a context keeps.
-    context = None if tensors[0].is_cuda else _context(torch.get_num_threads())
-    try:
-        return lookup(*arguments)(*[t.contiguous() for t in tensors if t is not None],
-                                  context=context)
-    except (KeyError, ValueError, TypeError):
-        check()
-        raise
-
-
-@functools.cache
-def _find_qkv(dtype, shape, has_bias, num_heads, num_kv_heads, head_dim, device):
-    rows, hidden = shape
-    if rows != (num_heads + 2 * num_kv_heads) * head_dim:
-        raise ValueError("w: expected other rows")  # In full by _check_qkv.
-    return _kernels.fused_qkv(_ELEMENTS[dtype], hidden, num_heads, num_kv_heads, head_dim,
-                              has_bias, _target(device))
-
-
-def _fused_qkv(x, w, b, num_heads, num_kv_heads, head_dim):
-    return _run(lambda: _check_qkv(x, w, b, num_heads, num_kv_heads, head_dim), _find_qkv,
-                (x.dtype, w.shape, b is not None, num_heads, num_kv_heads, head_dim,
-                 x.get_device()), x, w, b)
-
-
-@functools.cache
-def _find_qkv_grad(dtype, shape, num_heads, num_kv_heads, head_dim, wrt, device):
-    return _kernels.fused_qkv_grad(_ELEMENTS[dtype], shape[1], num_heads, num_kv_heads, head_dim,
-                                   wrt, _target(device))
-
-
-def _fused_qkv_grad(dq, dk, dv, x, w, input, weight, bias):
-    wrt = _names(input, weight, bias, "input")
-    if not wrt:
-        return []
-    return _as_list(_run(lambda: None, _find_qkv_grad,
-                         (x.dtype, w.shape, dq.shape[1], dk.shape[1], dq.shape[3], wrt,
-                          x.get_device()), dq, dk, dv, x, w))
-
-
-@functools.cache
-def _find_out_proj(dtype, shape, has_bias, device):
-    return _kernels.out_proj_residual(_ELEMENTS[dtype], *shape, has_bias, _target(device))
-
-
-def _out_proj_residual(attn, w, b, residual):
-    return _run(lambda: _check_out_proj(attn, w, b, residual), _find_out_proj,
-                (attn.dtype, w.shape, b is not None, attn.get_device()), attn, w, b, residual)
-
-
-@functools.cache
-def _find_out_proj_grad(dtype, shape, wrt, device):
-    return _kernels.out_proj_residual_grad(_ELEMENTS[dtype], *shape, wrt, _target(device))
-
-
-def _out_proj_residual_grad(dy, attn, w, input, weight, bias):
-    wrt = _names(input, weight, bias, "attn")
-    if not wrt:
-        return []
-    return _as_list(_run(lambda: None, _find_out_proj_grad,
-                         (attn.dtype, w.shape, wrt, attn.get_device()), dy, attn, w))
-
-
-for _key in ("CPU", "CUDA"):
-    _library.impl("fused_qkv", _fused_qkv, _key)
-    _library.impl("fused_qkv_grad", _fused_qkv_grad, _key)
-    _library.impl("out_proj_residual", _out_proj_residual, _key)
-    _library.impl("out_proj_residual_grad", _out_proj_residual_grad, _key)
+_compute.register(_library)
 
 
 # ---------------------------------------------------------------------------------------
@@ -214,9 +64,7 @@ for _key in ("CPU", "CUDA"):
 # ---------------------------------------------------------------------------------------
 
 def _save(ctx, inputs, output):
-    x, w, b, *_ = inputs
-    ctx.save_for_backward(x, w)
-    ctx.has_bias = b is not None
+    ctx.save_for_backward(inputs[0], inputs[1])
 
 
 def _spread(flags, gradients):
@@ -226,25 +74,29 @@ def _spread(flags, gradients):
 
 def _differentiate_qkv(ctx, dq, dk, dv):
     x, w = ctx.saved_tensors
-    flags = [*ctx.needs_input_grad[:2], ctx.needs_input_grad[2] and ctx.has_bias]
+    flags = ctx.needs_input_grad[:3]  # False for a bias that is None.
     if not any(flags):
         return (None,) * 6
-    gradients = torch.ops.boostr.fused_qkv_grad(dq, dk, dv, x, w, *flags)
+    gradients = torch.ops.boostr.fused_qkv_grad.default(dq, dk, dv, x, w, *flags)
     return (*_spread(flags, gradients), None, None, None)
 
 
 def _differentiate_out_proj(ctx, dy):
     attn, w = ctx.saved_tensors
-    flags = [*ctx.needs_input_grad[:2], ctx.needs_input_grad[2] and ctx.has_bias]
+    flags = ctx.needs_input_grad[:3]
     gradients = []
     if any(flags):
-        gradients = torch.ops.boostr.out_proj_residual_grad(dy, attn, w, *flags)
+        gradients = torch.ops.boostr.out_proj_residual_grad.default(dy, attn, w, *flags)
     return (*_spread(flags, gradients), dy if ctx.needs_input_grad[3] else None)
 
 
 def _make_functions(op, differentiate):
     """Two autograd functions for an op: one that torch.func transforms, which custom ops'
-    own gradients it does not, and one for the op itself with tensors that require some."""
+    own gradients it does not, and one for the op itself with tensors that require some.
+
+    The second has no `setup_context`: with one, PyTorch looks at the signature of `forward`
+    in each call, which takes longer than all the rest.
+    """
 
     class Functional(torch.autograd.Function):
         generate_vmap_rule = True
@@ -255,47 +107,95 @@ def _make_functions(op, differentiate):
         def forward(*arguments):
             return op(*arguments)
 
-    class Eager(Functional):
+    class Eager(torch.autograd.Function):
+        backward = staticmethod(differentiate)
+
         @staticmethod
-        def forward(*arguments):
+        def forward(ctx, *arguments):
+            ctx.save_for_backward(arguments[0], arguments[1])
             with torch._C._AutoDispatchBelowAutograd():
                 return op(*arguments)
 
     return Functional, Eager
 
 
-_FunctionalQKV, _EagerQKV = _make_functions(
-    torch.ops.boostr.fused_qkv.default, _differentiate_qkv)
-_FunctionalOutProj, _EagerOutProj = _make_functions(
-    torch.ops.boostr.out_proj_residual.default, _differentiate_out_proj)
+def _make_recorder(function, count: int):
+    """Function.apply for arguments of which the first `count` are tensors."""
+    # It is the one in C++, without what Python puts before it for other kinds of functions;
+    # of that, tensors that a transform of torch.func left behind need to be unwrapped here.
+    apply = super(torch.autograd.Function, function).apply
+    unwrap = torch._C._functorch.unwrap_if_dead
+
+    def record(arguments):
+        tensors = [None if t is None else unwrap(t) for t in arguments[:count]]
+        return apply(*tensors, *arguments[count:])
+
+    return record
 
 
-def _register_autograd(name: str, function, count: int) -> None:
-    """Gradients of an op by its first `count` arguments.
+def _make_kernel(op, record, count: int):
+    """The op's kernel for autograd.
 
-    As torch.library.register_autograd would, whose generality takes as long as a small op.
+    As torch.library.register_autograd would make it, whose generality takes as long as a
+    small op.
     """
-    op = getattr(torch.ops.boostr, name).default
-
-    def run(*arguments):
+    def kernel(*arguments):
         if torch.is_grad_enabled():
             for tensor in arguments[:count]:
                 if tensor is not None and tensor.requires_grad:
-                    return function.apply(*arguments)
+                    return record(arguments)
         with torch._C._AutoDispatchBelowAutograd():
             return op(*arguments)
 
-    _library.impl(name, run, "Autograd")
+    return kernel
 
 
-_register_autograd("fused_qkv", _EagerQKV, 3)
-_register_autograd("out_proj_residual", _EagerOutProj, 4)
+def _make_caller(op, functional, record, count: int, check):
+    """The op by the shortest way that does all that PyTorch is to do now."""
+    is_compiling = torch.compiler.is_compiling
+    get_transform = torch._C._functorch.peek_interpreter_stack
+    is_autocast = getattr(torch._C, "_is_any_autocast_enabled", lambda: (
+        torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda")))
+    has_function_mode = torch._C._is_torch_function_mode_enabled
+    is_grad_enabled = torch.is_grad_enabled
+    below_autograd = torch._C._AutoDispatchBelowAutograd
+
+    def call(*arguments):
+        if is_compiling():
+            return op(*arguments)
+        try:
+            if get_transform() is not None:
+                return functional.apply(*arguments)
+            if is_autocast() or has_function_mode():
+                return op(*arguments)
+            # What the dispatcher would call next, the kernel above, without it.
+            if is_grad_enabled():
+                for tensor in arguments[:count]:
+                    if tensor is not None and tensor.requires_grad:
+                        return record(arguments)
+            with below_autograd():
+                return op(*arguments)
+        except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+            check(*arguments)  # In the words of the op, if an argument is wrong.
+            if str(error).startswith("CUDA out of memory"):
+                raise torch.cuda.OutOfMemoryError(str(error)) from None
+            raise
+
+    return call
 
 
-def _is_transformed() -> bool:
-    """Whether a transform of torch.func is at work."""
-    return (not torch.compiler.is_compiling()
-            and torch._C._functorch.peek_interpreter_stack() is not None)
+def _add_gradients(name: str, count: int, differentiate, check):
+    """Gradients of an op by its first `count` arguments. Returns what calls it."""
+    op = getattr(torch.ops.boostr, name).default
+    functional, eager = _make_functions(op, differentiate)
+    record = _make_recorder(eager, count)
+    _library.impl(name, _make_kernel(op, record, count), "Autograd")
+    return _make_caller(op, functional, record, count, check)
+
+
+_call_qkv = _add_gradients("fused_qkv", 3, _differentiate_qkv, _checks.check_qkv)
+_call_out_proj = _add_gradients("out_proj_residual", 4, _differentiate_out_proj,
+                                _checks.check_out_proj)
 
 
 # ---------------------------------------------------------------------------------------
@@ -404,40 +304,53 @@ def fused_qkv(x: Tensor, w: Tensor, b: Optional[Tensor] = None, *, num_heads: in
               num_kv_heads: int, head_dim: int) -> tuple[Tensor, Tensor, Tensor]:
     """Query, key and value of all heads: split_heads(x @ w.T + b).
 
+    With y = x @ w.T + b and D = head_dim, q[i, h, s, d] = y[i, s, h * D + d]; k and v follow
+    behind the rows of q in the same way. Sums of float16 and bfloat16 are made in float32
+    and rounded once. Differentiable by x, w and b; only the gradients that are needed are
+    computed. Under autocast all are cast to its type.
+
     Arguments:
-      x: [B, S, H], float64, float32, float16 or bfloat16, on a CPU or CUDA device.
-      w: [(num_heads + 2 * num_kv_heads) * head_dim, H]: the rows of the query heads, then
-        those of the key heads, then those of the value heads. Of the type of x.
-      b: the bias, one number for each row of w, or None.
-      num_heads, num_kv_heads, head_dim: how many heads of which width D.
+      x: [B, S, H], float64, float32, float16 or bfloat16, on a CPU or CUDA device. Tensors
+        that are not contiguous are copied first.
+      w: [(num_heads + 2 * num_kv_heads) * head_dim, H], of the type of x: the rows of the
+        query heads, then those of the key heads, then those of the value heads.
+      b: the bias, one number for each row of w, of the type of x, or None.
+      num_heads: how many query heads, 1 or more.
+      num_kv_heads: how many key heads, and as many value heads, 1 or more.
+      head_dim: their width D, 1 or more.
 
-    Returns q [B, num_heads, S, D], k and v [B, num_kv_heads, S, D], contiguous. Sums of
-    float16 and bfloat16 are made in float32 and rounded once. Differentiable by x, w and b;
-    only the gradients that are needed are computed. Tensors that are not contiguous are
-    copied first. Under autocast all are cast to its type.
+    Returns:
+      q [B, num_heads, S, D], k and v [B, num_kv_heads, S, D], contiguous, of the type and on
+      the device of x.
 
-    Raises ValueError or TypeError, which name the argument, what was expected and found.
+    Raises:
+      ValueError: a wrong shape, number or device; it names the argument, what was expected
+        and what was found.
+      TypeError: another element type.
     """
-    op = _FunctionalQKV.apply if _is_transformed() else torch.ops.boostr.fused_qkv.default
-    return op(x, w, b, num_heads, num_kv_heads, head_dim)
+    return _call_qkv(x, w, b, num_heads, num_kv_heads, head_dim)
 
 
 def out_proj_residual(attn: Tensor, w: Tensor, b: Optional[Tensor] = None, *,
                       residual: Tensor) -> Tensor:
     """The projection behind attention and the residual: attn @ w.T + b + residual.
 
+    Everything is added up before the one rounding. Differentiable by all four. Under autocast
+    a residual of a wider type is added behind the product, in that type, as PyTorch would.
+
     Arguments:
-      attn: [B, S, P]. Types and devices as of fused_qkv.
-      w: [H, P].
+      attn: [B, S, P], float64, float32, float16 or bfloat16, on a CPU or CUDA device. Tensors
+        that are not contiguous are copied first.
+      w: [H, P], of the type of attn, as are all tensors.
       b: the bias [H], or None.
       residual: [B, S, H].
 
-    Returns y [B, S, H]: everything is added up before the one rounding. Differentiable by
-    all four. Under autocast a residual of a wider type is added behind the product, in that
-    type, as PyTorch would.
+    Returns:
+      y [B, S, H], contiguous, of the type and on the device of attn.
 
-    Raises as fused_qkv does.
+    Raises:
+      ValueError: a wrong shape or device; it names the argument, what was expected and what
+        was found.
+      TypeError: another element type.
     """
-    op = (_FunctionalOutProj.apply if _is_transformed()
-          else torch.ops.boostr.out_proj_residual.default)
-    return op(attn, w, b, residual)
+    return _call_out_proj(attn, w, b, residual)
