@@ -14,7 +14,8 @@ are modules of their own, imported by name; importing boostr imports neither fra
 """
 
 from . import cache, passes
-from ._core import Context, __version__
+# Stubs are written without such attributes.
+from ._core import Context, __version__  # type: ignore[attr-defined]
 from .compiler import CompileError, compile
 from .module import Function, Module, load
 from .ops import fused_qkv, fused_qkv_grad, out_proj_residual, out_proj_residual_grad

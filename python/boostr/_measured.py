@@ -15,7 +15,7 @@ import json
 import os
 import tempfile
 import time
-from typing import Callable
+from typing import Any, Callable
 
 from . import _core, _frameworks, cache
 from .module import Module
@@ -123,7 +123,7 @@ class MeasuredFunction:
                         lambda: _core.cuda_synchronize(device, adapter.stream(device)))
         if len(times) < len(WAYS):
             return UNMEASURED  # Nothing to remember: a library may be there next time.
-        way = min(times, key=times.get)
+        way = min(times, key=lambda way: times[way])
         self._choices.set(key, way)
         return way
 
@@ -134,5 +134,6 @@ class MeasuredModule(Module):
     def __init__(self, module_of: Callable[[str], Module], choices: Choices):
         default = module_of(UNMEASURED)
         self._path = default._path
-        self._functions = {name: MeasuredFunction(name, module_of, choices)
-                           for name in default.functions()}
+        functions: dict[str, Any] = {name: MeasuredFunction(name, module_of, choices)
+                                     for name in default.functions()}
+        self._functions = functions  # Called as those are.

@@ -39,7 +39,8 @@ def folder() -> Path | None:
 def limit() -> int:
     """How many bytes are kept.
 
-    Raises ValueError if BOOSTR_CACHE_BYTES is no whole number above 0.
+    Raises:
+      ValueError: BOOSTR_CACHE_BYTES is no whole number above 0.
     """
     text = os.environ.get("BOOSTR_CACHE_BYTES") or str(1 << 30)
     if not text.isdecimal() or int(text) == 0:

@@ -93,7 +93,7 @@ def compile(source: str | bytes | os.PathLike[str], target: str = "cpu", *,
         measure = os.environ.get("BOOSTR_MEASURE_GEMM") == "1"
     if not measure or gemm != "auto" or chip == target or not target.startswith("cuda"):
         return compile_with(gemm)
-    what = repr((text, chip, contractions, f32_precision, _core.__version__))
+    what = repr((text, chip, contractions, f32_precision, _core.__version__))  # type: ignore[attr-defined]
     choices = _measured.Choices(hashlib.sha256(what.encode()).hexdigest()[:32])
     return _measured.MeasuredModule(functools.cache(compile_with), choices)
 

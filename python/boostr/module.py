@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from . import _core
 
@@ -17,9 +18,11 @@ class Module:
     """The functions of a compiled module, as attributes: see `Function`.
 
         y = module.project(attn, weight, residual)
+
+    Made by `compile` and `load`.
     """
 
-    def __init__(self, path: str | os.PathLike, device: int = 0):
+    def __init__(self, path: str | os.PathLike[str], device: int = 0):
         self._path = os.fspath(path)
         functions = _core.load_functions(os.path.abspath(self._path), device)
         self._functions = {function.name: function for function in functions}
@@ -35,16 +38,23 @@ class Module:
             raise AttributeError(f"'{self.__dict__.get('_path')}' has no function '{name}', only "
                                  f"{', '.join(self.__dict__.get('_functions', ()))}") from None
 
-    def __dir__(self):
+    def __dir__(self) -> Iterable[str]:
         return [*super().__dir__(), *self._functions]
 
 
-def load(path: str | os.PathLike, *, device: int = 0) -> Module:
+def load(path: str | os.PathLike[str], *, device: int = 0) -> Module:
     """Loads a shared object that `boostr-compile --emit=so` made.
 
-    device: the CUDA device on which functions for CUDA run when they get NumPy arrays.
+    Arguments:
+      path: the file.
+      device: the CUDA device on which functions for CUDA run when they get NumPy arrays.
 
-    Raises OSError if it cannot be loaded, ValueError if it is something else,
-    RuntimeError if it was compiled for another version of the runtime.
+    Returns:
+      The module: its functions, as attributes.
+
+    Raises:
+      OSError: the file cannot be loaded.
+      ValueError: it is something else.
+      RuntimeError: it was compiled for another version of the runtime.
     """
     return Module(path, device)

@@ -5,6 +5,7 @@
 """Whether an installed wheel works, with nothing else there. scripts/wheel.sh runs it."""
 
 import time
+from pathlib import Path
 
 start = time.perf_counter()
 import numpy as np
@@ -21,5 +22,7 @@ assert boostr.compile("func.func @f() { return }", target="cpu:x86-64").function
 assert "func.func" in boostr.passes.run("func.func @f() { return }", "canonicalize")
 assert len(boostr.cache.entries()) == 2
 assert hasattr(boostr._core, "jax_handlers")  # What boostr.jax needs is inside.
+for name in ("py.typed", "_core.pyi"):  # For type checkers.
+    assert (Path(boostr.__file__).parent / name).is_file()
 print(f"boostr {boostr.__version__}: imported in {(imported - with_numpy) * 1e3:.0f} ms (NumPy "
       f"{(with_numpy - start) * 1e3:.0f} ms), first op in {(first - imported) * 1e3:.0f} ms")

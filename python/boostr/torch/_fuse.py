@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass, field
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,11 @@ from ._ops import fused_qkv, out_proj_residual
 
 @dataclass
 class FuseReport:
-    """What `fuse` did: pairs of a module's name and words about it."""
+    """What `fuse` did: pairs of a module's name and words about it.
+
+    changed: modules that were rewritten, and how.
+    left: attention that was left as it is, and why.
+    """
 
     changed: list[tuple[str, str]] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
@@ -47,7 +51,7 @@ class _NotFusable(Exception):
 # Projections
 # ---------------------------------------------------------------------------------------
 
-def _weight(linear: nn.Module) -> Tensor:
+def _weight(linear: Any) -> Tensor:
     """[out, in], also of transformers' Conv1D."""
     return linear.weight if isinstance(linear, nn.Linear) else linear.weight.t()
 
@@ -59,7 +63,7 @@ class _Packed(nn.Module):
     sources: names of the original modules, from the parent of this one.
     """
 
-    def __init__(self, sources: dict[str, nn.Module], name: str):
+    def __init__(self, sources: dict[str, Any], name: str):
         super().__init__()
         linears = list(sources.values())
         if len({(l.weight.dtype, l.weight.device) for l in linears}) > 1:
@@ -307,9 +311,15 @@ def fuse(model: nn.Module) -> FuseReport:
     model, for saving and loading. Parameters are new (packed) ones: make the optimizer after
     this. Fusing twice does nothing more.
 
-    Returns a report of what was changed, and what was left and why; print it.
+    Arguments:
+      model: a model, or any module with some of the known classes in it. Its weights are
+        float64, float32, float16 or bfloat16.
 
-    Raises TypeError if `model` is no torch.nn.Module.
+    Returns:
+      A report of what was changed, and what was left and why; print it.
+
+    Raises:
+      TypeError: `model` is no torch.nn.Module.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}")

@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import math
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import torch
 from torch import Tensor, nn
 
 from ._ops import fused_qkv, out_proj_residual
+
+if TYPE_CHECKING:
+    from torch.types import Device as DeviceLikeType
 
 # What the three projections are called where they are separate.
 _SEPARATE = (("q_proj", "k_proj", "v_proj"), ("query", "key", "value"), ("q", "k", "v"),
@@ -30,24 +33,29 @@ def _reset(weight: Tensor, bias: Optional[Tensor]) -> None:
 
 
 class FusedQKV(nn.Module):
-    """Query, key and value of all heads from one input.
+    """Query, key and value of all heads from one input: split_heads(x @ weight.T + bias).
 
     Arguments:
       hidden_size: H, the width of the input.
-      num_heads, num_kv_heads: how many query heads, and key and value heads (default: as many).
+      num_heads: how many query heads.
+      num_kv_heads: how many key heads, and as many value heads; by default num_heads.
       head_dim: D; by default hidden_size // num_heads.
       bias: whether the projections have one.
+      device: where the parameters are, as of torch.nn.Linear.
+      dtype: their element type, float64, float32, float16 or bfloat16.
 
     `weight` is [(num_heads + 2 * num_kv_heads) * head_dim, H], the rows of query, key and
     value one behind the other, `bias` one number for each row. load_state_dict also takes
     the weights of separate projections (q_proj, k_proj, v_proj; query, key, value; ...)
     and of packed ones under other names (qkv_proj, in_proj, c_attn, ...).
 
-    forward(x): x [B, S, H] -> q [B, num_heads, S, D], k and v [B, num_kv_heads, S, D].
+    Raises:
+      ValueError: head_dim is None and num_heads does not divide hidden_size.
     """
 
     def __init__(self, hidden_size: int, num_heads: int, num_kv_heads: Optional[int] = None,
-                 head_dim: Optional[int] = None, bias: bool = False, *, device=None, dtype=None):
+                 head_dim: Optional[int] = None, bias: bool = False, *,
+                 device: DeviceLikeType | None = None, dtype: torch.dtype | None = None):
         super().__init__()
         self.hidden_size = hidden_size
         self.num_heads = num_heads
@@ -68,10 +76,20 @@ class FusedQKV(nn.Module):
                 self.num_kv_heads * self.head_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`fused_qkv`: x [B, S, H] -> q [B, num_heads, S, D], k and v [B, num_kv_heads, S, D].
+
+        Arguments:
+          x: [B, S, H], of the type of the parameters.
+
+        Raises:
+          ValueError: a wrong shape or device.
+          TypeError: another element type.
+        """
         return fused_qkv(x, self.weight, self.bias, num_heads=self.num_heads,
                          num_kv_heads=self.num_kv_heads, head_dim=self.head_dim)
 
     def extra_repr(self) -> str:
+        """What print shows of it."""
         return (f"hidden_size={self.hidden_size}, num_heads={self.num_heads}, "
                 f"num_kv_heads={self.num_kv_heads}, head_dim={self.head_dim}, "
                 f"bias={self.bias is not None}")
@@ -99,20 +117,20 @@ class FusedQKV(nn.Module):
 
 
 class OutProjResidual(nn.Module):
-    """The projection behind attention, with the residual added.
+    """The projection behind attention and the residual: attn @ weight.T + bias + residual.
 
     Arguments:
       width: P, of the attention's output: num_heads * head_dim.
       hidden_size: H, of the result.
       bias: whether the projection has one.
+      device: where the parameters are, as of torch.nn.Linear.
+      dtype: their element type, float64, float32, float16 or bfloat16.
 
     `weight` is [H, P], as that of torch.nn.Linear, whose state dict loads.
-
-    forward(attn, residual): [B, S, P] and [B, S, H] -> [B, S, H].
     """
 
-    def __init__(self, width: int, hidden_size: int, bias: bool = False, *, device=None,
-                 dtype=None):
+    def __init__(self, width: int, hidden_size: int, bias: bool = False, *,
+                 device: DeviceLikeType | None = None, dtype: torch.dtype | None = None):
         super().__init__()
         self.width = width
         self.hidden_size = hidden_size
@@ -122,7 +140,18 @@ class OutProjResidual(nn.Module):
         _reset(self.weight, self.bias)
 
     def forward(self, attn: Tensor, residual: Tensor) -> Tensor:
+        """`out_proj_residual`: attn [B, S, P] and residual [B, S, H] -> y [B, S, H].
+
+        Arguments:
+          attn: [B, S, P], of the type of the parameters.
+          residual: [B, S, H], of the same type.
+
+        Raises:
+          ValueError: a wrong shape or device.
+          TypeError: another element type.
+        """
         return out_proj_residual(attn, self.weight, self.bias, residual=residual)
 
     def extra_repr(self) -> str:
+        """What print shows of it."""
         return f"width={self.width}, hidden_size={self.hidden_size}, bias={self.bias is not None}"
