@@ -63,35 +63,88 @@ def inductor():
     assert torch._inductor.config.pre_grad_custom_pass is None
 
 
-def capture(module, x):
-    """The graph before and after, run without inductor's code generation."""
+def capture(module, *inputs, copies_weights=False, result_of=lambda y: y, dynamic=True):
+    """The ops that are found; the graph runs without inductor's code generation."""
     ops = []
 
     def backend(graph_module, example_inputs):
-        _inductor._Rewriter(graph_module.graph).run()
+        _inductor._Rewriter(graph_module.graph, copies_weights).run()
         graph_module.recompile()
         ops.extend(str(n.target) for n in graph_module.graph.nodes
                    if "boostr" in str(n.target))
         return graph_module.forward
 
-    compiled = torch.compile(module, backend=backend, fullgraph=True, dynamic=True)
-    result = compiled(x)
-    torch.testing.assert_close(result, module(x), rtol=1e-4, atol=1e-5)
+    compiled = torch.compile(module, backend=backend, fullgraph=True, dynamic=dynamic)
+    result, expected = result_of(compiled(*inputs)), result_of(module(*inputs))
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
     return ops
 
 
 QKV, OUT_PROJ = "boostr.fused_qkv.default", "boostr.out_proj_residual.default"
 
 
-@pytest.mark.parametrize("make, tokens, expected", [
-    (Separate, 200, [QKV, OUT_PROJ]),
-    (lambda: Separate(bias=False), 200, [QKV, OUT_PROJ]),
-    (lambda: Separate(kv_heads=4), 200, [QKV, OUT_PROJ]),
-    (Separate, 5, [OUT_PROJ]),  # Too few tokens to put three weights together.
-    (Wide, 5, [QKV, OUT_PROJ]),
+@pytest.mark.parametrize("make, tokens, copies_weights, expected", [
+    (Wide, 5, False, [QKV, OUT_PROJ]),
+    (Separate, 200, False, [OUT_PROJ]),  # Its weights would be copied in each step.
+    (Separate, 200, True, [QKV, OUT_PROJ]),
+    (lambda: Separate(bias=False), 200, True, [QKV, OUT_PROJ]),
+    (lambda: Separate(kv_heads=4), 200, True, [QKV, OUT_PROJ]),
+    (Separate, 5, True, [OUT_PROJ]),  # Too few tokens for that.
+    (Watched, 200, True, [QKV, OUT_PROJ]),
 ])
-def test_what_is_found(make, tokens, expected):
-    assert capture(make(), torch.randn(2, tokens, 64)) == expected
+def test_what_is_found(make, tokens, copies_weights, expected):
+    assert capture(make(), torch.randn(2, tokens, 64), copies_weights=copies_weights) == expected
+
+
+class Dropout(Separate):
+    """A dropout between the projection and the residual."""
+
+    def __init__(self, p=0.5):
+        super().__init__()
+        self.dropout = torch.nn.Dropout(p)
+
+    def forward(self, x):
+        return self.dropout(self.o(x)) + x
+
+
+@pytest.mark.parametrize("module, expected", [
+    (Dropout().eval(), [OUT_PROJ]), (Dropout(p=0.0), [OUT_PROJ]), (Dropout(), [])])
+def test_dropout_before_the_residual(module, expected):
+    result_of = (lambda y: y) if expected else (lambda y: y.shape)
+    assert capture(module, torch.randn(2, 5, 64), result_of=result_of, dynamic=None) == expected
+
+
+TOKENS = {"vocab_size": 101, "bos_token_id": 1, "eos_token_id": 2}
+
+
+@pytest.mark.parametrize("name, copies_weights, expected", [
+    # In each of two layers attention and MLP add to the residual stream.
+    ("bert", False, {OUT_PROJ: 4}),
+    ("bert", True, {QKV: 2, OUT_PROJ: 4}),
+    ("llama", False, {OUT_PROJ: 4}),
+    ("llama", True, {QKV: 2, OUT_PROJ: 4}),
+    ("gpt2", False, {}),  # Conv1D has its weights the other way round.
+    ("gpt2", True, {QKV: 2, OUT_PROJ: 4}),
+])
+def test_models_of_transformers(name, copies_weights, expected):
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    wide = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+            "num_attention_heads": 4, **TOKENS}
+    model = {
+        "bert": lambda t: t.BertModel(t.BertConfig(**wide)),
+        "llama": lambda t: t.LlamaModel(t.LlamaConfig(num_key_value_heads=2, **wide)),
+        "gpt2": lambda t: t.GPT2Model(t.GPT2Config(n_embd=64, n_layer=2, n_head=4, **TOKENS)),
+    }[name](transformers).eval()
+    ids = torch.randint(0, 101, (2, 150))
+    ops = capture(model, ids, copies_weights=copies_weights,
+                  result_of=lambda y: y.last_hidden_state)
+    assert {op: ops.count(op) for op in (QKV, OUT_PROJ) if ops.count(op)} == {
+        op: n for op, n in expected.items() if n}
+
+
+def test_wrong_arguments():
+    with pytest.raises(TypeError, match="copy_weights: expected a bool, got int"):
+        bt.enable_inductor(copy_weights=1)
 
 
 def test_other_users_are_respected():
@@ -109,6 +162,7 @@ def test_other_types_are_left():
 
 
 def test_through_inductor():
+    bt.enable_inductor(copy_weights=True)
     module, x = Separate(), torch.randn(2, 200, 64)
     compiled = torch.compile(module, dynamic=True)
     counted = torch._inductor.config.pre_grad_custom_pass
