@@ -140,3 +140,23 @@ def test_processes_at_once(cache):
     assert [run.stdout.strip() for run in runs] == ["[2.0, 2.0]"] * 4, runs[0].stderr
     assert len(boostr.cache.entries()) == 1
     assert sorted(path.name for path in cache.iterdir() if path.name.endswith(".part")) == []
+
+
+def test_processes_at_once_in_a_bounded_cache(cache, monkeypatch):
+    """What does not fit goes; what is loaded by someone goes on, and nothing is half there."""
+    boostr.compile(SOURCE)
+    size = boostr.cache.size()
+    monkeypatch.setenv("BOOSTR_CACHE_BYTES", str(size * 7 // 2))
+    program = ("import sys, boostr, numpy as np\n"
+               "for i in range(6):\n"
+               "    name = f'twice{(i + int(sys.argv[2])) % 6}'\n"
+               "    module = boostr.compile(sys.argv[1].replace('@twice', '@' + name))\n"
+               "    assert getattr(module, name)(np.ones(2, np.float32)).tolist() == [2, 2]\n")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda i: subprocess.run(
+            [sys.executable, "-c", program, SOURCE, str(2 * i)], check=False, capture_output=True,
+            text=True, env=os.environ), range(3)))
+    assert [run.returncode for run in runs] == [0] * 3, [run.stderr for run in runs]
+    # The last one to compile pruned after it.
+    assert 1 <= len(boostr.cache.entries()) <= 3
+    assert [path.name for path in cache.iterdir() if path.name.endswith(".part")] == []

@@ -120,11 +120,67 @@ def test_out_proj_residual_grad(case, wanted):
             assert result is None
 
 
+# How an array may lie in memory: what makes a view of the same shape.
+VIEWS = {
+    "part": lambda a: np.concatenate([a, a])[:a.shape[0]],
+    "offset": lambda a: np.concatenate([a.ravel()[:1], a.ravel()])[1:].reshape(a.shape)
+    if a.size else a,
+    "every other row": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "every other element": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "backwards": lambda a: a[::-1].copy()[::-1],
+    "fortran": np.asfortranarray,
+    "read-only": lambda a: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape) if a.size else a,
+}
+
+
+def out_proj_call(attn, w, residual):
+    return boostr.out_proj_residual(attn, w, residual=residual)
+
+
+@SETTINGS
+@given(strategies.sampled_from(sorted(TYPES)), strategies.integers(0, 3), strategies.integers(0, 3),
+       strategies.sampled_from([(8, 8), (15, 33), (1, 1)]), strategies.integers(0, 2),
+       strategies.sampled_from(sorted(VIEWS)))
+def test_strides(element, batch, length, widths, place, view):
+    """Views that lie in C order are taken as they are, others are refused by name."""
+    width, hidden = widths
+    tensors = arrays(element, (batch, length, width), (hidden, width), (batch, length, hidden))
+    exact = wide(tensors[0]) @ wide(tensors[1]).T + wide(tensors[2])
+    tensors[place] = VIEWS[view](tensors[place])
+    if tensors[place].flags.c_contiguous:
+        close(out_proj_call(*tensors), exact, element)
+    else:
+        name = ("attn", "w", "residual")[place]
+        with pytest.raises(ValueError, match=f"'{name}': expected .*strides"):
+            out_proj_call(*tensors)
+
+
+@SETTINGS
+@given(strategies.integers(0, 4), strategies.sampled_from(sorted(set(VIEWS) - {"read-only"})))
+def test_strides_of_gradients(place, view):
+    tensors = arrays("f32", (2, 3, 4, 5), (2, 1, 4, 5), (2, 1, 4, 5), (2, 4, 8), (25, 8))
+    expected = boostr.fused_qkv_grad(*tensors)
+    tensors[place] = VIEWS[view](tensors[place])
+    if tensors[place].flags.c_contiguous:
+        for ours, theirs in zip(boostr.fused_qkv_grad(*tensors), expected):
+            assert (ours == theirs).all()
+    else:
+        name = ("dq", "dk", "dv", "x", "w")[place]
+        with pytest.raises(ValueError, match=f"'{name}': expected .*strides"):
+            boostr.fused_qkv_grad(*tensors)
+
+
 OPTIONS = {"num_heads": 2, "num_kv_heads": 1, "head_dim": 4}
 
 
 def operands():
     return arrays("f32", (2, 3, 8), (16, 8), (16,))
+
+
+def test_lists_are_no_gradients():
+    dy, attn, w = arrays("f32", (1, 2, 4), (1, 2, 4), (4, 4))
+    with pytest.raises(TypeError, match="attn: expected a tensor, got list"):
+        boostr.out_proj_residual_grad(dy, attn.tolist(), w)
 
 
 @pytest.mark.parametrize("change, error, words", [
@@ -202,13 +258,15 @@ def test_memory_does_not_grow():
     assert resident_pages() - before < 200
 
 
-def test_fork_after_use():
-    program = """
+@pytest.mark.parametrize("is_used", [False, True])
+def test_fork(is_used):
+    """After the import, and after a call, when threads of the parent wait."""
+    program = f"""
 import os, numpy as np, boostr
 x = np.ones((1, 64, 64), np.float32)
 w = np.ones((192, 64), np.float32)
 call = lambda: boostr.fused_qkv(x, w, num_heads=2, num_kv_heads=2, head_dim=32)[0]
-assert (call() == 64).all()
+assert not {is_used} or (call() == 64).all()
 child = os.fork()
 if child == 0:
     os._exit(0 if (call() == 64).all() else 1)
@@ -219,8 +277,22 @@ assert os.waitpid(child, 0)[1] == 0
     assert run.returncode == 0, run.stderr
 
 
+def run_python(program):
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True,
+                          text=True, env=os.environ).stdout.strip()
+
+
 def test_import_brings_no_framework():
-    program = "import sys, boostr; print([m for m in ('torch', 'jax') if m in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True,
-                         text=True, env=os.environ)
-    assert run.stdout.strip() == "[]"
+    assert run_python("import sys, boostr; "
+                      "print([m for m in ('torch', 'jax') if m in sys.modules])") == "[]"
+
+
+def test_import_is_fast():
+    """Beside NumPy's own time; processor time, since other tests run at once."""
+    program = """
+import time, numpy
+start = time.process_time()
+import boostr
+print(time.process_time() - start)
+"""
+    assert min(float(run_python(program)) for _ in range(3)) < 0.15
