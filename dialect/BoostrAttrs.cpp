@@ -109,6 +109,34 @@ static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
     printer << ", gemm = " << stringifyGemm(gemm);
 }
 
+/// As for a GPU: `, cached_bytes = 4096, few_rows = [1]`.
+static ParseResult parseCpuTileOptions(AsmParser &parser, int64_t &cachedBytes,
+                                       SmallVector<int64_t> &rows) {
+  cachedBytes = 0;
+  while (succeeded(parser.parseOptionalComma())) {
+    StringRef name;
+    SMLoc location = parser.getCurrentLocation();
+    if (parser.parseKeyword(&name) || parser.parseEqual())
+      return failure();
+    ParseResult parsed =
+        name == "cached_bytes" ? parser.parseInteger(cachedBytes)
+        : name == "few_rows"
+            ? parseNumbers(parser, rows)
+            : parser.emitError(location)
+                  << "expected 'cached_bytes' or 'few_rows', got " << name;
+    if (parsed)
+      return failure();
+  }
+  return success();
+}
+
+static void printCpuTileOptions(AsmPrinter &printer, int64_t cachedBytes,
+                                ArrayRef<int64_t> rows) {
+  if (cachedBytes != 0)
+    printer << ", cached_bytes = " << cachedBytes;
+  printNumbers(printer, "few_rows", rows);
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "boostr/dialect/BoostrAttrs.cpp.inc"
 
@@ -137,7 +165,7 @@ CpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   CpuKernel kernel, ArrayRef<int64_t> block,
                                   ArrayRef<int64_t> registerTile, int64_t lanes,
-                                  int64_t packedBytes,
+                                  int64_t packedBytes, int64_t cachedBytes,
                                   ArrayRef<int64_t> fewRows) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [mc, nc, kc], got "
@@ -152,6 +180,9 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (packedBytes < 0)
     return emitError() << "'packed_bytes' expected zero or more, got "
                        << packedBytes;
+  if (cachedBytes < 0)
+    return emitError() << "'cached_bytes' expected zero or more, got "
+                       << cachedBytes;
   int64_t fewer = 0;
   for (int64_t rows : fewRows) {
     if (rows <= fewer)

@@ -95,17 +95,23 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
       is what follows in the memory of B;
     * `lanes`: elements of one vector register.
 
+    Where B is the side of rows, a panel of its rows is multiplied for as many
+    times `kc` steps, before the next, as `cached_bytes` hold the packed rows of A
+    for, so that few rows of A have B read in long pieces; 0, the default, is for
+    `kc` steps.
+
     `kernel` is what multiplies:
 
     * `fma`: fused multiply-adds of vectors, in the type of accumulation;
     * `amx`: tiles of 16 x 16 sums of products of bf16, for CPUs with `amx-bf16`.
 
     Where A has few rows, reading B takes all of the time, and nothing of it is
-    packed if its rows are whole in memory. How many rows there are may be known
-    only when the code runs: there is code for each number of `few_rows`, and the
-    first that has all rows is run.
+    packed if its rows are whole in memory: up to the last number of `few_rows`. How
+    many rows there are may be known only when the code runs: each number, up to
+    8, is a group of rows that there is code for, and what is left after groups of
+    the last is multiplied by the first that has all of it.
 
-    Constraints: sizes are positive, `packed_bytes` may be 0; `lanes` divides
+    Constraints: sizes are positive, `packed_bytes` and `cached_bytes` may be 0; `lanes` divides
     `columns`, `mc`, `nc` and `kc`. With `amx`, `lanes` is 16, divides `rows`, and 32
     divides `kc`. `few_rows`, which may be left out, are positive and increase.
 
@@ -114,12 +120,13 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
   let parameters = (ins EnumParameter<Boostr_CpuKernel>:$kernel,
       ArrayRefParameter<"int64_t">:$block,
       ArrayRefParameter<"int64_t">:$register_tile, "int64_t":$lanes,
-      "int64_t":$packed_bytes, OptionalArrayRefParameter<"int64_t">:$few_rows);
+      "int64_t":$packed_bytes, DefaultValuedParameter<"int64_t", "0">:$cached_bytes,
+      OptionalArrayRefParameter<"int64_t">:$few_rows);
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `register` `=` `[` $register_tile `]` `,` `lanes` `=` $lanes `,`
-        `packed_bytes` `=` $packed_bytes
-        (`,` `few_rows` `=` `[` $few_rows^ `]`)? `>`
+        `packed_bytes` `=` $packed_bytes ``
+        custom<CpuTileOptions>($cached_bytes, $few_rows) `` `>`
   }];
   let genVerifyDecl = 1;
 }

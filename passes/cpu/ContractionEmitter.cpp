@@ -10,6 +10,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -29,6 +30,25 @@ void ContractionEmitter::fillZero(Value memory, Value count) {
         vector::StoreOp::create(b, zeros, memory, ValueRange{i});
       },
       lanes);
+}
+
+void ContractionEmitter::prefetch(Value memory, OpFoldResult first,
+                                  OpFoldResult count) {
+  forLoop(
+      b, count,
+      [&](Value i) {
+        memref::PrefetchOp::create(b, memory,
+                                   ValueRange{toValue(b, add(b, first, i))},
+                                   /*isWrite=*/false, /*localityHint=*/2,
+                                   /*isDataCache=*/true);
+      },
+      /*step=*/getLineElements(getElementTypeOrSelf(memory)));
+}
+
+/// The sum of the lanes of `vector`, added up in pairs.
+Value ContractionEmitter::addLanes(Value vector) {
+  return vector::ReductionOp::create(b, vector::CombiningKind::ADD, vector,
+                                     arith::FastMathFlags::reassoc);
 }
 
 //===----------------------------------------------------------------------===//
@@ -97,6 +117,17 @@ bool ContractionEmitter::isEpilogueContiguous() const {
   return true;
 }
 
+/// True if columns of the result, in blocks of `block`, are whole vectors.
+bool ContractionEmitter::hasWholeVectors(int64_t block) const {
+  unsigned inner = contraction.n.back();
+  return block % lanes == 0 &&
+         llvm::all_of(segments, [&](const Segment &segment) {
+           std::optional<int64_t> extent =
+               getConstantIntValue(segment.terms.front().extents[inner]);
+           return extent && *extent % lanes == 0;
+         });
+}
+
 /// True if all segments read the same lhs, so that it is packed once.
 bool ContractionEmitter::isLhsShared() const {
   ArrayRef<ContractionTerm> first = contraction.segments.front().terms;
@@ -152,6 +183,14 @@ ContractionEmitter::Step ContractionEmitter::selectStep(const Segment &segment,
   }
   Value firstStep =
       toValue(b, mul(b, sub(b, number, first), b.getIndexAttr(kc)));
+  // Known, if k is whole blocks, so that there is no code for the rest of one.
+  bool isWhole = llvm::all_of(segment.terms, [&](const Term &each) {
+    std::optional<int64_t> size =
+        getConstantIntValue(stepsOf(each.extents).getSize(b));
+    return size && *size % kc == 0;
+  });
+  if (isWhole)
+    return {term, firstStep, constant(b, kc)};
   Value end = stepsOf(term.extents).getSize(b);
   Value length = toValue(b, min(b, sub(b, end, firstStep), b.getIndexAttr(kc)));
   return {term, firstStep, length};
@@ -185,8 +224,13 @@ PackSource ContractionEmitter::getRows(Scratch &scratch, bool isLhs,
 void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
                                   PackSource &source) {
   DimGroup steps = stepsOf(step.term.extents);
-  source.kOffsets = scratch.allocate(kc, b.getIndexType());
   source.numSteps = step.length;
+  if (contraction.k.size() == 1) {
+    source.firstStep = getOffset(b, source.array, steps, step.first);
+    source.stepStride = source.array.strides[contraction.k.front()];
+    return;
+  }
+  source.kOffsets = scratch.allocate(kc, b.getIndexType());
   fillOffsetTable(b, source.kOffsets, source.array, steps, step.first,
                   steps.getSize(b), step.length);
 }
@@ -308,7 +352,9 @@ void ContractionEmitter::emitRows(Value firstRow) {
   ArrayRef<Segment> packedSegments = segments;
   NumberedBlocks packs(
       b, isLhsShared() ? packedSegments.take_front() : packedSegments,
-      countRows, [&](const Segment &segment) { return countSteps(segment); });
+      countRows, [&](const Segment &segment) {
+        return mul(b, countSteps(segment), b.getIndexAttr(countParts()));
+      });
   emitTasks(packs, countWork(/*isProduct=*/false),
             [&](Value task) { packLhs(selectBlock(packs, firstRow, task)); });
   if (segments.front().lhsSum) {
@@ -357,13 +403,42 @@ Value ContractionEmitter::getPackedBlock(const Block &block, Value step) {
       mul(b, number, b.getIndexAttr(format.countPanels(mc) * format.size())));
 }
 
+/// Rows that are packed by one task: a part of a block, so that there are tasks
+/// for all threads where there are few blocks; whole panels and whole vectors.
+int64_t ContractionEmitter::getPartRows() const {
+  constexpr int64_t kParts = 4;
+  return llvm::alignTo(llvm::divideCeil(mc, kParts),
+                       std::lcm(formatOf(/*isLhs=*/true).width, lanes));
+}
+
+int64_t ContractionEmitter::countParts() const {
+  return llvm::divideCeil(mc, getPartRows());
+}
+
+/// Packs a part of a block; `block.other` counts the parts of all its steps.
 void ContractionEmitter::packLhs(const Block &block) {
-  Scratch scratch(b);
-  Step step = selectStep(block.segment, block.other);
-  PackSource source = getRows(scratch, /*isLhs=*/true, step.term, block.rows);
-  addSteps(scratch, step, source);
-  packPanels(b, source, formatOf(/*isLhs=*/true), packed,
-             getPackedBlock(block, block.other));
+  const PanelFormat &format = formatOf(/*isLhs=*/true);
+  OpFoldResult part = rem(b, block.other, countParts());
+  Value number = toValue(b, div(b, block.other, countParts()));
+  Value firstRow = toValue(b, mul(b, part, b.getIndexAttr(getPartRows())));
+  auto pack = [&] {
+    Scratch scratch(b);
+    Step step = selectStep(block.segment, number);
+    Range rows = block.rows;
+    rows.start = toValue(b, add(b, rows.start, firstRow));
+    rows.length = toValue(b, min(b, sub(b, rows.length, firstRow),
+                                 b.getIndexAttr(getPartRows())));
+    PackSource source = getRows(scratch, /*isLhs=*/true, step.term, rows);
+    addSteps(scratch, step, source);
+    Value place = toValue(b, add(b, getPackedBlock(block, number),
+                                 format.getOffset(b, firstRow)));
+    packPanels(b, source, format, packed, place);
+  };
+  if (countParts() == 1)
+    return pack();
+  Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, firstRow,
+                                       block.rows.length);
+  ifElse(b, exists, pack);
 }
 
 /// Adds up the packed rows of the block, and stores their sums as a block of
@@ -404,9 +479,7 @@ void ContractionEmitter::sumLhs(const Block &block) {
       scf::YieldOp::create(b, addChunks(row, loop.getInductionVar(),
                                         loop.getRegionIterArgs().front()));
     }
-    Value sum = vector::ReductionOp::create(b, vector::CombiningKind::ADD,
-                                            loop.getResult(0));
-    memref::StoreOp::create(b, sum, sums, row);
+    memref::StoreOp::create(b, addLanes(loop.getResult(0)), sums, row);
   });
 
   Epilogue epilogue;
@@ -446,12 +519,13 @@ void ContractionEmitter::computeBlock(const Block &block) {
   epilogue.sums = allocateSums(scratch, block.rows, columns);
   epilogue.isTransposed = isTransposed;
   epilogue.isContiguous = isEpilogueContiguous();
+  epilogue.isWhole = hasWholeVectors(nc);
   accumulate(block, columns, epilogue.sums);
   store(*block.segment.product, epilogue, extents, {block.rows, mc},
         BoundedRange{columns, nc});
 }
 
-/// Packs rhs for some steps at a time and multiplies it with the packed rows.
+/// Multiplies rhs, packed for some steps at a time, with the packed rows.
 void ContractionEmitter::accumulate(const Block &block, const Range &columns,
                                     const SumBlock &sums) {
   if (rhsLayout)
@@ -461,132 +535,190 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
   // A panel of rows is packed when it is multiplied, while it is in the
   // first-level cache; columns pass by for every panel of rows.
   int64_t packedColumns = isTransposed ? format.width : nc;
-  Value rhs = scratch.allocate(
+  RhsBuffer rhs;
+  rhs.panels = scratch.allocate(
       format.countPanels(packedColumns) * format.size(), format.elementType);
-  bool isOneTerm = block.segment.terms.size() == 1;
-  PackSource rows;
-  if (isOneTerm)
-    rows =
+  if (block.segment.terms.size() == 1)
+    rhs.rows =
         getRows(scratch, /*isLhs=*/false, block.segment.terms.front(), columns);
-  forLoop(b, countSteps(block.segment), [&](Value number) {
-    Scratch tables(b);
-    Step step = selectStep(block.segment, number);
-    PackSource source =
-        isOneTerm ? rows : getRows(tables, /*isLhs=*/false, step.term, columns);
-    addSteps(tables, step, source);
-    if (!isTransposed)
-      packPanels(b, source, format, rhs, constant(b, 0));
-    multiplyPanels(block, columns, sums, getPackedBlock(block, number),
-                   {rhs, constant(b, 0)}, source);
+  Value count = toValue(b, countSteps(block.segment));
+  if (!isTransposed) {
+    Value last = toValue(b, sub(b, count, b.getIndexAttr(1)));
+    forLoop(b, count, [&](Value number) {
+      Value next = toValue(b, min(b, add(b, number, b.getIndexAttr(1)), last));
+      multiplyColumns(block, columns, sums, rhs, number, next);
+    });
+    return;
+  }
+  Value numPanels = toValue(b, ceilDiv(b, columns.length, rowFormat.width));
+  OpFoldResult together = countStepsTogether(block);
+  auto multiplyGroup = [&](Value first) {
+    Value end = toValue(b, min(b, add(b, first, together), count));
+    StepGroup group = {first, end, numPanels};
+    forLoop(b, numPanels, [&](Value panel) {
+      forLoop(b, group.first, group.end, [&](Value number) {
+        multiplyRows(block, columns, sums, rhs, group, panel, number);
+      });
+    });
+  };
+  forLoop(b, b.getIndexAttr(0), count, multiplyGroup, together);
+}
+
+/// How many blocks of steps a panel of rows is multiplied for before the next:
+/// as many as `cached_bytes` hold the packed columns of.
+OpFoldResult ContractionEmitter::countStepsTogether(const Block &block) {
+  int64_t elementBytes =
+      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
+  int64_t panels = tile.getCachedBytes() / (columnFormat.size() * elementBytes);
+  if (panels <= 1)
+    return b.getIndexAttr(1);
+  Value used = toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
+  Value fitting = arith::DivUIOp::create(b, constant(b, panels), used);
+  return arith::MaxUIOp::create(b, fitting, constant(b, 1)).getResult();
+}
+
+/// Rhs as it is read for block `number` of steps.
+PackSource ContractionEmitter::getRhs(Scratch &scratch, const Block &block,
+                                      const Range &columns,
+                                      const RhsBuffer &rhs, Value number) {
+  Step step = selectStep(block.segment, number);
+  PackSource source =
+      block.segment.terms.size() == 1
+          ? rhs.rows
+          : getRows(scratch, /*isLhs=*/false, step.term, columns);
+  addSteps(scratch, step, source);
+  return source;
+}
+
+/// Packs all columns of the block for some steps, and multiplies the packed
+/// rows with them. Meanwhile those for the `next` steps are on their way.
+void ContractionEmitter::multiplyColumns(const Block &block,
+                                         const Range &columns,
+                                         const SumBlock &sums,
+                                         const RhsBuffer &rhs, Value number,
+                                         Value next) {
+  Scratch tables(b);
+  PackSource source = getRhs(tables, block, columns, rhs, number);
+  packPanels(b, source, columnFormat, rhs.panels, constant(b, 0));
+  bool isPrefetched =
+      source.strategy == PackStrategy::AlongRows && contraction.n.size() == 1;
+  Step nextStep = isPrefetched ? selectStep(block.segment, next) : Step();
+  RegisterTile registerTile = getRegisterTile(source.numSteps, sums);
+  registerTile.rows = packed;
+  registerTile.columns = rhs.panels;
+  Value lhs = getPackedBlock(block, number);
+  Value numRows = toValue(b, ceilDiv(b, block.rows.length, rowFormat.width));
+  Value numColumns = toValue(b, ceilDiv(b, columns.length, columnFormat.width));
+  forLoop(b, numRows, [&](Value row) {
+    registerTile.firstRow = rowFormat.getPanel(b, lhs, row);
+    multiplyPanel(registerTile, sums, row, constant(b, 0), numColumns,
+                  [](Value) {});
+    if (isPrefetched)
+      prefetchColumns(nextStep, columns, row, numRows);
   });
 }
 
-/// Asks for a part of the panel behind the one at `first`, such that all of it
-/// is on its way when the last of `numColumns` tiles is done.
-static void prefetchPackedPanel(ImplicitLocOpBuilder &b, Value memory,
-                                Value first, int64_t size, Value column,
-                                Value numColumns) {
-  constexpr int64_t kLineBytes = 64;
-  int64_t line = kLineBytes /
-                 llvm::divideCeil(
-                     getElementTypeOrSelf(memory).getIntOrFloatBitWidth(), 8u);
-  Value numLines = constant(b, llvm::divideCeil(size, line));
-  Value share = arith::CeilDivUIOp::create(b, numLines, numColumns);
-  Value start = toValue(b, min(b, mul(b, column, share), numLines));
-  Value end = toValue(b, min(b, add(b, start, share), numLines));
-  forLoop(b, start, end, [&](Value i) {
-    OpFoldResult place = add(b, add(b, first, b.getIndexAttr(size)),
-                             mul(b, i, b.getIndexAttr(line)));
-    memref::PrefetchOp::create(b, memory, ValueRange{toValue(b, place)},
-                               /*isWrite=*/false, /*localityHint=*/2,
-                               /*isDataCache=*/true);
+/// Asks for a share of the columns for `step`, one of `numShares`.
+void ContractionEmitter::prefetchColumns(const Step &step, const Range &columns,
+                                         Value number, Value numShares) {
+  const StridedArray &array = step.term.rhs;
+  Value column =
+      getOffset(b, array, columnsOf(step.term.extents), columns.start);
+  Value share = arith::CeilDivUIOp::create(b, step.length, numShares);
+  OpFoldResult first = mul(b, number, share);
+  OpFoldResult end = min(b, add(b, first, share), step.length);
+  forLoop(b, first, end, [&](Value k) {
+    Value row = getOffset(b, array, stepsOf(step.term.extents),
+                          toValue(b, add(b, step.first, k)));
+    prefetch(array.flat, add(b, row, column), columns.length);
   });
 }
 
-void ContractionEmitter::multiplyPanels(const Block &block,
-                                        const Range &columns,
-                                        const SumBlock &sums, Value lhs,
-                                        const Panels &rhs,
-                                        const PackSource &rhsSource) {
+/// Packs a panel of rows of rhs for some steps, and multiplies it with the
+/// packed columns.
+void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
+                                      const SumBlock &sums,
+                                      const RhsBuffer &rhs,
+                                      const StepGroup &group, Value row,
+                                      Value number) {
+  Scratch tables(b);
+  PackSource source = getRhs(tables, block, columns, rhs, number);
+  PackSource panel = source;
+  panel.firstRow = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
+  panel.endFill =
+      toValue(b, add(b, panel.firstRow, b.getIndexAttr(rowFormat.width)));
+  packPanels(b, panel, rowFormat, rhs.panels, constant(b, 0));
+  RegisterTile registerTile = getRegisterTile(source.numSteps, sums);
+  registerTile.rows = rhs.panels;
+  registerTile.columns = packed;
+  registerTile.firstRow = constant(b, 0);
+  Value lhs = getPackedBlock(block, number);
+  Value numColumns =
+      toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
+  multiplyPanel(registerTile, sums, row, lhs, numColumns, [&](Value column) {
+    prefetchPanel(source, group, row, number, column, numColumns);
+  });
+}
+
+RegisterTile ContractionEmitter::getRegisterTile(Value numSteps,
+                                                 const SumBlock &sums) {
   RegisterTile registerTile;
   registerTile.rowFormat = rowFormat;
   registerTile.columnFormat = columnFormat;
-  registerTile.rows = isTransposed ? rhs.memory : packed;
-  registerTile.columns = isTransposed ? packed : rhs.memory;
   registerTile.sums = sums.memory;
-  registerTile.numChunks =
-      toValue(b, ceilDiv(b, rhsSource.numSteps, rowFormat.chunk()));
-  Value firstRows = isTransposed ? rhs.first : lhs;
-  Value firstColumns = isTransposed ? lhs : rhs.first;
-  const Range &rowRange = isTransposed ? columns : block.rows;
-  const Range &columnRange = isTransposed ? block.rows : columns;
+  registerTile.numChunks = toValue(b, ceilDiv(b, numSteps, rowFormat.chunk()));
+  return registerTile;
+}
 
-  auto panelAt = [&](Value first, Value panel, const PanelFormat &format) {
-    return toValue(b,
-                   add(b, first, mul(b, panel, b.getIndexAttr(format.size()))));
-  };
-  Value numRows = toValue(b, ceilDiv(b, rowRange.length, rowFormat.width));
-  Value numColumns =
-      toValue(b, ceilDiv(b, columnRange.length, columnFormat.width));
-  forLoop(b, numRows, [&](Value row) {
-    registerTile.firstRow = panelAt(firstRows, row, rowFormat);
-    if (isTransposed && !rhsLayout) {
-      PackSource panel = rhsSource;
-      panel.firstRow = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
-      panel.endFill =
-          toValue(b, add(b, panel.firstRow, b.getIndexAttr(rowFormat.width)));
-      packPanels(b, panel, rowFormat, rhs.memory, rhs.first);
-      registerTile.firstRow = rhs.first;
-    }
-    forLoop(b, numColumns, [&](Value column) {
-      registerTile.firstColumn = panelAt(firstColumns, column, columnFormat);
-      registerTile.firstSum = sums.getTile(b, row, column);
-      multiplyTile(b, tile.getKernel(), registerTile);
-      if (isTransposed && rhsLayout)
-        prefetchPackedPanel(b, rhs.memory, registerTile.firstRow,
-                            rowFormat.size(), column, numColumns);
-      else if (isTransposed)
-        prefetchPanel(rhsSource, row, numRows, column, numColumns);
-    });
+void ContractionEmitter::multiplyPanel(
+    RegisterTile registerTile, const SumBlock &sums, Value row,
+    Value firstColumn, Value numColumns,
+    llvm::function_ref<void(Value)> afterTile) {
+  forLoop(b, numColumns, [&](Value column) {
+    registerTile.firstColumn = columnFormat.getPanel(b, firstColumn, column);
+    registerTile.firstSum = sums.getTile(b, row, column);
+    multiplyTile(b, tile.getKernel(), registerTile);
+    afterTile(column);
   });
 }
 
-/// Asks for a part of what is packed next, the panel of rows after `row` or the
-/// first one of the next steps, such that all of it is on its way when the last
-/// of `numColumns` tiles is done.
-void ContractionEmitter::prefetchPanel(const PackSource &source, Value row,
-                                       Value numRows, Value column,
+/// Asks for a part of what is packed after panel `row` and block `number` of
+/// steps, such that all of it is on its way when the last of `numColumns` tiles
+/// is done.
+void ContractionEmitter::prefetchPanel(const PackSource &source,
+                                       const StepGroup &group, Value row,
+                                       Value number, Value column,
                                        Value numColumns) {
-  constexpr int64_t kLineBytes = 64;
-  int64_t elementBytes = llvm::divideCeil(
-      source.array.getElementType().getIntOrFloatBitWidth(), 8u);
-  Value next = toValue(b, add(b, row, b.getIndexAttr(1)));
-  Value isLast =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, next, numRows);
-  Value zero = constant(b, 0);
-  Value panel = arith::SelectOp::create(b, isLast, zero, next);
-  Value firstStep = arith::SelectOp::create(b, isLast, constant(b, kc), zero);
-  Value kOffset = memref::LoadOp::create(b, source.kOffsets, zero);
-  OpFoldResult base = add(b, kOffset, firstStep);
+  auto isLast = [&](Value index, Value end) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                 toValue(b, add(b, index, b.getIndexAttr(1))),
+                                 end);
+  };
+  auto choose = [&](Value condition, Value one, Value other) -> Value {
+    return arith::SelectOp::create(b, condition, one, other);
+  };
+  // The next steps; or the next panel, from the first steps of the group on; or
+  // the first panel, with the first steps of the next group.
+  Value zero = constant(b, 0), width = constant(b, rowFormat.width);
+  Value isLastStep = isLast(number, group.end),
+        isLastPanel = isLast(row, group.numPanels);
+  Value nextPanel =
+      choose(isLastPanel, zero, toValue(b, add(b, row, b.getIndexAttr(1))));
+  Value panel = choose(isLastStep, nextPanel, row);
+  Value back =
+      toValue(b, mul(b, sub(b, group.first, number), b.getIndexAttr(kc)));
+  Value isSameGroup =
+      choose(isLastPanel, arith::ConstantIntOp::create(b, 0, 1), isLastStep);
+  Value steps = choose(isSameGroup, back, constant(b, kc));
+  OpFoldResult base = add(b, source.getStepOffset(b, zero), steps);
 
-  Value width = constant(b, rowFormat.width);
   Value share = arith::CeilDivUIOp::create(b, width, numColumns);
   Value first = toValue(b, min(b, mul(b, column, share), width));
   Value end = toValue(b, min(b, add(b, first, share), width));
   forLoop(b, first, end, [&](Value i) {
-    Value member =
-        toValue(b, add(b, mul(b, panel, b.getIndexAttr(rowFormat.width)), i));
+    Value member = toValue(b, add(b, mul(b, panel, width), i));
     Value rowOffset = memref::LoadOp::create(b, source.rowOffsets, member);
-    OpFoldResult start = add(b, base, rowOffset);
-    forLoop(
-        b, source.numSteps,
-        [&](Value k) {
-          memref::PrefetchOp::create(b, source.array.flat,
-                                     ValueRange{toValue(b, add(b, start, k))},
-                                     /*isWrite=*/false, /*localityHint=*/2,
-                                     /*isDataCache=*/true);
-        },
-        /*step=*/kLineBytes / elementBytes);
+    prefetch(source.array.flat, add(b, base, rowOffset), source.numSteps);
   });
 }
 

@@ -17,6 +17,7 @@
 namespace mlir::boostr::cpu {
 
 class Scratch;
+struct RegisterTile;
 
 /// Emits code for one contraction of an op in buffer form.
 ///
@@ -56,10 +57,6 @@ private:
     Term term;
     Value first, length;
   };
-  /// Panels of rhs, from `first` on in `memory`.
-  struct Panels {
-    Value memory, first;
-  };
   /// What a task computes or packs: a block of a segment.
   struct Block {
     Segment segment;
@@ -67,33 +64,44 @@ private:
     /// a block of columns or of steps.
     Value packedRows, other;
     Range rows;
-  }; /// All rows of lhs, packed in groups: `lhs[groupSize * g + ...]` holds
-     /// panels
-  /// of `group` rows for all k.
+  };
+  /// Memory that rhs is packed into, and if it has one term its rows.
+  struct RhsBuffer {
+    Value panels;
+    PackSource rows;
+  };
+  /// Blocks of steps that all panels of rows are multiplied for in turn.
+  struct StepGroup {
+    Value first, end, numPanels;
+  };
+  /// All rows of lhs, each `rowSize` elements after the other.
   struct FewRows {
-    int64_t group;
-    Value lhs, numGroups, groupSize;
+    /// Rows that may be multiplied at once; `maxRows` is a multiple of the
+    /// last.
+    SmallVector<int64_t> groups;
+    int64_t maxRows;
+    Value lhs, numRows, rowSize;
   };
-  /// Rows of rhs that are read at once: `count` of a table of offsets.
-  struct Streams {
-    Value offsets, first;
-    int64_t count;
-  };
-  /// Where the sums of some rows of rhs and a group lie: rows of rhs are
-  /// `stride` apart.
-  struct GroupSums {
-    Value memory, first;
-    int64_t stride;
+  /// Sums from a row of lhs and a column on, and where rows of rhs begin.
+  struct FewSums {
+    Value memory, offsets, row, column;
+    Value getPlace(ImplicitLocOpBuilder &b, Value row, Value column) const;
   };
 
   // Few rows (FewRows.cpp).
   bool canTakeFewRows() const;
   void emitFewRowsOr(ArrayRef<int64_t> counts,
                      llvm::function_ref<void()> emitMore);
-  void emitFewRows(int64_t count);
-  void computeFewRows(const Block &block, const FewRows &few, int64_t maxRows);
-  void multiplyGroup(const Block &block, const FewRows &few, Value first,
-                     const Streams &columns, const GroupSums &sums);
+  void emitFewRows(ArrayRef<int64_t> counts);
+  void packFewRows(Scratch &scratch, FewRows &few);
+  void computeFewRows(const Block &block, const FewRows &few);
+  void multiplyGroups(const Block &block, const FewRows &few,
+                      ArrayRef<int64_t> groups, const FewSums &sums);
+  void multiplyGroup(const Block &block, const FewRows &few, int64_t group,
+                     int64_t streams, const FewSums &sums);
+  void multiplyRest(const Block &block, const FewRows &few,
+                    const FewSums &sums);
+  Value getWholeSteps(const Block &block);
 
   // The rows of lhs that are packed at a time.
   Value getMaxRows();
@@ -109,13 +117,17 @@ private:
   OpFoldResult countWork(bool isProduct);
   Block selectBlock(const NumberedBlocks &blocks, Value firstRow, Value task);
   Value getPackedBlock(const Block &block, Value step);
+  int64_t getPartRows() const;
+  int64_t countParts() const;
   void packLhs(const Block &block);
   void sumLhs(const Block &block);
 
-  // Where rhs was packed ahead of time.
+  // Where rhs was packed ahead of time (PackedRhs.cpp).
   void usePackedRhs(PackedArrayOp op);
   void accumulatePacked(const Block &block, const Range &columns,
                         const SumBlock &sums);
+  void prefetchPackedPanel(Value memory, Value panel, Value column,
+                           Value numColumns);
   void fillColumnTable(Value table, const Term &term, const Range &columns,
                        int64_t count);
   Value getColumnStep(ImplicitLocOpBuilder &body, Value k) const;
@@ -124,11 +136,25 @@ private:
   void computeBlock(const Block &block);
   void accumulate(const Block &block, const Range &columns,
                   const SumBlock &sums);
-  void multiplyPanels(const Block &block, const Range &columns,
-                      const SumBlock &sums, Value lhs, const Panels &rhs,
-                      const PackSource &rhsSource);
-  void prefetchPanel(const PackSource &source, Value row, Value numRows,
-                     Value column, Value numColumns);
+  OpFoldResult countStepsTogether(const Block &block);
+  PackSource getRhs(Scratch &scratch, const Block &block, const Range &columns,
+                    const RhsBuffer &rhs, Value number);
+  void multiplyColumns(const Block &block, const Range &columns,
+                       const SumBlock &sums, const RhsBuffer &rhs, Value number,
+                       Value next);
+  void prefetchColumns(const Step &step, const Range &columns, Value number,
+                       Value numShares);
+  void multiplyRows(const Block &block, const Range &columns,
+                    const SumBlock &sums, const RhsBuffer &rhs,
+                    const StepGroup &group, Value row, Value number);
+  RegisterTile getRegisterTile(Value numSteps, const SumBlock &sums);
+  /// Multiplies the tile's panel of rows, number `row`, with each of
+  /// `numColumns` from `firstColumn` on; `afterTile` emits what follows each.
+  void multiplyPanel(RegisterTile registerTile, const SumBlock &sums, Value row,
+                     Value firstColumn, Value numColumns,
+                     llvm::function_ref<void(Value)> afterTile);
+  void prefetchPanel(const PackSource &source, const StepGroup &group,
+                     Value row, Value number, Value column, Value numColumns);
   void store(const Output &output, Epilogue epilogue, const Extents &extents,
              const BoundedRange &rows, std::optional<BoundedRange> columns);
 
@@ -140,10 +166,15 @@ private:
   Range getRange(Value number, int64_t size, Value first, Value end);
   PackStrategy getStrategy(bool isLhs, const PanelFormat &format) const;
   bool isEpilogueContiguous() const;
+  bool hasWholeVectors(int64_t block) const;
   bool isLhsShared() const;
   SumBlock allocateSums(Scratch &scratch, const Range &rows,
                         const Range &columns);
   void fillZero(Value memory, Value count);
+  /// Asks for `count` elements from `first` on, to come to the second-level
+  /// cache.
+  void prefetch(Value memory, OpFoldResult first, OpFoldResult count);
+  Value addLanes(Value vector);
 
   DimGroup rowsOf(ArrayRef<OpFoldResult> extents) const {
     return {contraction.m, extents};

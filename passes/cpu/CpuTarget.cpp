@@ -153,5 +153,6 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
   return CpuTileAttr::get(
       target.getContext(), isAmx ? CpuKernel::Amx : CpuKernel::Fma,
       {mc, nc, kc}, {rows, columns}, lanes,
-      /*packed_bytes=*/int64_t(16) << 20, getFewRows(m, isAmx));
+      /*packed_bytes=*/int64_t(16) << 20,
+      /*cached_bytes=*/target.getL2Bytes() / 2, getFewRows(m, isAmx));
 }

@@ -110,21 +110,27 @@ void BlockStorer::storeRows(Value endColumn) {
   });
 }
 
-/// Vectors of rows, of which squares are transposed.
+/// Vectors of rows, of which squares are transposed where they lie.
 void BlockStorer::storeSquares(Value endColumn) {
   int64_t lanes = epilogue.lanes;
   auto storeSquare = [&](Value row, Value column) {
-    SmallVector<Value> square;
-    for (int64_t i = 0; i < lanes; ++i)
-      square.push_back(
-          loadSums(row, toValue(b, add(b, column, b.getIndexAttr(i)))));
-    transposeSquare(b, square);
+    SmallVector<Value> square, places;
     for (int64_t i = 0; i < lanes; ++i) {
-      Value member = toValue(b, add(b, row, b.getIndexAttr(i)));
-      Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, member,
-                                           epilogue.numRows);
-      ifElse(b, exists, [&] { finish(square[i], member, column); });
+      Value member = toValue(b, add(b, column, b.getIndexAttr(i)));
+      places.push_back(getSumOffset(row, member));
+      square.push_back(vector::LoadOp::create(
+          b, vectorType, epilogue.sums.memory, ValueRange{places.back()}));
     }
+    transposeSquare(b, square);
+    for (auto [vector, place] : llvm::zip_equal(square, places))
+      vector::StoreOp::create(b, vector, epilogue.sums.memory,
+                              ValueRange{place});
+    Value rest = toValue(
+        b, min(b, sub(b, epilogue.numRows, row), b.getIndexAttr(lanes)));
+    forLoop(b, rest, [&](Value i) {
+      Value member = toValue(b, add(b, column, i));
+      finish(loadSums(row, member), toValue(b, add(b, row, i)), column);
+    });
   };
   forLoop(
       b, epilogue.numRows,
@@ -139,13 +145,17 @@ void BlockStorer::storeSquares(Value endColumn) {
 void BlockStorer::store() {
   Value wholeColumns = constant(b, 0);
   if (epilogue.isContiguous) {
-    Value rest = arith::RemUIOp::create(b, epilogue.numColumns,
-                                        constant(b, epilogue.lanes));
-    wholeColumns = toValue(b, sub(b, epilogue.numColumns, rest));
+    wholeColumns = epilogue.numColumns;
+    if (!epilogue.isWhole)
+      wholeColumns =
+          toValue(b, sub(b, epilogue.numColumns,
+                         rem(b, epilogue.numColumns, epilogue.lanes)));
     if (epilogue.isTransposed)
       storeSquares(wholeColumns);
     else
       storeRows(wholeColumns);
+    if (epilogue.isWhole)
+      return;
   }
   forLoop(b, epilogue.numRows, [&](Value row) {
     forLoop(b, wholeColumns, epilogue.numColumns,

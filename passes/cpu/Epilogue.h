@@ -33,6 +33,8 @@ struct Epilogue {
   int64_t lanes;
   /// True if `lanes` columns follow each other in every array that has columns.
   bool isContiguous;
+  /// True if there are only whole vectors of columns.
+  bool isWhole = false;
 };
 
 void storeBlock(ImplicitLocOpBuilder &b, const Epilogue &epilogue);

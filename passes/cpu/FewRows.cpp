@@ -5,6 +5,8 @@
 // Few rows, as when tokens are generated one by one: reading rhs, usually a
 // weight, takes all of the time, so nothing of it is packed. Tasks each read
 // some of its rows, several at a time, and multiply them with all rows of lhs.
+// Only the multiplication of a group of rows exists for several numbers of
+// them.
 
 #include "boostr/passes/cpu/ContractionEmitter.h"
 #include "boostr/passes/cpu/IndexMath.h"
@@ -27,11 +29,24 @@ static constexpr int64_t kTaskRows = 32;
 /// which rows of rhs are read again while they are in the cache.
 static constexpr int64_t kGroupRows = 8;
 
+/// Rows of rhs that all rows of lhs are multiplied with before the next.
+static constexpr int64_t kColumns = 8;
+
 /// Rows of rhs that are read at once: each is a stream of memory, and with
 /// `group` rows of lhs they make sums enough to keep the multipliers busy.
 static int64_t getStreams(int64_t group) {
-  constexpr int64_t kSums = 16, kMaxStreams = 8;
-  return std::clamp<int64_t>(kSums / group, 1, kMaxStreams);
+  constexpr int64_t kSums = 16;
+  return std::clamp<int64_t>(llvm::bit_floor<uint64_t>(kSums / group), 1,
+                             kColumns);
+}
+
+/// Rows that a group may have, the most last.
+static SmallVector<int64_t> getGroups(ArrayRef<int64_t> counts) {
+  SmallVector<int64_t> groups;
+  for (int64_t count : counts)
+    if (groups.empty() || groups.back() < kGroupRows)
+      groups.push_back(std::min(count, kGroupRows));
+  return groups;
 }
 
 /// True if every row of rhs is one piece of memory, and all segments read the
@@ -43,58 +58,58 @@ bool ContractionEmitter::canTakeFewRows() const {
          });
 }
 
-/// Emits code for each of `counts` rows, which increase, the first that has all
-/// rows of lhs, and what `emitMore` emits for more.
+/// Emits code for at most the last of `counts` rows, and what `emitMore` emits
+/// for more.
 void ContractionEmitter::emitFewRowsOr(ArrayRef<int64_t> counts,
                                        llvm::function_ref<void()> emitMore) {
   if (counts.empty())
     return emitMore();
   Value isEnough = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::ule, getMaxRows(), constant(b, counts.front()));
-  ifElse(
-      b, isEnough, [&] { emitFewRows(counts.front()); },
-      [&] { emitFewRowsOr(counts.drop_front(), emitMore); });
+      b, arith::CmpIPredicate::ule, getMaxRows(), constant(b, counts.back()));
+  ifElse(b, isEnough, [&] { emitFewRows(counts); }, emitMore);
 }
 
-/// Packs all of lhs, `count` rows at most, in groups, and starts the tasks.
-void ContractionEmitter::emitFewRows(int64_t count) {
-  Scratch scratch(b);
+/// Packs all of lhs, as rows of the type of accumulation.
+void ContractionEmitter::packFewRows(Scratch &scratch, FewRows &few) {
   const Term &term = segments.front().terms.front();
   DimGroup rows = rowsOf(term.extents), steps = stepsOf(term.extents);
-  Value zero = constant(b, 0), numRows = rows.getSize(b),
-        numSteps = steps.getSize(b);
-  FewRows few;
-  few.group = std::min(count, kGroupRows);
-  few.numGroups = toValue(b, ceilDiv(b, numRows, few.group));
-  few.groupSize = toValue(b, mul(b, ceilDiv(b, numSteps, lanes),
-                                 b.getIndexAttr(few.group * lanes)));
-  few.lhs = scratch.allocate(mul(b, few.numGroups, few.groupSize), sumType);
+  Value zero = constant(b, 0), numSteps = steps.getSize(b);
+  few.numRows = rows.getSize(b);
+  // Longer by a vector, so that rows do not share sets of the cache.
+  OpFoldResult vectors = add(b, ceilDiv(b, numSteps, lanes), b.getIndexAttr(1));
+  few.rowSize = toValue(b, mul(b, vectors, b.getIndexAttr(lanes)));
+  few.lhs = scratch.allocate(mul(b, few.numRows, few.rowSize), sumType);
 
-  PanelFormat format = {PanelSide::Rows,    few.group, /*steps=*/lanes, lanes,
+  PanelFormat format = {PanelSide::Rows,    /*width=*/1, /*steps=*/lanes, lanes,
                         /*stepsPerLane=*/1, sumType};
   PackSource source;
   source.array = term.lhs;
   source.strategy = choosePackStrategy(term.lhs, rows, steps, format);
-  // Groups are smaller than vectors.
+  // Rows are packed one by one.
   if (source.strategy == PackStrategy::AlongRows)
     source.strategy = PackStrategy::Gather;
-  int64_t filled = llvm::alignTo(count, few.group);
-  source.rowOffsets = scratch.allocate(filled, b.getIndexType());
-  source.kOffsets = scratch.allocate(numSteps, b.getIndexType());
-  source.endRow = numRows;
+  source.rowOffsets = scratch.allocate(few.maxRows, b.getIndexType());
+  source.firstStep = zero;
+  source.stepStride = term.lhs.strides[contraction.k.front()];
+  source.endRow = few.numRows;
   source.numSteps = numSteps;
-  fillOffsetTable(b, source.rowOffsets, term.lhs, rows, zero, numRows,
-                  constant(b, filled));
-  fillOffsetTable(b, source.kOffsets, term.lhs, steps, zero, numSteps,
-                  numSteps);
-  forLoop(b, few.numGroups, [&](Value number) {
-    source.firstRow = toValue(b, mul(b, number, b.getIndexAttr(few.group)));
-    source.endFill =
-        toValue(b, add(b, source.firstRow, b.getIndexAttr(few.group)));
+  fillOffsetTable(b, source.rowOffsets, term.lhs, rows, zero, few.numRows,
+                  few.numRows);
+  forLoop(b, few.numRows, [&](Value row) {
+    source.firstRow = row;
+    source.endFill = toValue(b, add(b, row, b.getIndexAttr(1)));
     packPanels(b, source, format, few.lhs,
-               toValue(b, mul(b, number, few.groupSize)));
+               toValue(b, mul(b, row, few.rowSize)));
   });
+}
 
+/// Packs lhs, and starts the tasks.
+void ContractionEmitter::emitFewRows(ArrayRef<int64_t> counts) {
+  Scratch scratch(b);
+  FewRows few;
+  few.groups = getGroups(counts);
+  few.maxRows = llvm::alignTo(counts.back(), few.groups.back());
+  packFewRows(scratch, few);
   NumberedBlocks blocks(
       b, segments,
       [&](const Segment &segment) {
@@ -107,126 +122,155 @@ void ContractionEmitter::emitFewRows(int64_t count) {
                        kTaskRows);
       });
   emitTasks(blocks, countWork(/*isProduct=*/true), [&](Value task) {
-    computeFewRows(selectBlock(blocks, zero, task), few, filled);
+    computeFewRows(selectBlock(blocks, constant(b, 0), task), few);
   });
 }
 
 /// Some columns of the result.
-void ContractionEmitter::computeFewRows(const Block &block, const FewRows &few,
-                                        int64_t maxRows) {
+void ContractionEmitter::computeFewRows(const Block &block,
+                                        const FewRows &few) {
   Scratch scratch(b);
   const Term &term = block.segment.terms.front();
   DimGroup columnDims = columnsOf(term.extents);
   Range columns =
       getRange(block.other, kTaskRows, constant(b, 0), columnDims.getSize(b));
-  int64_t streams = getStreams(few.group);
-  int64_t numOffsets = llvm::alignTo(kTaskRows, streams);
-  Value offsets = scratch.allocate(numOffsets, b.getIndexType());
-  fillColumnTable(offsets, term, columns, numOffsets);
-  Value sums = scratch.allocate(maxRows * numOffsets, sumType);
+  Value offsets = scratch.allocate(kTaskRows, b.getIndexType());
+  fillColumnTable(offsets, term, columns, kTaskRows);
+  Value sums = scratch.allocate(few.maxRows * kTaskRows, sumType);
   forLoop(
       b, columns.length,
       [&](Value column) {
-        forLoop(b, few.numGroups, [&](Value number) {
-          Value lhs = toValue(b, mul(b, number, few.groupSize));
-          OpFoldResult firstRow = mul(b, number, b.getIndexAttr(few.group));
-          OpFoldResult firstSum =
-              add(b, mul(b, firstRow, b.getIndexAttr(numOffsets)), column);
-          multiplyGroup(block, few, lhs, {offsets, column, streams},
-                        {sums, toValue(b, firstSum), numOffsets});
-        });
+        forLoop(
+            b, few.numRows,
+            [&](Value row) {
+              multiplyGroups(block, few, few.groups,
+                             {sums, offsets, row, column});
+            },
+            /*step=*/few.groups.back());
+        multiplyRest(block, few, {sums, offsets, {}, column});
       },
-      /*step=*/streams);
+      /*step=*/kColumns);
 
   Epilogue epilogue;
-  epilogue.sums = {sums, maxRows, numOffsets, /*tilesPerRow=*/1};
+  epilogue.sums = {sums, few.maxRows, kTaskRows, /*tilesPerRow=*/1};
   epilogue.isTransposed = false;
   epilogue.isContiguous = isEpilogueContiguous();
-  Value numRows = rowsOf(term.extents).getSize(b);
-  Range rows = {constant(b, 0), numRows, numRows};
-  store(*block.segment.product, epilogue, term.extents, {rows, maxRows},
+  epilogue.isWhole = hasWholeVectors(kTaskRows);
+  Range rows = {constant(b, 0), few.numRows, few.numRows};
+  store(*block.segment.product, epilogue, term.extents, {rows, few.maxRows},
         BoundedRange{columns, kTaskRows});
 }
 
-/// The sum of row `r` of rhs and row `i` of the group becomes `sum over k of
-/// rhs[offset of r + k] * lhs[first + i][k]`.
-void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
-                                       Value first, const Streams &columns,
-                                       const GroupSums &sums) {
-  const StridedArray &rhs = block.segment.terms.front().rhs;
+/// Multiplies the rows from `sums.row` on, as many as the first of `groups`
+/// that has all that are left.
+void ContractionEmitter::multiplyGroups(const Block &block, const FewRows &few,
+                                        ArrayRef<int64_t> groups,
+                                        const FewSums &sums) {
+  int64_t group = groups.front();
+  auto multiply = [&] {
+    int64_t streams = getStreams(group);
+    forLoop(
+        b, b.getIndexAttr(kColumns),
+        [&](Value first) {
+          FewSums some = sums;
+          some.column = toValue(b, add(b, sums.column, first));
+          multiplyGroup(block, few, group, streams, some);
+        },
+        /*step=*/streams);
+  };
+  if (groups.size() == 1)
+    return multiply();
+  Value rest = toValue(b, sub(b, few.numRows, sums.row));
+  Value isEnough = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, rest,
+                                         constant(b, group));
+  ifElse(b, isEnough, multiply,
+         [&] { multiplyGroups(block, few, groups.drop_front(), sums); });
+}
+
+/// Steps of k in whole vectors.
+Value ContractionEmitter::getWholeSteps(const Block &block) {
   Value numSteps = stepsOf(block.segment.terms.front().extents).getSize(b);
-  Value rest = arith::RemUIOp::create(b, numSteps, constant(b, lanes));
-  Value wholeSteps = toValue(b, sub(b, numSteps, rest));
+  return toValue(b, sub(b, numSteps, rem(b, numSteps, lanes)));
+}
+
+/// The sum of each of `group` rows of lhs and `streams` of rhs becomes that of
+/// their products, over whole vectors of k. Rows past the end repeat the last.
+void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
+                                       int64_t group, int64_t streams,
+                                       const FewSums &sums) {
+  const StridedArray &rhs = block.segment.terms.front().rhs;
   auto vectorType = VectorType::get({lanes}, sumType);
   auto rhsType = VectorType::get({lanes}, rhs.getElementType());
   Value zeros = arith::ConstantOp::create(
       b, DenseElementsAttr::get(vectorType, b.getZeroAttr(sumType)));
-  int64_t numOffsets = columns.count;
-  SmallVector<Value> offsets;
-  for (int64_t i = 0; i < numOffsets; ++i)
-    offsets.push_back(memref::LoadOp::create(
-        b, columns.offsets,
-        toValue(b, add(b, columns.first, b.getIndexAttr(i)))));
+  SmallVector<Value> rows, columns;
+  Value last = toValue(b, sub(b, few.numRows, b.getIndexAttr(1)));
+  for (int64_t i = 0; i < group; ++i) {
+    Value row = toValue(b, min(b, add(b, sums.row, b.getIndexAttr(i)), last));
+    rows.push_back(toValue(b, mul(b, row, few.rowSize)));
+  }
+  for (int64_t i = 0; i < streams; ++i)
+    columns.push_back(memref::LoadOp::create(
+        b, sums.offsets, toValue(b, add(b, sums.column, b.getIndexAttr(i)))));
 
-  // Where the steps of row `i` of the group from `k` on lie.
-  auto getPlace = [&](ImplicitLocOpBuilder &body, Value k, int64_t i) {
-    OpFoldResult chunk =
-        add(body, first, mul(body, k, body.getIndexAttr(few.group)));
-    return toValue(body, add(body, chunk, body.getIndexAttr(i * lanes)));
-  };
   auto loop = scf::ForOp::create(
-      b, constant(b, 0), wholeSteps, constant(b, lanes),
-      SmallVector<Value>(numOffsets * few.group, zeros),
+      b, constant(b, 0), getWholeSteps(block), constant(b, lanes),
+      SmallVector<Value>(group * streams, zeros),
       [&](OpBuilder &nested, Location loc, Value k, ValueRange carried) {
         ImplicitLocOpBuilder body(loc, nested);
-        SmallVector<Value> vectors;
-        Value step = getColumnStep(body, k);
-        for (Value offset : offsets) {
+        auto load = [&](VectorType type, Value memory, Value x, Value y) {
           Value loaded = vector::LoadOp::create(
-              body, rhsType, rhs.flat,
-              ValueRange{toValue(body, add(body, offset, step))});
-          vectors.push_back(convertFloat(body, loaded, sumType));
-        }
-        SmallVector<Value> next;
-        for (int64_t i = 0; i < few.group; ++i) {
-          Value row = vector::LoadOp::create(body, vectorType, few.lhs,
-                                             ValueRange{getPlace(body, k, i)});
+              body, type, memory, ValueRange{toValue(body, add(body, x, y))});
+          return convertFloat(body, loaded, sumType);
+        };
+        SmallVector<Value> vectors, next;
+        Value step = getColumnStep(body, k);
+        for (Value column : columns)
+          vectors.push_back(load(rhsType, rhs.flat, column, step));
+        for (Value offset : rows) {
+          Value row = load(vectorType, few.lhs, offset, k);
           for (Value column : vectors)
             next.push_back(
                 vector::FMAOp::create(body, column, row, carried[next.size()]));
         }
         scf::YieldOp::create(body, next);
       });
-  auto getSum = [&](int64_t r, int64_t i) {
-    return toValue(b, add(b, sums.first, b.getIndexAttr(i * sums.stride + r)));
-  };
-  for (auto [number, sum] : llvm::enumerate(loop.getResults()))
-    memref::StoreOp::create(
-        b, vector::ReductionOp::create(b, vector::CombiningKind::ADD, sum),
-        sums.memory, getSum(number % numOffsets, number / numOffsets));
+  for (auto [number, sum] : llvm::enumerate(loop.getResults())) {
+    Value row = toValue(b, add(b, sums.row, b.getIndexAttr(number / streams)));
+    Value column =
+        toValue(b, add(b, sums.column, b.getIndexAttr(number % streams)));
+    memref::StoreOp::create(b, addLanes(sum), sums.memory,
+                            sums.getPlace(b, row, column));
+  }
+}
 
-  // What is left of k, one by one.
-  forLoop(b, wholeSteps, numSteps, [&](Value k) {
-    forLoop(b, b.getIndexAttr(few.group), [&](Value i) {
-      OpFoldResult chunk =
-          add(b, first, mul(b, wholeSteps, b.getIndexAttr(few.group)));
-      OpFoldResult place = add(b, add(b, chunk, sub(b, k, wholeSteps)),
-                               mul(b, i, b.getIndexAttr(lanes)));
-      Value row = memref::LoadOp::create(b, few.lhs, toValue(b, place));
-      forLoop(b, b.getIndexAttr(numOffsets), [&](Value r) {
-        Value offset = memref::LoadOp::create(
-            b, columns.offsets, toValue(b, add(b, columns.first, r)));
-        Value loaded = memref::LoadOp::create(
-            b, rhs.flat, toValue(b, add(b, offset, getColumnStep(b, k))));
-        Value column = convertFloat(b, loaded, sumType);
-        Value to = toValue(
-            b,
-            add(b, add(b, sums.first, mul(b, i, b.getIndexAttr(sums.stride))),
-                r));
-        Value sum = memref::LoadOp::create(b, sums.memory, to);
-        memref::StoreOp::create(b, math::FmaOp::create(b, column, row, sum),
-                                sums.memory, to);
+/// Adds the products of what is left of k, one by one.
+void ContractionEmitter::multiplyRest(const Block &block, const FewRows &few,
+                                      const FewSums &sums) {
+  const StridedArray &rhs = block.segment.terms.front().rhs;
+  Value numSteps = stepsOf(block.segment.terms.front().extents).getSize(b);
+  auto load = [&](Value memory, OpFoldResult x, OpFoldResult y) {
+    Value loaded = memref::LoadOp::create(b, memory, toValue(b, add(b, x, y)));
+    return convertFloat(b, loaded, sumType);
+  };
+  forLoop(b, getWholeSteps(block), numSteps, [&](Value k) {
+    Value step = getColumnStep(b, k);
+    forLoop(b, few.numRows, [&](Value i) {
+      Value row = load(few.lhs, mul(b, i, few.rowSize), k);
+      forLoop(b, b.getIndexAttr(kColumns), [&](Value r) {
+        Value column = toValue(b, add(b, sums.column, r));
+        Value offset = memref::LoadOp::create(b, sums.offsets, column);
+        Value place = sums.getPlace(b, i, column);
+        Value sum = memref::LoadOp::create(b, sums.memory, place);
+        memref::StoreOp::create(
+            b, math::FmaOp::create(b, load(rhs.flat, offset, step), row, sum),
+            sums.memory, place);
       });
     });
   });
+}
+
+Value ContractionEmitter::FewSums::getPlace(ImplicitLocOpBuilder &b, Value row,
+                                            Value column) const {
+  return toValue(b, add(b, mul(b, row, b.getIndexAttr(kTaskRows)), column));
 }

@@ -56,10 +56,23 @@ OpFoldResult cpu::mul(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
 }
 
 OpFoldResult cpu::ceilDiv(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y) {
-  OpFoldResult sum = add(b, x, b.getIndexAttr(y - 1));
-  if (std::optional<int64_t> known = getConstantIntValue(sum))
+  return div(b, add(b, x, b.getIndexAttr(y - 1)), y);
+}
+
+OpFoldResult cpu::div(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y) {
+  if (std::optional<int64_t> known = getConstantIntValue(x))
     return b.getIndexAttr(*known / y);
-  return arith::DivUIOp::create(b, toValue(b, sum), constant(b, y)).getResult();
+  if (y == 1)
+    return x;
+  return arith::DivUIOp::create(b, toValue(b, x), constant(b, y)).getResult();
+}
+
+OpFoldResult cpu::rem(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y) {
+  if (std::optional<int64_t> known = getConstantIntValue(x))
+    return b.getIndexAttr(*known % y);
+  if (y == 1)
+    return b.getIndexAttr(0);
+  return arith::RemUIOp::create(b, toValue(b, x), constant(b, y)).getResult();
 }
 
 OpFoldResult cpu::min(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
@@ -70,6 +83,11 @@ OpFoldResult cpu::min(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
   return arith::MinUIOp::create(b, toValue(b, x), toValue(b, y)).getResult();
 }
 
+int64_t cpu::getLineElements(Type elementType) {
+  constexpr int64_t kLineBytes = 64;
+  return kLineBytes * 8 / elementType.getIntOrFloatBitWidth();
+}
+
 void cpu::forLoop(ImplicitLocOpBuilder &b, OpFoldResult count,
                   llvm::function_ref<void(Value)> body, int64_t step) {
   forLoop(b, b.getIndexAttr(0), count, body, step);
@@ -77,8 +95,13 @@ void cpu::forLoop(ImplicitLocOpBuilder &b, OpFoldResult count,
 
 void cpu::forLoop(ImplicitLocOpBuilder &b, OpFoldResult begin, OpFoldResult end,
                   llvm::function_ref<void(Value)> body, int64_t step) {
+  forLoop(b, begin, end, body, OpFoldResult(b.getIndexAttr(step)));
+}
+
+void cpu::forLoop(ImplicitLocOpBuilder &b, OpFoldResult begin, OpFoldResult end,
+                  llvm::function_ref<void(Value)> body, OpFoldResult step) {
   auto loop = scf::ForOp::create(b, toValue(b, begin), toValue(b, end),
-                                 constant(b, step));
+                                 toValue(b, step));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   body(loop.getInductionVar());

@@ -21,13 +21,21 @@ OpFoldResult sub(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y);
 OpFoldResult mul(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y);
 /// `x / y` rounded up, for non-negative x.
 OpFoldResult ceilDiv(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y);
+/// `x / y` and `x % y`, for non-negative x.
+OpFoldResult div(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y);
+OpFoldResult rem(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y);
 OpFoldResult min(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y);
+
+/// Elements of a line of the cache.
+int64_t getLineElements(Type elementType);
 
 /// `for i in [0, count)`, by `step`.
 void forLoop(ImplicitLocOpBuilder &b, OpFoldResult count,
              llvm::function_ref<void(Value)> body, int64_t step = 1);
 void forLoop(ImplicitLocOpBuilder &b, OpFoldResult begin, OpFoldResult end,
              llvm::function_ref<void(Value)> body, int64_t step = 1);
+void forLoop(ImplicitLocOpBuilder &b, OpFoldResult begin, OpFoldResult end,
+             llvm::function_ref<void(Value)> body, OpFoldResult step);
 
 /// `if condition { ifTrue } else { ifFalse }`; `ifFalse` may be null.
 void ifElse(ImplicitLocOpBuilder &b, Value condition,

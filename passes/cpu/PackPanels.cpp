@@ -22,6 +22,17 @@ Value PanelFormat::getOffset(ImplicitLocOpBuilder &b, Value index) const {
                         mul(b, place, b.getIndexAttr(stride))));
 }
 
+Value PanelFormat::getPanel(ImplicitLocOpBuilder &b, OpFoldResult first,
+                            Value number) const {
+  return toValue(b, add(b, first, mul(b, number, b.getIndexAttr(size()))));
+}
+
+Value PackSource::getStepOffset(ImplicitLocOpBuilder &b, Value k) const {
+  if (kOffsets)
+    return memref::LoadOp::create(b, kOffsets, k);
+  return toValue(b, add(b, firstStep, mul(b, k, stepStride)));
+}
+
 PackStrategy mlir::boostr::cpu::choosePackStrategy(const StridedArray &array,
                                                    const DimGroup &rows,
                                                    const DimGroup &k,
@@ -96,7 +107,7 @@ private:
 
 /// `length` elements from the row's offset and that of step `k` on, converted.
 Value Packer::loadVector(Value rowOffset, Value k, int64_t length) {
-  Value kOffset = memref::LoadOp::create(b, source.kOffsets, k);
+  Value kOffset = source.getStepOffset(b, k);
   auto type = VectorType::get({length}, source.array.getElementType());
   Value offset = toValue(b, add(b, rowOffset, kOffset));
   Value loaded =
@@ -195,7 +206,7 @@ void Packer::gatherStep(Value rowOffset, Value place, Value k, bool isZero) {
   if (isZero) {
     element = arith::ConstantOp::create(b, b.getZeroAttr(format.elementType));
   } else {
-    Value kOffset = memref::LoadOp::create(b, source.kOffsets, k);
+    Value kOffset = source.getStepOffset(b, k);
     Value loaded = memref::LoadOp::create(
         b, source.array.flat, toValue(b, add(b, rowOffset, kOffset)));
     element = convertFloat(b, loaded, format.elementType);
@@ -227,9 +238,8 @@ void Packer::packGroup(Value row) {
     return gather(row, constant(b, 0));
   bool isCopiedAlongRows = source.strategy == PackStrategy::AlongRows &&
                            format.side == PanelSide::Columns;
-  Value rest = arith::RemUIOp::create(
-      b, source.numSteps,
-      constant(b, isCopiedAlongRows ? pair : format.chunk()));
+  OpFoldResult rest =
+      rem(b, source.numSteps, isCopiedAlongRows ? pair : format.chunk());
   Value endStep = toValue(b, sub(b, source.numSteps, rest));
   if (isCopiedAlongRows)
     packVectors(row, endStep);
@@ -239,6 +249,9 @@ void Packer::packGroup(Value row) {
             [&](Value i) { packRow(toValue(b, add(b, row, i)), endStep); });
   else
     packSquares(row, endStep);
+  // Whole chunks leave nothing to fill.
+  if (isConstantIntValue(rem(b, source.numSteps, format.chunk()), 0))
+    return;
   Value hasRest = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, endStep,
                                         getFilledSteps());
   ifElse(b, hasRest, [&] { gather(row, endStep); });

@@ -30,11 +30,18 @@ PackStrategy choosePackStrategy(const StridedArray &array, const DimGroup &rows,
 struct PackSource {
   StridedArray array;
   PackStrategy strategy;
-  /// Offsets of rows (those past the end of the array repeat the last) and of
-  /// steps of k.
-  Value rowOffsets, kOffsets;
+  /// A table of offsets of rows; those past the end of the array repeat the
+  /// last.
+  Value rowOffsets;
+  /// Offsets of steps of k: a table, or where it is null that of the first step
+  /// and how far the others follow.
+  Value kOffsets;
+  Value firstStep;
+  OpFoldResult stepStride;
   /// The first row to pack, rows that exist, rows to fill, and steps.
   Value firstRow, endRow, endFill, numSteps;
+
+  Value getStepOffset(ImplicitLocOpBuilder &b, Value k) const;
 };
 
 /// Emits the packing of `source` into the flat memory `panels`, the first of

@@ -7,6 +7,7 @@
 
 #include "boostr/passes/cpu/ContractionEmitter.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/cpu/RegisterTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -29,20 +30,49 @@ void ContractionEmitter::usePackedRhs(PackedArrayOp op) {
   }
 }
 
-/// What `accumulate` does, without packing.
+/// What `accumulate` does, without packing. Panels are multiplied in the order
+/// in which they lie.
 void ContractionEmitter::accumulatePacked(const Block &block,
                                           const Range &columns,
                                           const SumBlock &sums) {
   const Term &first = block.segment.terms.front();
   OpFoldResult packedBlock = add(b, first.firstPackedBlock, block.other);
+  Value panels = first.rhs.flat;
+  Value rows = isTransposed ? columns.length : block.rows.length;
+  Value rest = isTransposed ? block.rows.length : columns.length;
+  Value numRows = toValue(b, ceilDiv(b, rows, rowFormat.width));
+  Value numColumns = toValue(b, ceilDiv(b, rest, columnFormat.width));
   forLoop(b, countSteps(block.segment), [&](Value number) {
-    PackSource source;
-    source.numSteps = selectStep(block.segment, number).length;
-    Panels rhs = {first.rhs.flat,
-                  getPackedBlockOffset(b, rhsLayout, packedBlock, number)};
-    multiplyPanels(block, columns, sums, getPackedBlock(block, number), rhs,
-                   source);
+    RegisterTile registerTile =
+        getRegisterTile(selectStep(block.segment, number).length, sums);
+    registerTile.rows = isTransposed ? panels : packed;
+    registerTile.columns = isTransposed ? packed : panels;
+    Value lhs = getPackedBlock(block, number);
+    Value rhs = getPackedBlockOffset(b, rhsLayout, packedBlock, number);
+    forLoop(b, numRows, [&](Value row) {
+      Value panel = rowFormat.getPanel(b, isTransposed ? rhs : lhs, row);
+      registerTile.firstRow = panel;
+      multiplyPanel(registerTile, sums, row, isTransposed ? lhs : rhs,
+                    numColumns, [&](Value column) {
+                      if (isTransposed)
+                        prefetchPackedPanel(panels, panel, column, numColumns);
+                    });
+    });
   });
+}
+
+/// Asks for a part of what follows the panel of rows at `panel`, such that as
+/// much as a panel is on its way when the last of `numColumns` tiles is done.
+void ContractionEmitter::prefetchPackedPanel(Value memory, Value panel,
+                                             Value column, Value numColumns) {
+  int64_t line = getLineElements(rowFormat.elementType);
+  Value numLines = constant(b, llvm::divideCeil(rowFormat.size(), line));
+  Value share = arith::CeilDivUIOp::create(b, numLines, numColumns);
+  OpFoldResult start = min(b, mul(b, column, share), numLines);
+  OpFoldResult count = sub(b, min(b, add(b, start, share), numLines), start);
+  OpFoldResult next = add(b, panel, b.getIndexAttr(rowFormat.size()));
+  prefetch(memory, add(b, next, mul(b, start, b.getIndexAttr(line))),
+           mul(b, count, b.getIndexAttr(line)));
 }
 
 /// Where `count` columns begin from the first of `columns` on; those that are

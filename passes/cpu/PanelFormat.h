@@ -48,6 +48,9 @@ struct PanelFormat {
 
   /// Where row or column `index` of a block begins.
   Value getOffset(ImplicitLocOpBuilder &b, Value index) const;
+  /// Where panel `number` begins, if the first does at `first`.
+  Value getPanel(ImplicitLocOpBuilder &b, OpFoldResult first,
+                 Value number) const;
   /// Elements between a chunk of steps and the next.
   int64_t chunkStride() const { return width * chunk(); }
 };

@@ -42,9 +42,7 @@ carry(ImplicitLocOpBuilder &b, Value count, int64_t step, ValueRange sums,
 /// Asks for `elements` of what will be read next.
 static void prefetch(ImplicitLocOpBuilder &b, Value memory, Value offset,
                      int64_t elements) {
-  constexpr int64_t kLineBytes = 64;
-  int64_t line =
-      kLineBytes * 8 / getElementTypeOrSelf(memory).getIntOrFloatBitWidth();
+  int64_t line = getLineElements(getElementTypeOrSelf(memory));
   for (int64_t i = 0; i < elements; i += line)
     memref::PrefetchOp::create(b, memory, ValueRange{plus(b, offset, i)},
                                /*isWrite=*/false, /*localityHint=*/3,

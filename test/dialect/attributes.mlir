@@ -49,9 +49,9 @@ func.func private @tile() attributes {
 // -----
 
 // CHECK-LABEL: func.func private @tile_amx()
-// CHECK-SAME: tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0, few_rows = [1, 4]>
+// CHECK-SAME: tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0, cached_bytes = 1048576, few_rows = [1, 4]>
 func.func private @tile_amx() attributes {
-  tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0, few_rows = [1, 4]>}
+  tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0, cached_bytes = 1048576, few_rows = [1, 4]>}
 
 // -----
 
@@ -76,6 +76,18 @@ func.func private @negative_tile_positive() attributes {
 func.func private @negative_tile_packed_bytes() attributes {
   // expected-error @below {{'packed_bytes' expected zero or more, got -1}}
   tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 16], register = [8, 32], lanes = 16, packed_bytes = -1>}
+
+// -----
+
+func.func private @negative_tile_cached_bytes() attributes {
+  // expected-error @below {{'cached_bytes' expected zero or more, got -1}}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 16], register = [8, 32], lanes = 16, packed_bytes = 0, cached_bytes = -1>}
+
+// -----
+
+func.func private @negative_tile_option() attributes {
+  // expected-error @below {{expected 'cached_bytes' or 'few_rows', got rows}}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 16], register = [8, 32], lanes = 16, packed_bytes = 0, rows = 1>}
 
 // -----
 

@@ -25,6 +25,8 @@ TILES = {
     "wide": ((8, 72, 8), (1, 24), 8, 20000),
     "deep": ((16, 48, 128), (8, 48), 16, 1 << 20),
     "odd_rows": ((32, 40, 16), (5, 16), 8, 30000),
+    # Panels of rows for three blocks of steps at a time, and a rest.
+    "cached": ((16, 16, 8), (4, 8), 8, 1 << 20, ", cached_bytes = 1600"),
     # The 74 rows are few: groups of 8, more than a block has.
     "few_rows": ((16, 32, 16), (8, 32), 16, 0, ", few_rows = [3, 80]"),
     "fewer_rows": ((16, 32, 16), (8, 32), 16, 0, ", few_rows = [3, 73]"),
