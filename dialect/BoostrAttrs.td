@@ -95,10 +95,10 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
       is what follows in the memory of B;
     * `lanes`: elements of one vector register.
 
-    Where B is the side of rows, a panel of its rows is multiplied for as many
-    times `kc` steps, before the next, as `cached_bytes` hold the packed rows of A
-    for, so that few rows of A have B read in long pieces; 0, the default, is for
-    `kc` steps.
+    Where B is the side of rows, and not packed ahead of time, a panel of its rows
+    is multiplied for as many times `kc` steps, before the next, as `cached_bytes`
+    hold the packed rows of A for, so that few rows of A have B read in long
+    pieces; 0, the default, is for `kc` steps.
 
     `kernel` is what multiplies:
 
@@ -108,8 +108,9 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
     Where A has few rows, reading B takes all of the time, and nothing of it is
     packed if its rows are whole in memory: up to the last number of `few_rows`. How
     many rows there are may be known only when the code runs: each number, up to
-    8, is a group of rows that there is code for, and what is left after groups of
-    the last is multiplied by the first that has all of it.
+    8, is a group of rows that there is code for. The first that has all rows is
+    run, or else the last for group after group; missing rows of a group repeat
+    the last row.
 
     Constraints: sizes are positive, `packed_bytes` and `cached_bytes` may be 0; `lanes` divides
     `columns`, `mc`, `nc` and `kc`. With `amx`, `lanes` is 16, divides `rows`, and 32

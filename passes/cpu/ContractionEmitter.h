@@ -82,9 +82,10 @@ private:
     int64_t maxRows;
     Value lhs, numRows, rowSize;
   };
-  /// Sums from a row of lhs and a column on, and where rows of rhs begin.
+  /// Sums from a row of lhs and a column on, for `numColumns`, and where rows
+  /// of rhs begin.
   struct FewSums {
-    Value memory, offsets, row, column;
+    Value memory, offsets, row, column, numColumns;
     Value getPlace(ImplicitLocOpBuilder &b, Value row, Value column) const;
   };
 

@@ -29,7 +29,8 @@ static constexpr int64_t kTaskRows = 32;
 /// which rows of rhs are read again while they are in the cache.
 static constexpr int64_t kGroupRows = 8;
 
-/// Rows of rhs that all rows of lhs are multiplied with before the next.
+/// Rows of rhs that rows of lhs are multiplied with at a time if these are one
+/// group; the most that are read at once.
 static constexpr int64_t kColumns = 8;
 
 /// Rows of rhs that are read at once: each is a stream of memory, and with
@@ -137,19 +138,23 @@ void ContractionEmitter::computeFewRows(const Block &block,
   Value offsets = scratch.allocate(kTaskRows, b.getIndexType());
   fillColumnTable(offsets, term, columns, kTaskRows);
   Value sums = scratch.allocate(few.maxRows * kTaskRows, sumType);
-  forLoop(
-      b, columns.length,
-      [&](Value column) {
-        forLoop(
-            b, few.numRows,
-            [&](Value row) {
-              multiplyGroups(block, few, few.groups,
-                             {sums, offsets, row, column});
-            },
-            /*step=*/few.groups.back());
-        multiplyRest(block, few, {sums, offsets, {}, column});
-      },
-      /*step=*/kColumns);
+  // Several groups take turns on rows of rhs that the first-level cache holds.
+  int64_t most = few.groups.back();
+  Value isOneGroup = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                           few.numRows, constant(b, most));
+  Value together = arith::SelectOp::create(b, isOneGroup, constant(b, kColumns),
+                                           constant(b, getStreams(most)));
+  auto multiply = [&](Value column) {
+    FewSums some = {sums, offsets, /*row=*/{}, column, together};
+    auto multiplyFrom = [&](Value row) {
+      FewSums group = some;
+      group.row = row;
+      multiplyGroups(block, few, few.groups, group);
+    };
+    forLoop(b, few.numRows, multiplyFrom, /*step=*/most);
+    multiplyRest(block, few, some);
+  };
+  forLoop(b, b.getIndexAttr(0), columns.length, multiply, together);
 
   Epilogue epilogue;
   epilogue.sums = {sums, few.maxRows, kTaskRows, /*tilesPerRow=*/1};
@@ -161,8 +166,8 @@ void ContractionEmitter::computeFewRows(const Block &block,
         BoundedRange{columns, kTaskRows});
 }
 
-/// Multiplies the rows from `sums.row` on, as many as the first of `groups`
-/// that has all that are left.
+/// Multiplies the rows from `sums.row` on by code for the first of `groups`
+/// that has all rows, or for the last.
 void ContractionEmitter::multiplyGroups(const Block &block, const FewRows &few,
                                         ArrayRef<int64_t> groups,
                                         const FewSums &sums) {
@@ -170,7 +175,7 @@ void ContractionEmitter::multiplyGroups(const Block &block, const FewRows &few,
   auto multiply = [&] {
     int64_t streams = getStreams(group);
     forLoop(
-        b, b.getIndexAttr(kColumns),
+        b, sums.numColumns,
         [&](Value first) {
           FewSums some = sums;
           some.column = toValue(b, add(b, sums.column, first));
@@ -180,9 +185,8 @@ void ContractionEmitter::multiplyGroups(const Block &block, const FewRows &few,
   };
   if (groups.size() == 1)
     return multiply();
-  Value rest = toValue(b, sub(b, few.numRows, sums.row));
-  Value isEnough = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, rest,
-                                         constant(b, group));
+  Value isEnough = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                         few.numRows, constant(b, group));
   ifElse(b, isEnough, multiply,
          [&] { multiplyGroups(block, few, groups.drop_front(), sums); });
 }
@@ -257,7 +261,7 @@ void ContractionEmitter::multiplyRest(const Block &block, const FewRows &few,
     Value step = getColumnStep(b, k);
     forLoop(b, few.numRows, [&](Value i) {
       Value row = load(few.lhs, mul(b, i, few.rowSize), k);
-      forLoop(b, b.getIndexAttr(kColumns), [&](Value r) {
+      forLoop(b, sums.numColumns, [&](Value r) {
         Value column = toValue(b, add(b, sums.column, r));
         Value offset = memref::LoadOp::create(b, sums.offsets, column);
         Value place = sums.getPlace(b, i, column);
