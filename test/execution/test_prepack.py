@@ -21,7 +21,8 @@ pytestmark = pytest.mark.skipif(os.environ.get("BOOSTR_TEST_TARGET", "cpu") != "
 # Several blocks of columns and of steps, the last ones cut, and one of each.
 HEADS = [Heads(5, 3, 48), Heads(2, 1, 5)]
 SIZES = [(530, 300), (37, 41)]
-TOKENS = [1, 3, 7, 40, 130]
+# Few tokens are one group or several; the others are packed.
+TOKENS = [1, 3, 7, 19, 40, 130]
 
 
 def forward(element, heads, hidden):
