@@ -154,5 +154,5 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       target.getContext(), isAmx ? CpuKernel::Amx : CpuKernel::Fma,
       {mc, nc, kc}, {rows, columns}, lanes,
       /*packed_bytes=*/int64_t(16) << 20,
-      /*cached_bytes=*/target.getL2Bytes() / 2, getFewRows(m, isAmx));
+      /*cached_bytes=*/target.getL2Bytes() / 4, getFewRows(m, isAmx));
 }
