@@ -4,7 +4,7 @@
 #
 # usage: scripts/wheel.sh [python] [output folder]   (default: python3, build-wheel)
 #
-# The wheel needs glibc 2.36 or newer and NumPy; with Python 3.12 or newer one wheel
+# The wheel needs glibc 2.36 or newer, libgcc_s and NumPy; with Python 3.12 or newer one wheel
 # serves all later versions too, with 3.10 and 3.11 it is for that version.
 set -euo pipefail
 cd "$(dirname "$0")/.."
