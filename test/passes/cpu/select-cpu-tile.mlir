@@ -195,7 +195,7 @@ func.func @untouched_value_form(%a: tensor<1x4x8xf32>, %w: tensor<8x8xf32>,
 
 // A register of 256 bits and caches that were written down by hand.
 // CHECK-LABEL: module @user_target
-// CHECK: #boostr.cpu_tile<kernel = fma, block = [128, 192, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// CHECK: #boostr.cpu_tile<kernel = fma, block = [128, 192, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 131072, few_rows = [1, 4, 32]>
 module @user_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "znver4", features = "", vector_bits = 256, registers = 16,
     l1_bytes = 16384, l2_bytes = 524288>} {
@@ -215,7 +215,7 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "sapphirerapids", features = "", vector_bits = 512, registers = 32,
     l1_bytes = 49152, l2_bytes = 2097152>} {
   // CHECK-LABEL: func @bf16(
-  // CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 1048576, few_rows = [1, 4, 8]>
+  // CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 524288, few_rows = [1, 4, 8]>
   func.func @bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>,
       %y: memref<?x?x?xbf16>) {
     boostr.out_proj_residual %a, %w residual(%y) outs(%y)
@@ -223,7 +223,7 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
     return
   }
   // CHECK-LABEL: func @f16(
-  // CHECK: #boostr.cpu_tile<kernel = fma, block = [512, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 1048576, few_rows = [1, 4, 32]>
+  // CHECK: #boostr.cpu_tile<kernel = fma, block = [512, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 524288, few_rows = [1, 4, 32]>
   func.func @f16(%a: memref<?x?x?xf16>, %w: memref<?x?xf16>,
       %y: memref<?x?x?xf16>) {
     boostr.out_proj_residual %a, %w residual(%y) outs(%y)
