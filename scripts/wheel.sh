@@ -7,8 +7,9 @@
 # The wheel needs glibc 2.36 or newer, libgcc_s and NumPy; with Python 3.12 or newer one wheel
 # serves all later versions too, with 3.10 and 3.11 it is for that version.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 python=${1:-python3}
+[[ $python != */* ]] || python=$(realpath -s "$python")
+cd "$(dirname "$0")/.."
 output=$(realpath -m "${2:-build-wheel}")
 glibc=2.36
 
