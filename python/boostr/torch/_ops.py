@@ -284,16 +284,16 @@ def _grad_rule(op, tokens):
     return rule
 
 
-torch.library.register_vmap("boostr::fused_qkv", _vmap(torch.ops.boostr.fused_qkv, {0}),
-                            lib=_library)
-torch.library.register_vmap("boostr::out_proj_residual",
-                            _vmap(torch.ops.boostr.out_proj_residual, {0, 3}), lib=_library)
-torch.library.register_vmap("boostr::fused_qkv_grad",
-                            _grad_rule(torch.ops.boostr.fused_qkv_grad, {0, 1, 2, 3}),
-                            lib=_library)
-torch.library.register_vmap("boostr::out_proj_residual_grad",
-                            _grad_rule(torch.ops.boostr.out_proj_residual_grad, {0, 1}),
-                            lib=_library)
+_VMAP_RULES = {
+    "fused_qkv": _vmap(torch.ops.boostr.fused_qkv, {0}),
+    "out_proj_residual": _vmap(torch.ops.boostr.out_proj_residual, {0, 3}),
+    "fused_qkv_grad": _grad_rule(torch.ops.boostr.fused_qkv_grad, {0, 1, 2, 3}),
+    "out_proj_residual_grad": _grad_rule(torch.ops.boostr.out_proj_residual_grad, {0, 1}),
+}
+# PyTorch 2.4 takes no rules for vmap of custom ops.
+if hasattr(torch.library, "register_vmap"):
+    for _name, _rule in _VMAP_RULES.items():
+        torch.library.register_vmap(f"boostr::{_name}", _rule, lib=_library)
 
 
 # ---------------------------------------------------------------------------------------
