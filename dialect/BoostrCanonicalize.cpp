@@ -14,7 +14,8 @@ using namespace mlir::boostr;
 
 namespace {
 
-/// Leaves out of `wrt` the gradients that nobody uses.
+/// Leaves out of `wrt` the gradients that nobody uses. Of separate weights all
+/// go or none.
 template <typename GradOp>
 struct DropUnusedGradients : OpRewritePattern<GradOp> {
   using OpRewritePattern<GradOp>::OpRewritePattern;
@@ -26,16 +27,13 @@ struct DropUnusedGradients : OpRewritePattern<GradOp> {
     using Gradients = decltype(op.getWrt());
     Gradients used = Gradients::None;
     SmallVector<Value> kept;
-    unsigned number = 0;
     for (Gradients gradient :
          {Gradients::Activations, Gradients::Weight, Gradients::Bias}) {
-      if (!bitEnumContainsAny(op.getWrt(), gradient))
-        continue;
-      Value result = op->getResult(number++);
-      if (result.use_empty())
+      ResultRange results = op.getGradientsOf(gradient);
+      if (results.use_empty())
         continue;
       used = used | gradient;
-      kept.push_back(result);
+      llvm::append_range(kept, results);
     }
     if (used == op.getWrt())
       return rewriter.notifyMatchFailure(op, "every gradient is used");
@@ -43,7 +41,8 @@ struct DropUnusedGradients : OpRewritePattern<GradOp> {
       rewriter.eraseOp(op);
       return success();
     }
-    GradOp smaller = createWithout(op, used, rewriter);
+    GradOp smaller =
+        createWithout(op, used, TypeRange(ValueRange(kept)), rewriter);
     SmallVector<Value> replacements(op->getNumResults());
     for (auto [old, result] : llvm::zip_equal(kept, smaller->getResults()))
       replacements[cast<OpResult>(old).getResultNumber()] = result;
@@ -54,18 +53,14 @@ struct DropUnusedGradients : OpRewritePattern<GradOp> {
 private:
   /// `op` for the gradients of `used` alone, without what only others need.
   template <typename Gradients>
-  static GradOp createWithout(GradOp op, Gradients used,
+  static GradOp createWithout(GradOp op, Gradients used, TypeRange types,
                               PatternRewriter &rewriter) {
     auto smaller = cast<GradOp>(op->cloneWithoutRegions());
     smaller.setWrt(used);
     if (!bitEnumContainsAny(used, Gradients::Weight))
-      smaller.getAccumulateWeightMutable().clear();
+      smaller.getAccumulateWeightsMutable().clear();
     if (!bitEnumContainsAny(used, Gradients::Bias))
-      smaller.getAccumulateBiasMutable().clear();
-    SmallVector<Type> types;
-    for (Value result : op->getResults())
-      if (!result.use_empty())
-        types.push_back(result.getType());
+      smaller.getAccumulateBiasesMutable().clear();
     OperationState state(op.getLoc(), op->getName(), smaller->getOperands(),
                          types, smaller->getAttrs());
     smaller->erase();

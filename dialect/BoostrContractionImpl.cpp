@@ -35,13 +35,23 @@ struct GradientSegment {
 
 } // namespace
 
-/// Query, key and value rows of the fused weight.
+/// Query, key and value rows of the packed weight, or of their own weights.
 template <typename Op> static SmallVector<HeadRows, 3> getQKVRows(Op op) {
   int64_t heads = op.getNumHeads(), kvHeads = op.getNumKvHeads(),
           dim = op.getHeadDim();
+  if (op.getWeights().size() > 1)
+    return {{0, heads, dim}, {0, kvHeads, dim}, {0, kvHeads, dim}};
   return {{0, heads, dim},
           {heads * dim, kvHeads, dim},
           {(heads + kvHeads) * dim, kvHeads, dim}};
+}
+
+/// That of `arrays` which has the rows of segment `number`: its own, or the one
+/// array for all; null if there is none.
+static Value getPart(ValueRange arrays, unsigned number) {
+  if (arrays.empty())
+    return {};
+  return arrays[arrays.size() > 1 ? number : 0];
 }
 
 //===----------------------------------------------------------------------===//
@@ -60,11 +70,12 @@ SmallVector<SegmentedContraction, 0> FusedQKVOp::getContractions() {
     ContractionResult result;
     result.number = number;
     result.map = map({B, H, S, D});
-    if (getBias())
-      result.addends.push_back({getBias(), rows, map({H, D})});
+    if (Value bias = getPart(getBiases(), number))
+      result.addends.push_back({bias, rows, map({H, D})});
     ContractionSegment segment;
-    segment.terms.push_back({{getInput(), std::nullopt, map({B, S, K})},
-                             {getWeight(), rows, map({H, D, K})}});
+    segment.terms.push_back(
+        {{getInput(), std::nullopt, map({B, S, K})},
+         {getPart(getWeights(), number), rows, map({H, D, K})}});
     segment.product = std::move(result);
     contraction.segments.push_back(std::move(segment));
   }
@@ -117,7 +128,7 @@ SmallVector<Value> OutProjResidualOp::getDestinations() {
 /// d_input or d_attn: one sum over all segments of dY * weight.
 static SegmentedContraction
 getActivationsGradient(MLIRContext *context, ArrayRef<GradientSegment> segments,
-                       Value weight) {
+                       ValueRange weights) {
   enum : unsigned { B, S, K, R, D };
   bool hasHeads = segments.front().rows.has_value();
   DimensionMaps map{context, hasHeads ? 5u : 4u};
@@ -128,14 +139,15 @@ getActivationsGradient(MLIRContext *context, ArrayRef<GradientSegment> segments,
   if (hasHeads) {
     contraction.dims = {"b", "s", "k", "h", "d"};
     contraction.k = {R, D};
-    for (const GradientSegment &segment : segments)
-      sum.terms.push_back({{segment.dY, std::nullopt, map({B, R, S, D})},
-                           {weight, segment.rows, map({R, D, K})}});
+    for (auto [number, segment] : llvm::enumerate(segments))
+      sum.terms.push_back(
+          {{segment.dY, std::nullopt, map({B, R, S, D})},
+           {getPart(weights, number), segment.rows, map({R, D, K})}});
   } else {
     contraction.dims = {"b", "s", "p", "h"};
     contraction.k = {R};
     sum.terms.push_back({{segments.front().dY, std::nullopt, map({B, S, R})},
-                         {weight, std::nullopt, map({R, K})}});
+                         {weights.front(), std::nullopt, map({R, K})}});
   }
   sum.product.emplace();
   sum.product->map = map({B, S, K});
@@ -145,24 +157,25 @@ getActivationsGradient(MLIRContext *context, ArrayRef<GradientSegment> segments,
 
 namespace {
 
-/// Where a weight or bias gradient goes: its result number, and what it adds
-/// to.
+/// Where a weight or bias gradient goes: the number of its first result, how
+/// many there are, and what they add to.
 struct GradientTarget {
-  unsigned number;
-  Value accumulate;
+  unsigned number, count;
+  ValueRange accumulate;
 };
 
 } // namespace
 
 static ContractionResult getGradientResult(const GradientTarget &target,
+                                           unsigned segment,
                                            const std::optional<HeadRows> &rows,
                                            AffineMap map) {
   ContractionResult result;
-  result.number = target.number;
+  result.number = target.number + (target.count > 1 ? segment : 0);
   result.rows = rows;
   result.map = map;
-  if (target.accumulate) {
-    result.addends.push_back({target.accumulate, rows, map});
+  if (Value accumulate = getPart(target.accumulate, segment)) {
+    result.addends.push_back({accumulate, rows, map});
     result.accumulatesInPlace = true;
   }
   return result;
@@ -191,15 +204,17 @@ getWeightGradient(MLIRContext *context, ArrayRef<GradientSegment> segments,
   contraction.m.assign(features.begin(), features.end());
   contraction.n = {k};
   contraction.k = {b, s};
-  for (const GradientSegment &segment : segments) {
+  for (auto [number, segment] : llvm::enumerate(segments)) {
     AffineMap dYMap = hasHeads ? map({b, h, s, d}) : map({b, s, h});
     ContractionSegment rows;
     rows.terms.push_back({{segment.dY, std::nullopt, dYMap},
                           {activations, std::nullopt, map({b, s, k})}});
     if (weight)
-      rows.product = getGradientResult(*weight, segment.rows, map(product));
+      rows.product =
+          getGradientResult(*weight, number, segment.rows, map(product));
     if (bias)
-      rows.lhsSum = getGradientResult(*bias, segment.rows, map(features));
+      rows.lhsSum =
+          getGradientResult(*bias, number, segment.rows, map(features));
     contraction.segments.push_back(std::move(rows));
   }
   return contraction;
@@ -214,14 +229,17 @@ getGradientContractions(GradOp op, ArrayRef<GradientSegment> segments,
   SmallVector<SegmentedContraction, 0> contractions;
   if (op.wants(Gradients::Activations)) {
     contractions.push_back(
-        getActivationsGradient(op.getContext(), segments, op.getWeight()));
+        getActivationsGradient(op.getContext(), segments, op.getWeights()));
     ++number;
   }
+  unsigned count = op.getWeights().size();
   std::optional<GradientTarget> weight, bias;
-  if (op.wants(Gradients::Weight))
-    weight = GradientTarget{number++, op.getAccumulateWeight()};
+  if (op.wants(Gradients::Weight)) {
+    weight = GradientTarget{number, count, op.getAccumulateWeights()};
+    number += count;
+  }
   if (op.wants(Gradients::Bias))
-    bias = GradientTarget{number++, op.getAccumulateBias()};
+    bias = GradientTarget{number, count, op.getAccumulateBiases()};
   if (weight || bias)
     contractions.push_back(getWeightGradient(op.getContext(), segments,
                                              activations, weight, bias));
@@ -235,17 +253,20 @@ static SmallVector<Value> getGradientDestinations(GradOp op) {
   using Gradients = decltype(op.getWrt());
   auto outs = op.getOuts().begin();
   SmallVector<Value> destinations;
-  auto add = [&](Gradients gradient, Value accumulate) {
+  auto add = [&](Gradients gradient, unsigned count, ValueRange accumulate) {
     if (!op.wants(gradient))
       return;
-    if (accumulate || !op.isBufferForm())
-      destinations.push_back(accumulate);
-    else
-      destinations.push_back(*outs++);
+    for (unsigned part = 0; part < count; ++part) {
+      if (!accumulate.empty() || !op.isBufferForm())
+        destinations.push_back(getPart(accumulate, part));
+      else
+        destinations.push_back(*outs++);
+    }
   };
-  add(Gradients::Activations, Value());
-  add(Gradients::Weight, op.getAccumulateWeight());
-  add(Gradients::Bias, op.getAccumulateBias());
+  unsigned count = op.getWeights().size();
+  add(Gradients::Activations, 1, {});
+  add(Gradients::Weight, count, op.getAccumulateWeights());
+  add(Gradients::Bias, count, op.getAccumulateBiases());
   return destinations;
 }
 

@@ -21,45 +21,51 @@ static Value castToTypeOf(OpBuilder &builder, Value gradient, Value operand) {
                                 gradient);
 }
 
-/// The bit of each gradient whose operand number is set in `needed`. Numbers of
-/// operands that an op does not have are -1.
+/// The gradients of those operands whose number is set in `needed`.
 template <typename Gradients>
-static Gradients selectGradients(const BitVector &needed, int64_t activations,
-                                 int64_t weight, int64_t bias) {
+static Gradients selectGradients(const BitVector &needed,
+                                 const MutableOperandRange &activations,
+                                 const MutableOperandRange &weights,
+                                 const MutableOperandRange &biases) {
   Gradients wrt = Gradients::None;
-  auto select = [&](int64_t operand, Gradients bit) {
-    if (operand >= 0 && needed.test(operand))
-      wrt = wrt | bit;
+  auto select = [&](const MutableOperandRange &operands, Gradients bit) {
+    for (unsigned i = 0; i < operands.size(); ++i)
+      if (needed.test(operands[i].getOperandNumber()))
+        wrt = wrt | bit;
   };
   select(activations, Gradients::Activations);
-  select(weight, Gradients::Weight);
-  select(bias, Gradients::Bias);
+  select(weights, Gradients::Weight);
+  select(biases, Gradients::Bias);
   return wrt;
 }
 
-static int64_t getNumber(const MutableOperandRange &bias) {
-  return bias.empty() ? -1 : static_cast<int64_t>(bias[0].getOperandNumber());
+/// Gives each of `operands` its gradient of `results`, which may be none.
+static void setGradients(OpBuilder &builder,
+                         const MutableOperandRange &operands,
+                         ValueRange results,
+                         SmallVectorImpl<Value> &gradients) {
+  for (auto [i, result] : llvm::enumerate(results))
+    gradients[operands[i].getOperandNumber()] =
+        castToTypeOf(builder, result, operands[i].get());
 }
 
 LogicalResult FusedQKVOp::vjp(OpBuilder &builder, ArrayRef<Value> cotangents,
                               const BitVector &needed,
                               SmallVectorImpl<Value> &gradients) {
-  int64_t bias = getNumber(getBiasMutable());
   auto wrt = selectGradients<QKVGradients>(
-      needed, getInputMutable().getOperandNumber(),
-      getWeightMutable().getOperandNumber(), bias);
+      needed, getInputMutable(), getWeightsMutable(), getBiasesMutable());
   SmallVector<Value> dy = llvm::to_vector(cotangents);
   for (auto [cotangent, result] : llvm::zip_equal(dy, getProjections()))
     if (!cotangent)
       cotangent = createZeroLike(builder, getLoc(), result);
   auto grad = FusedQKVGradOp::create(
-      builder, getLoc(), dy[0], dy[1], dy[2], getInput(), getWeight(),
-      /*accumulate_weight=*/Value(), /*accumulate_bias=*/Value(),
+      builder, getLoc(), dy[0], dy[1], dy[2], getInput(), getWeights(),
+      /*accumulate_weights=*/ValueRange(), /*accumulate_biases=*/ValueRange(),
       /*outs=*/ValueRange(), wrt, getNumHeads(), getNumKvHeads(), getHeadDim());
-  gradients[0] = castToTypeOf(builder, grad.getDInput(), getInput());
-  gradients[1] = castToTypeOf(builder, grad.getDWeight(), getWeight());
-  if (bias >= 0)
-    gradients[bias] = castToTypeOf(builder, grad.getDBias(), getBias());
+  setGradients(builder, getInputMutable(),
+               grad.getGradientsOf(QKVGradients::Activations), gradients);
+  setGradients(builder, getWeightsMutable(), grad.getDWeights(), gradients);
+  setGradients(builder, getBiasesMutable(), grad.getDBiases(), gradients);
   return success();
 }
 
@@ -71,19 +77,19 @@ LogicalResult OutProjResidualOp::vjp(OpBuilder &builder,
   unsigned residual = getResidualMutable().getOperandNumber();
   if (needed.test(residual))
     gradients[residual] = castToTypeOf(builder, dy, getResidual());
-  int64_t bias = getNumber(getBiasMutable());
   auto wrt = selectGradients<OutProjGradients>(
-      needed, getAttnMutable().getOperandNumber(),
-      getWeightMutable().getOperandNumber(), bias);
+      needed, getAttnMutable(), getWeightMutable(), getBiasMutable());
   if (wrt == OutProjGradients::None)
     return success();
   auto grad = OutProjResidualGradOp::create(
       builder, getLoc(), dy, getAttn(), getWeight(),
       /*accumulate_weight=*/Value(), /*accumulate_bias=*/Value(),
       /*outs=*/ValueRange(), wrt);
-  gradients[0] = castToTypeOf(builder, grad.getDAttn(), getAttn());
-  gradients[1] = castToTypeOf(builder, grad.getDWeight(), getWeight());
-  if (bias >= 0)
-    gradients[bias] = castToTypeOf(builder, grad.getDBias(), getBias());
+  setGradients(builder, getAttnMutable(),
+               grad.getGradientsOf(OutProjGradients::Activations), gradients);
+  setGradients(builder, getWeightMutable(),
+               grad.getGradientsOf(OutProjGradients::Weight), gradients);
+  setGradients(builder, getBiasMutable(),
+               grad.getGradientsOf(OutProjGradients::Bias), gradients);
   return success();
 }

@@ -45,13 +45,69 @@ struct ResultShape {
 struct Heads {
   int64_t query, keyValue, dim;
 
-  /// Rows of the fused weight.
-  int64_t getRows() const { return (query + 2 * keyValue) * dim; }
+  /// Rows of each weight: of the packed one, or of those of query, key and
+  /// value.
+  SmallVector<int64_t, 3> getRows(size_t numWeights) const {
+    if (numWeights == 1)
+      return {(query + 2 * keyValue) * dim};
+    return {query * dim, keyValue * dim, keyValue * dim};
+  }
 };
+
+/// What messages call an operand or result that is there once, or once for each
+/// of query, key and value.
+struct PartNames {
+  StringLiteral whole;
+  std::array<StringLiteral, 3> parts;
+};
+
+using NamedTypes = SmallVector<NamedType, 3>;
 
 } // namespace
 
+static constexpr PartNames kWeight = {
+    "weight", {"query_weight", "key_weight", "value_weight"}};
+static constexpr PartNames kBias = {"bias",
+                                    {"query_bias", "key_bias", "value_bias"}};
+static constexpr PartNames kAccumulateWeight = {"accumulate_weight",
+                                                {"accumulate_query_weight",
+                                                 "accumulate_key_weight",
+                                                 "accumulate_value_weight"}};
+static constexpr PartNames kAccumulateBias = {
+    "accumulate_bias",
+    {"accumulate_query_bias", "accumulate_key_bias", "accumulate_value_bias"}};
+static constexpr PartNames kDWeight = {
+    "d_weight", {"d_query_weight", "d_key_weight", "d_value_weight"}};
+static constexpr PartNames kDBias = {
+    "d_bias", {"d_query_bias", "d_key_bias", "d_value_bias"}};
+
 static Type typeOf(Value value) { return value ? value.getType() : Type(); }
+
+static StringRef getName(const PartNames &names, size_t count, size_t part) {
+  return count == 3 ? names.parts[part] : names.whole;
+}
+
+static NamedTypes nameTypes(const PartNames &names, TypeRange types) {
+  NamedTypes named;
+  for (auto [part, type] : llvm::enumerate(types))
+    named.push_back({getName(names, types.size(), part), type});
+  return named;
+}
+
+/// One weight or three, and no operand of `others` or as many as weights.
+static LogicalResult verifyCounts(
+    EmitError emitError, size_t numWeights,
+    std::initializer_list<std::pair<const PartNames &, size_t>> others) {
+  if (numWeights != 1 && numWeights != 3)
+    return emitError() << "'weight' expected 1 or 3 operands, got "
+                       << numWeights;
+  for (const auto &[names, count] : others)
+    if (count != 0 && count != numWeights)
+      return emitError() << "'" << names.whole << "' expected " << numWeights
+                         << (numWeights == 1 ? " operand" : " operands")
+                         << " as 'weight' has, got " << count;
+  return success();
+}
 
 static EmitError emitAt(MLIRContext *context, std::optional<Location> location,
                         std::function<InFlightDiagnostic()> &storage) {
@@ -124,6 +180,35 @@ static LogicalResult verifyElementTypes(EmitError emitError,
   for (NamedType operand : operands)
     if (operand.type && failed(expectElementType(emitError, operand.name,
                                                  operand.type, elementType)))
+      return failure();
+  return success();
+}
+
+/// The second extent of `matrices` and `known`, if any of them knows it.
+static int64_t mergeColumns(int64_t known, ArrayRef<NamedType> matrices) {
+  SmallVector<int64_t> extents = {known};
+  for (NamedType matrix : matrices)
+    extents.push_back(getExtent(matrix.type, 1, 2));
+  return mergeExtents(extents);
+}
+
+/// Each of `matrices` has its number of rows, and `columns`.
+static LogicalResult expectMatrices(EmitError emitError,
+                                    ArrayRef<NamedType> matrices,
+                                    ArrayRef<int64_t> rows, int64_t columns) {
+  for (auto [matrix, numRows] : llvm::zip(matrices, rows))
+    if (failed(expectShape(emitError, matrix.name, matrix.type,
+                           {numRows, columns})))
+      return failure();
+  return success();
+}
+
+/// Each of `vectors` has its number of elements.
+static LogicalResult expectVectors(EmitError emitError,
+                                   ArrayRef<NamedType> vectors,
+                                   ArrayRef<int64_t> sizes) {
+  for (auto [vector, size] : llvm::zip(vectors, sizes))
+    if (failed(expectShape(emitError, vector.name, vector.type, {size})))
       return failure();
   return success();
 }
@@ -233,10 +318,17 @@ LogicalResult FusedQKVOp::verifyConstraints(EmitError emitError) {
   FailureOr<Heads> heads = verifyHeads(emitError, *this);
   if (failed(heads))
     return failure();
+  // fused_qkv_c8
+  if (failed(verifyCounts(emitError, getWeights().size(),
+                          {{kBias, getBiases().size()}})))
+    return failure();
 
-  Type input = getInput().getType(), weight = getWeight().getType();
-  NamedType operands[] = {
-      {"input", input}, {"weight", weight}, {"bias", typeOf(getBias())}};
+  Type input = getInput().getType();
+  NamedTypes weights = nameTypes(kWeight, getWeights().getTypes());
+  NamedTypes biases = nameTypes(kBias, getBiases().getTypes());
+  NamedTypes operands = {{"input", input}};
+  llvm::append_range(operands, weights);
+  llvm::append_range(operands, biases);
   // fused_qkv_c6
   if (failed(verifyForm(emitError, operands, getOuts(), 3)))
     return failure();
@@ -245,21 +337,19 @@ LogicalResult FusedQKVOp::verifyConstraints(EmitError emitError) {
           verifyElementTypes(emitError, operands, getElementTypeOrSelf(input))))
     return failure();
 
-  int64_t hidden =
-      mergeExtents({getExtent(input, 2, 3), getExtent(weight, 1, 2)});
+  int64_t hidden = mergeColumns(getExtent(input, 2, 3), weights);
   // fused_qkv_c3
   if (failed(expectShape(emitError, "input", input,
                          {kDynamic, kDynamic, getExtent(input, 2, 3)})))
     return failure();
+  SmallVector<int64_t, 3> rows = heads->getRows(weights.size());
   // fused_qkv_c4
-  if (failed(expectShape(emitError, "weight", weight,
-                         {heads->getRows(), hidden})) ||
+  if (failed(expectMatrices(emitError, weights, rows, hidden)) ||
       failed(
           expectShape(emitError, "input", input, {kDynamic, kDynamic, hidden})))
     return failure();
   // fused_qkv_c5
-  if (getBias() && failed(expectShape(emitError, "bias", getBias().getType(),
-                                      {heads->getRows()})))
+  if (failed(expectVectors(emitError, biases, rows)))
     return failure();
   // fused_qkv_c7
   return verifyOuts(emitError, getOuts(), getProjectionShapes(input, *heads));
@@ -295,11 +385,15 @@ namespace {
 struct GradientOperands {
   bool wantsActivations, wantsWeight, wantsBias;
   StringRef activationsName;
-  Type activations, weight, accumulateWeight, accumulateBias;
+  Type activations;
+  /// One of each, or three of separate weights; none of what does not
+  /// accumulate.
+  NamedTypes weights, accumulateWeights, accumulateBiases;
 
   template <typename OpOrAdaptor>
-  static GradientOperands get(OpOrAdaptor op, StringRef name,
-                              Type activations) {
+  static GradientOperands get(OpOrAdaptor op, StringRef name, Type activations,
+                              TypeRange weights, TypeRange accumulateWeights,
+                              TypeRange accumulateBiases) {
     using Gradients = decltype(op.getWrt());
     auto wants = [&](Gradients gradient) {
       return bitEnumContainsAny(op.getWrt(), gradient);
@@ -309,49 +403,69 @@ struct GradientOperands {
             wants(Gradients::Bias),
             name,
             activations,
-            op.getWeight().getType(),
-            typeOf(op.getAccumulateWeight()),
-            typeOf(op.getAccumulateBias())};
+            nameTypes(kWeight, weights),
+            nameTypes(kAccumulateWeight, accumulateWeights),
+            nameTypes(kAccumulateBias, accumulateBiases)};
   }
+
+  NamedTypes getAccumulators() const {
+    NamedTypes accumulators(accumulateWeights);
+    llvm::append_range(accumulators, accumulateBiases);
+    return accumulators;
+  }
+  bool allocatesWeight() const {
+    return wantsWeight && accumulateWeights.empty();
+  }
+  bool allocatesBias() const { return wantsBias && accumulateBiases.empty(); }
 };
 
 } // namespace
 
-/// The gradients of `wrt`, or only those that do not accumulate.
+/// The gradients of `wrt`, or only those that do not accumulate. `rows` are
+/// those of each weight.
 static SmallVector<ResultShape> getGradientShapes(const GradientOperands &grad,
-                                                  int64_t rows,
+                                                  ArrayRef<int64_t> rows,
                                                   bool accumulated) {
   Type elementType = getElementTypeOrSelf(grad.activations);
-  auto shapeOf = [](Type type) {
-    return SmallVector<int64_t, 4>(cast<ShapedType>(type).getShape());
-  };
   SmallVector<ResultShape> results;
-  if (grad.wantsActivations)
+  auto addLike = [&](StringRef name, Type like) {
+    ArrayRef<int64_t> shape = cast<ShapedType>(like).getShape();
     results.push_back(
-        {grad.activationsName, shapeOf(grad.activations), elementType});
-  if (grad.wantsWeight && (accumulated || !grad.accumulateWeight)) {
-    Type like = grad.accumulateWeight ? grad.accumulateWeight : grad.weight;
-    results.push_back({"d_weight", shapeOf(like), getElementTypeOrSelf(like)});
-  }
-  if (grad.wantsBias && (accumulated || !grad.accumulateBias)) {
-    if (Type like = grad.accumulateBias)
-      results.push_back({"d_bias", shapeOf(like), getElementTypeOrSelf(like)});
-    else
-      results.push_back({"d_bias", {rows}, elementType});
-  }
+        {name, llvm::to_vector<4>(shape), getElementTypeOrSelf(like)});
+  };
+  size_t count = grad.weights.size();
+  if (grad.wantsActivations)
+    addLike(grad.activationsName, grad.activations);
+  if (grad.wantsWeight && (accumulated || grad.allocatesWeight()))
+    for (auto [part, like] : llvm::enumerate(
+             grad.allocatesWeight() ? grad.weights : grad.accumulateWeights))
+      addLike(getName(kDWeight, count, part), like.type);
+  if (grad.allocatesBias())
+    for (auto [part, size] : llvm::enumerate(rows))
+      results.push_back({getName(kDBias, count, part), {size}, elementType});
+  else if (accumulated)
+    for (auto [part, like] : llvm::enumerate(grad.accumulateBiases))
+      addLike(getName(kDBias, count, part), like.type);
   return results;
+}
+
+static LogicalResult verifyGradientCounts(EmitError emitError,
+                                          const GradientOperands &grad) {
+  return verifyCounts(emitError, grad.weights.size(),
+                      {{kAccumulateWeight, grad.accumulateWeights.size()},
+                       {kAccumulateBias, grad.accumulateBiases.size()}});
 }
 
 static LogicalResult inferGradientTypes(EmitError emitError,
                                         const GradientOperands &grad,
-                                        int64_t rows,
+                                        ArrayRef<int64_t> rows,
                                         SmallVectorImpl<Type> &inferred) {
   // The gradient of the activations has their name after "d_".
-  if (failed(expectRanked(
-          emitError, {{grad.activationsName.drop_front(2), grad.activations},
-                      {"weight", grad.weight},
-                      {"accumulate_weight", grad.accumulateWeight},
-                      {"accumulate_bias", grad.accumulateBias}})))
+  NamedTypes operands = {
+      {grad.activationsName.drop_front(2), grad.activations}};
+  llvm::append_range(operands, grad.weights);
+  llvm::append_range(operands, grad.getAccumulators());
+  if (failed(expectRanked(emitError, operands)))
     return failure();
   if (!isa<RankedTensorType>(grad.activations))
     return success();
@@ -365,11 +479,8 @@ static LogicalResult
 verifyAccumulatorElementTypes(EmitError emitError,
                               const GradientOperands &grad) {
   Type elementType = getElementTypeOrSelf(grad.activations);
-  for (NamedType operand :
-       {NamedType{"accumulate_weight", grad.accumulateWeight},
-        NamedType{"accumulate_bias", grad.accumulateBias}})
-    if (operand.type &&
-        failed(expectAccumulatorElementType(emitError, operand.name,
+  for (NamedType operand : grad.getAccumulators())
+    if (failed(expectAccumulatorElementType(emitError, operand.name,
                                             operand.type, elementType)))
       return failure();
   return success();
@@ -377,50 +488,59 @@ verifyAccumulatorElementTypes(EmitError emitError,
 
 static LogicalResult verifyAccumulatorsWanted(EmitError emitError,
                                               const GradientOperands &grad) {
-  if (grad.accumulateWeight && !grad.wantsWeight)
+  if (!grad.accumulateWeights.empty() && !grad.wantsWeight)
     return emitError() << "'accumulate_weight' expected 'weight' in 'wrt'";
-  if (grad.accumulateBias && !grad.wantsBias)
+  if (!grad.accumulateBiases.empty() && !grad.wantsBias)
     return emitError() << "'accumulate_bias' expected 'bias' in 'wrt'";
   return success();
 }
 
 /// Number of `outs` that the buffer form needs.
 static unsigned getNumOuts(const GradientOperands &grad) {
-  return grad.wantsActivations + (grad.wantsWeight && !grad.accumulateWeight) +
-         (grad.wantsBias && !grad.accumulateBias);
+  unsigned count = grad.weights.size();
+  return grad.wantsActivations + grad.allocatesWeight() * count +
+         grad.allocatesBias() * count;
 }
 
 /// Shapes of all results from those of the operands: gradients look like what
 /// they are gradients of.
 template <typename GradOp>
 static ReifiedRankedShapedTypeDims
-reifyGradientShapes(GradOp op, OpBuilder &b, Value activations, bool wantsBias,
-                    bool wantsWeight, bool wantsActivations) {
+reifyGradientShapes(GradOp op, OpBuilder &b, Value activations,
+                    const GradientOperands &grad) {
   Location loc = op.getLoc();
   ReifiedRankedShapedTypeDims reified;
-  if (wantsActivations)
+  if (grad.wantsActivations)
     reified.push_back(getMixedSizes(b, loc, activations));
-  if (wantsWeight)
-    reified.push_back(getMixedSizes(
-        b, loc,
-        op.getAccumulateWeight() ? op.getAccumulateWeight() : op.getWeight()));
-  if (wantsBias)
-    reified.push_back(
-        {op.getAccumulateBias()
-             ? tensor::getMixedSize(b, loc, op.getAccumulateBias(), 0)
-             : tensor::getMixedSize(b, loc, op.getWeight(), 0)});
+  if (grad.wantsWeight)
+    for (Value like :
+         grad.allocatesWeight() ? op.getWeights() : op.getAccumulateWeights())
+      reified.push_back(getMixedSizes(b, loc, like));
+  if (grad.wantsBias)
+    for (Value like :
+         grad.allocatesBias() ? op.getWeights() : op.getAccumulateBiases())
+      reified.push_back({tensor::getMixedSize(b, loc, like, 0)});
   return reified;
 }
 
-/// The result for `gradient`, null if `wrt` lacks it: results come in the order
-/// of the bits.
+/// The results for `gradient`, none if `wrt` lacks it: results come in the
+/// order of the bits, each as often as there are weights but for the first.
 template <typename GradOp, typename Gradients>
-static Value getGradient(GradOp op, Gradients gradient) {
-  if (!op.wants(gradient) || op.getGradients().empty())
-    return {};
-  auto bits = static_cast<uint32_t>(op.getWrt());
-  auto bit = static_cast<uint32_t>(gradient);
-  return op.getGradients()[llvm::popcount(bits & (bit - 1))];
+static ResultRange getResultsOf(GradOp op, Gradients gradient) {
+  ResultRange results = op.getGradients();
+  if (!op.wants(gradient) || results.empty())
+    return results.take_front(0);
+  unsigned count = op.getWeights().size(), first = 0;
+  if (gradient == Gradients::Activations)
+    return results.take_front(1);
+  first += op.wants(Gradients::Activations);
+  if (gradient == Gradients::Bias && op.wants(Gradients::Weight))
+    first += count;
+  return results.slice(first, count);
+}
+
+static Value getOnly(ResultRange results) {
+  return results.empty() ? Value() : results.front();
 }
 
 //===----------------------------------------------------------------------===//
@@ -429,7 +549,10 @@ static Value getGradient(GradOp op, Gradients gradient) {
 
 template <typename OpOrAdaptor>
 static GradientOperands getQKVGradientOperands(OpOrAdaptor op) {
-  return GradientOperands::get(op, "d_input", op.getInput().getType());
+  return GradientOperands::get(op, "d_input", op.getInput().getType(),
+                               TypeRange(ValueRange(op.getWeights())),
+                               TypeRange(ValueRange(op.getAccumulateWeights())),
+                               TypeRange(ValueRange(op.getAccumulateBiases())));
 }
 
 LogicalResult FusedQKVGradOp::inferReturnTypes(
@@ -441,8 +564,12 @@ LogicalResult FusedQKVGradOp::inferReturnTypes(
   FailureOr<Heads> heads = verifyHeads(emitError, adaptor);
   if (failed(heads))
     return failure();
-  return inferGradientTypes(emitError, getQKVGradientOperands(adaptor),
-                            heads->getRows(), inferred);
+  GradientOperands grad = getQKVGradientOperands(adaptor);
+  // fused_qkv_grad_c11
+  if (failed(verifyGradientCounts(emitError, grad)))
+    return failure();
+  return inferGradientTypes(emitError, grad,
+                            heads->getRows(grad.weights.size()), inferred);
 }
 
 LogicalResult FusedQKVGradOp::verifyConstraints(EmitError emitError) {
@@ -452,15 +579,17 @@ LogicalResult FusedQKVGradOp::verifyConstraints(EmitError emitError) {
     return failure();
 
   GradientOperands grad = getQKVGradientOperands(*this);
-  Type input = grad.activations, weight = grad.weight;
-  NamedType uniform[] = {{"input", input},
-                         {"d_query", getDQuery().getType()},
-                         {"d_key", getDKey().getType()},
-                         {"d_value", getDValue().getType()},
-                         {"weight", weight}};
-  SmallVector<NamedType> operands(std::begin(uniform), std::end(uniform));
-  operands.push_back({"accumulate_weight", grad.accumulateWeight});
-  operands.push_back({"accumulate_bias", grad.accumulateBias});
+  // fused_qkv_grad_c11
+  if (failed(verifyGradientCounts(emitError, grad)))
+    return failure();
+  Type input = grad.activations;
+  NamedTypes uniform = {{"input", input},
+                        {"d_query", getDQuery().getType()},
+                        {"d_key", getDKey().getType()},
+                        {"d_value", getDValue().getType()}};
+  llvm::append_range(uniform, grad.weights);
+  NamedTypes operands(uniform);
+  llvm::append_range(operands, grad.getAccumulators());
   // fused_qkv_grad_c8
   if (failed(verifyAccumulatorsWanted(emitError, grad)))
     return failure();
@@ -483,8 +612,8 @@ LogicalResult FusedQKVGradOp::verifyConstraints(EmitError emitError) {
   };
   int64_t batch = merge(0, 0), tokens = merge(1, 2);
   int64_t hidden =
-      mergeExtents({getExtent(input, 2, 3), getExtent(weight, 1, 2),
-                    getExtent(grad.accumulateWeight, 1, 2)});
+      mergeColumns(mergeColumns(getExtent(input, 2, 3), grad.weights),
+                   grad.accumulateWeights);
   // fused_qkv_grad_c4
   if (failed(expectShape(emitError, "input", input, {batch, tokens, hidden})))
     return failure();
@@ -497,22 +626,17 @@ LogicalResult FusedQKVGradOp::verifyConstraints(EmitError emitError) {
       failed(expectHeads("d_key", getDKey(), heads->keyValue)) ||
       failed(expectHeads("d_value", getDValue(), heads->keyValue)))
     return failure();
+  SmallVector<int64_t, 3> rows = heads->getRows(grad.weights.size());
   // fused_qkv_grad_c6
-  SmallVector<int64_t> weightShape = {heads->getRows(), hidden};
-  if (failed(expectShape(emitError, "weight", weight, weightShape)) ||
-      (grad.accumulateWeight &&
-       failed(expectShape(emitError, "accumulate_weight", grad.accumulateWeight,
-                          weightShape))))
+  if (failed(expectMatrices(emitError, grad.weights, rows, hidden)) ||
+      failed(expectMatrices(emitError, grad.accumulateWeights, rows, hidden)))
     return failure();
   // fused_qkv_grad_c7
-  if (grad.accumulateBias &&
-      failed(expectShape(emitError, "accumulate_bias", grad.accumulateBias,
-                         {heads->getRows()})))
+  if (failed(expectVectors(emitError, grad.accumulateBiases, rows)))
     return failure();
   // fused_qkv_grad_c10
-  return verifyOuts(
-      emitError, getOuts(),
-      getGradientShapes(grad, heads->getRows(), /*accumulated=*/false));
+  return verifyOuts(emitError, getOuts(),
+                    getGradientShapes(grad, rows, /*accumulated=*/false));
 }
 
 LogicalResult
@@ -521,12 +645,18 @@ FusedQKVGradOp::reifyResultShapes(OpBuilder &b,
   if (isBufferForm())
     return failure();
   GradientOperands grad = getQKVGradientOperands(*this);
-  reified = reifyGradientShapes(*this, b, getInput(), grad.wantsBias,
-                                grad.wantsWeight, grad.wantsActivations);
-  // The bias gradient's extent is known from the heads alone.
-  if (grad.wantsBias && !grad.accumulateBias)
-    reified.back()[0] =
-        b.getIndexAttr((getNumHeads() + 2 * getNumKvHeads()) * getHeadDim());
+  reified = reifyGradientShapes(*this, b, getInput(), grad);
+  // Extents of bias gradients are known from the heads alone.
+  Heads heads = {static_cast<int64_t>(getNumHeads()),
+                 static_cast<int64_t>(getNumKvHeads()),
+                 static_cast<int64_t>(getHeadDim())};
+  if (grad.allocatesBias()) {
+    SmallVector<int64_t, 3> rows = heads.getRows(grad.weights.size());
+    MutableArrayRef<SmallVector<OpFoldResult>> biases(reified);
+    for (auto [shape, size] :
+         llvm::zip_equal(biases.take_back(rows.size()), rows))
+      shape[0] = b.getIndexAttr(size);
+  }
   return success();
 }
 
@@ -535,14 +665,11 @@ void FusedQKVGradOp::getEffects(
   getBufferEffects(*this, effects);
 }
 
+ResultRange FusedQKVGradOp::getGradientsOf(QKVGradients gradient) {
+  return getResultsOf(*this, gradient);
+}
 Value FusedQKVGradOp::getDInput() {
-  return getGradient(*this, QKVGradients::Activations);
-}
-Value FusedQKVGradOp::getDWeight() {
-  return getGradient(*this, QKVGradients::Weight);
-}
-Value FusedQKVGradOp::getDBias() {
-  return getGradient(*this, QKVGradients::Bias);
+  return getOnly(getGradientsOf(QKVGradients::Activations));
 }
 
 //===----------------------------------------------------------------------===//
@@ -628,7 +755,13 @@ void OutProjResidualOp::getEffects(
 
 template <typename OpOrAdaptor>
 static GradientOperands getOutProjGradientOperands(OpOrAdaptor op) {
-  return GradientOperands::get(op, "d_attn", op.getAttn().getType());
+  auto typesOf = [](Value value) {
+    return value ? SmallVector<Type, 1>{value.getType()}
+                 : SmallVector<Type, 1>();
+  };
+  return GradientOperands::get(
+      op, "d_attn", op.getAttn().getType(), typesOf(op.getWeight()),
+      typesOf(op.getAccumulateWeight()), typesOf(op.getAccumulateBias()));
 }
 
 LogicalResult OutProjResidualGradOp::inferReturnTypes(
@@ -642,13 +775,14 @@ LogicalResult OutProjResidualGradOp::inferReturnTypes(
 
 LogicalResult OutProjResidualGradOp::verifyConstraints(EmitError emitError) {
   GradientOperands grad = getOutProjGradientOperands(*this);
-  Type attn = grad.activations, weight = grad.weight,
+  Type attn = grad.activations, weight = getWeight().getType(),
        dOutput = getDOutput().getType();
+  Type accumulateWeight = typeOf(getAccumulateWeight()),
+       accumulateBias = typeOf(getAccumulateBias());
   NamedType uniform[] = {
       {"attn", attn}, {"d_output", dOutput}, {"weight", weight}};
-  SmallVector<NamedType> operands(std::begin(uniform), std::end(uniform));
-  operands.push_back({"accumulate_weight", grad.accumulateWeight});
-  operands.push_back({"accumulate_bias", grad.accumulateBias});
+  NamedTypes operands(std::begin(uniform), std::end(uniform));
+  llvm::append_range(operands, grad.getAccumulators());
   // out_proj_residual_grad_c7
   if (failed(verifyAccumulatorsWanted(emitError, grad)))
     return failure();
@@ -669,11 +803,10 @@ LogicalResult OutProjResidualGradOp::verifyConstraints(EmitError emitError) {
       mergeExtents({getExtent(attn, 1, 3), getExtent(dOutput, 1, 3)});
   int64_t columns =
       mergeExtents({getExtent(attn, 2, 3), getExtent(weight, 1, 2),
-                    getExtent(grad.accumulateWeight, 1, 2)});
-  int64_t hidden =
-      mergeExtents({getExtent(weight, 0, 2), getExtent(dOutput, 2, 3),
-                    getExtent(grad.accumulateWeight, 0, 2),
-                    getExtent(grad.accumulateBias, 0, 1)});
+                    getExtent(accumulateWeight, 1, 2)});
+  int64_t hidden = mergeExtents(
+      {getExtent(weight, 0, 2), getExtent(dOutput, 2, 3),
+       getExtent(accumulateWeight, 0, 2), getExtent(accumulateBias, 0, 1)});
   // out_proj_residual_grad_c3
   if (failed(expectShape(emitError, "attn", attn, {batch, tokens, columns})))
     return failure();
@@ -683,13 +816,13 @@ LogicalResult OutProjResidualGradOp::verifyConstraints(EmitError emitError) {
     return failure();
   // out_proj_residual_grad_c5
   if (failed(expectShape(emitError, "weight", weight, {hidden, columns})) ||
-      (grad.accumulateWeight &&
-       failed(expectShape(emitError, "accumulate_weight", grad.accumulateWeight,
+      (accumulateWeight &&
+       failed(expectShape(emitError, "accumulate_weight", accumulateWeight,
                           {hidden, columns}))))
     return failure();
   // out_proj_residual_grad_c6
-  if (grad.accumulateBias && failed(expectShape(emitError, "accumulate_bias",
-                                                grad.accumulateBias, {hidden})))
+  if (accumulateBias && failed(expectShape(emitError, "accumulate_bias",
+                                           accumulateBias, {hidden})))
     return failure();
   // out_proj_residual_grad_c9
   return verifyOuts(emitError, getOuts(),
@@ -702,8 +835,7 @@ OutProjResidualGradOp::reifyResultShapes(OpBuilder &b,
   if (isBufferForm())
     return failure();
   GradientOperands grad = getOutProjGradientOperands(*this);
-  reified = reifyGradientShapes(*this, b, getAttn(), grad.wantsBias,
-                                grad.wantsWeight, grad.wantsActivations);
+  reified = reifyGradientShapes(*this, b, getAttn(), grad);
   return success();
 }
 
@@ -712,12 +844,15 @@ void OutProjResidualGradOp::getEffects(
   getBufferEffects(*this, effects);
 }
 
+ResultRange OutProjResidualGradOp::getGradientsOf(OutProjGradients gradient) {
+  return getResultsOf(*this, gradient);
+}
 Value OutProjResidualGradOp::getDAttn() {
-  return getGradient(*this, OutProjGradients::Activations);
+  return getOnly(getGradientsOf(OutProjGradients::Activations));
 }
 Value OutProjResidualGradOp::getDWeight() {
-  return getGradient(*this, OutProjGradients::Weight);
+  return getOnly(getGradientsOf(OutProjGradients::Weight));
 }
 Value OutProjResidualGradOp::getDBias() {
-  return getGradient(*this, OutProjGradients::Bias);
+  return getOnly(getGradientsOf(OutProjGradients::Bias));
 }

@@ -83,7 +83,9 @@ def Boostr_FusedQKVOp : Boostr_ProjectionOp<"fused_qkv",
     |-------------------|-------|
     | `input`           | `[B, S, H]` |
     | `weight`          | `[R, H]`, rows of all query heads, then key heads, then value heads; `R = (num_heads + 2*num_kv_heads) * D` |
+    | or three weights  | `[num_heads*D, H]`, `[num_kv_heads*D, H]`, `[num_kv_heads*D, H]`: the same rows, apart |
     | `bias` (optional) | `[R]` |
+    | or three biases   | `[num_heads*D]`, `[num_kv_heads*D]`, `[num_kv_heads*D]` |
     | `query`           | `[B, num_heads, S, D]` |
     | `key`, `value`    | `[B, num_kv_heads, S, D]` |
 
@@ -91,17 +93,22 @@ def Boostr_FusedQKVOp : Boostr_ProjectionOp<"fused_qkv",
     in f32 and add the bias in f32 before the one rounding. The number of query
     heads need not be a multiple of the number of key/value heads.
 
+    Weight and bias are given packed, or one for each of query, key and value,
+    as most models hold them: then they are read where they are, and messages
+    call them `query_weight`, `key_weight` and so on.
+
     Constraints:
 
     * C1: `num_heads`, `num_kv_heads` and `head_dim` are positive.
     * C2: all operands have the element type of `input`.
     * C3: `input` has shape `[B, S, H]`.
-    * C4: `weight` has shape `[R, H]`.
-    * C5: `bias` has shape `[R]`.
+    * C4: `weight`, or each of three, has its shape above.
+    * C5: `bias`, or each of three, has its shape above.
     * C6: in value form all operands are tensors and there is no `outs`; in
       buffer form all are memrefs, there are no results, and `outs` holds
       `query`, `key`, `value`.
     * C7: each of `outs` has the shape and element type of its result.
+    * C8: there are one weight or three, and no bias or as many as weights.
 
     Dynamic extents that contradict a constraint at run time are undefined
     behaviour here; compiled artifacts check them when they are called.
@@ -118,14 +125,18 @@ def Boostr_FusedQKVOp : Boostr_ProjectionOp<"fused_qkv",
     %q, %k, %v = boostr.fused_qkv %x, %w bias(%b)
         num_heads = 32 num_kv_heads = 8 head_dim = 128
         : tensor<2x?x4096xbf16>, tensor<6144x4096xbf16>, tensor<6144xbf16>
+    %q2, %k2, %v2 = boostr.fused_qkv %x, %wq, %wk, %wv
+        num_heads = 32 num_kv_heads = 8 head_dim = 128
+        : tensor<2x?x4096xbf16>, tensor<4096x4096xbf16>,
+          tensor<1024x4096xbf16>, tensor<1024x4096xbf16>
     ```
   }];
-  let arguments = (ins Boostr_Array:$input, Boostr_Array:$weight,
-      Optional<Boostr_Array>:$bias, Variadic<Boostr_Buffer>:$outs,
+  let arguments = (ins Boostr_Array:$input, Variadic<Boostr_Array>:$weights,
+      Variadic<Boostr_Array>:$biases, Variadic<Boostr_Buffer>:$outs,
       I64Attr:$num_heads, I64Attr:$num_kv_heads, I64Attr:$head_dim);
   let results = (outs Variadic<Boostr_Tensor>:$projections);
   let assemblyFormat = [{
-    $input `,` $weight (`bias` `(` $bias^ `)`)? (`outs` `(` $outs^ `)`)?
+    $input `,` $weights (`bias` `(` $biases^ `)`)? (`outs` `(` $outs^ `)`)?
     `num_heads` `=` $num_heads `num_kv_heads` `=` $num_kv_heads
     `head_dim` `=` $head_dim attr-dict `:` type(operands)
   }];
@@ -157,10 +168,14 @@ def Boostr_FusedQKVGradOp : Boostr_ProjectionOp<"fused_qkv_grad"> {
     | `d_query`           | `[B, num_heads, S, D]` |
     | `d_key`, `d_value`  | `[B, num_kv_heads, S, D]` |
     | `input`             | `[B, S, H]` |
-    | `weight`            | `[R, H]` |
-    | `accumulate_weight`, `d_weight` | `[R, H]` |
-    | `accumulate_bias`, `d_bias`     | `[R]` |
+    | `weight`            | `[R, H]`, or three as in `fused_qkv` |
+    | `accumulate_weight`, `d_weight` | `[R, H]`, or three |
+    | `accumulate_bias`, `d_bias`     | `[R]`, or three |
     | `d_input`           | `[B, S, H]` |
+
+    With three weights every operand and result of a weight or bias is there
+    three times, for query, key and value; messages call them `query_weight`,
+    `d_query_weight` and so on. `wrt` and `accumulate_` mean all three alike.
 
     `wrt` names the gradients to compute, which are the results in the order
     `input`, `weight`, `bias`. A result has the element type of the operands,
@@ -183,12 +198,14 @@ def Boostr_FusedQKVGradOp : Boostr_ProjectionOp<"fused_qkv_grad"> {
       or bf16.
     * C4: `input` has shape `[B, S, H]`.
     * C5: `d_query`, `d_key` and `d_value` have the shapes above.
-    * C6: `weight` and `accumulate_weight` have shape `[R, H]`.
-    * C7: `accumulate_bias` has shape `[R]`.
+    * C6: `weight` and `accumulate_weight`, or each of three, have the shape above.
+    * C7: `accumulate_bias`, or each of three, has the shape above.
     * C8: `accumulate_weight` and `accumulate_bias` need the gradient in `wrt`.
     * C9: value form: tensors, no `outs`; buffer form: memrefs, no results, one
       of `outs` for each gradient of `wrt` that does not accumulate.
     * C10: each of `outs` has the shape and element type of its gradient.
+    * C11: there are one weight or three, and of each `accumulate_` operand none
+      or as many.
 
     Example:
 
@@ -202,16 +219,17 @@ def Boostr_FusedQKVGradOp : Boostr_ProjectionOp<"fused_qkv_grad"> {
     ```
   }];
   let arguments = (ins Boostr_Array:$d_query, Boostr_Array:$d_key,
-      Boostr_Array:$d_value, Boostr_Array:$input, Boostr_Array:$weight,
-      Optional<Boostr_Array>:$accumulate_weight,
-      Optional<Boostr_Array>:$accumulate_bias, Variadic<Boostr_Buffer>:$outs,
+      Boostr_Array:$d_value, Boostr_Array:$input,
+      Variadic<Boostr_Array>:$weights,
+      Variadic<Boostr_Array>:$accumulate_weights,
+      Variadic<Boostr_Array>:$accumulate_biases, Variadic<Boostr_Buffer>:$outs,
       Boostr_QKVGradientsAttr:$wrt, I64Attr:$num_heads, I64Attr:$num_kv_heads,
       I64Attr:$head_dim);
   let results = (outs Variadic<Boostr_Tensor>:$gradients);
   let assemblyFormat = [{
-    $d_query `,` $d_key `,` $d_value `,` $input `,` $weight
-    (`accumulate_weight` `(` $accumulate_weight^ `)`)?
-    (`accumulate_bias` `(` $accumulate_bias^ `)`)?
+    $d_query `,` $d_key `,` $d_value `,` $input `,` $weights
+    (`accumulate_weight` `(` $accumulate_weights^ `)`)?
+    (`accumulate_bias` `(` $accumulate_biases^ `)`)?
     (`outs` `(` $outs^ `)`)? `wrt` `` $wrt
     `num_heads` `=` $num_heads `num_kv_heads` `=` $num_kv_heads
     `head_dim` `=` $head_dim attr-dict `:` type(operands)
@@ -220,10 +238,17 @@ def Boostr_FusedQKVGradOp : Boostr_ProjectionOp<"fused_qkv_grad"> {
     bool wants(QKVGradients gradient) {
       return bitEnumContainsAny(getWrt(), gradient);
     }
-    /// The gradients as values, null where `wrt` leaves one out.
+    /// The results for one of the gradients: none if `wrt` leaves it out,
+    /// otherwise one, or three of separate weights and biases.
+    ::mlir::ResultRange getGradientsOf(QKVGradients gradient);
+    /// Null if `wrt` leaves it out.
     ::mlir::Value getDInput();
-    ::mlir::Value getDWeight();
-    ::mlir::Value getDBias();
+    ::mlir::ResultRange getDWeights() {
+      return getGradientsOf(QKVGradients::Weight);
+    }
+    ::mlir::ResultRange getDBiases() {
+      return getGradientsOf(QKVGradients::Bias);
+    }
   }];
 }
 
@@ -346,6 +371,18 @@ def Boostr_OutProjResidualGradOp
   let extraClassDeclaration = commonDeclarations # [{
     bool wants(OutProjGradients gradient) {
       return bitEnumContainsAny(getWrt(), gradient);
+    }
+    /// The result for one of the gradients, none if `wrt` leaves it out.
+    ::mlir::ResultRange getGradientsOf(OutProjGradients gradient);
+    /// What `fused_qkv_grad` may have three of.
+    ::mlir::OperandRange getWeights() { return getODSOperands(2); }
+    ::mlir::OperandRange getAccumulateWeights() { return getODSOperands(3); }
+    ::mlir::OperandRange getAccumulateBiases() { return getODSOperands(4); }
+    ::mlir::MutableOperandRange getAccumulateWeightsMutable() {
+      return getAccumulateWeightMutable();
+    }
+    ::mlir::MutableOperandRange getAccumulateBiasesMutable() {
+      return getAccumulateBiasMutable();
     }
     /// The gradients as values, null where `wrt` leaves one out.
     ::mlir::Value getDAttn();

@@ -270,9 +270,10 @@ OutProjResidualOp::generateResultTileValue(OpBuilder &b, unsigned resultNumber,
 static Value getActivations(FusedQKVGradOp op) { return op.getInput(); }
 static Value getActivations(OutProjResidualGradOp op) { return op.getAttn(); }
 
-/// What a gradient looks like, which an accumulating one adds to.
-template <typename GradOp> static Value getLikeWeight(GradOp op) {
-  return op.getAccumulateWeight() ? op.getAccumulateWeight() : op.getWeight();
+/// What gradients of weights look like: what they add to, if they accumulate.
+template <typename GradOp> static OperandRange getLikeWeights(GradOp op) {
+  return op.getAccumulateWeights().empty() ? op.getWeights()
+                                           : op.getAccumulateWeights();
 }
 
 /// True if tiles of the gradients exist. A bias gradient has no columns: each
@@ -298,7 +299,7 @@ template <typename GradOp>
 static SmallVector<Range> getGradientDomain(GradOp op, OpBuilder &b) {
   if (hasTokenLoops(op))
     return getDomain(b, op.getLoc(), getActivations(op), {0, 1, 2});
-  return getDomain(b, op.getLoc(), getLikeWeight(op), {1});
+  return getDomain(b, op.getLoc(), getLikeWeights(op).front(), {1});
 }
 
 static SmallVector<Value> getGivenGradients(FusedQKVGradOp op) {
@@ -342,9 +343,9 @@ static FailureOr<TilingResult> tileGradient(GradOp op, OpBuilder &b,
     operands.push_back(slicer.slice(getActivations(op),
                                     {std::nullopt, std::nullopt, columns}));
   }
-  operands.push_back(slicer.slice(op.getWeight(), {std::nullopt, columns}));
-  if (Value accumulate = op.getAccumulateWeight())
-    operands.push_back(slicer.slice(accumulate, {std::nullopt, columns}));
+  for (OperandRange matrices : {op.getWeights(), op.getAccumulateWeights()})
+    for (Value matrix : matrices)
+      operands.push_back(slicer.slice(matrix, {std::nullopt, columns}));
   return createTiled(b, op, operands, slicer);
 }
 
@@ -361,9 +362,12 @@ getGradientTilePosition(GradOp op, OpBuilder &b, unsigned resultNumber,
   resultSizes.clear();
   if (!hasTokenLoops(op)) {
     // All of every dimension but the last.
-    Value like = op->getResult(resultNumber) == op.getDWeight()
-                     ? getLikeWeight(op)
-                     : getActivations(op);
+    using Gradients = decltype(op.getWrt());
+    Value like = getActivations(op);
+    for (auto [result, weight] : llvm::zip_equal(
+             op.getGradientsOf(Gradients::Weight), getLikeWeights(op)))
+      if (result == op->getResult(resultNumber))
+        like = weight;
     resultSizes = tensor::getMixedSizes(b, op.getLoc(), like);
     resultSizes.pop_back();
     resultOffsets.assign(resultSizes.size(), b.getIndexAttr(0));
@@ -385,7 +389,8 @@ generateGradientTile(GradOp op, OpBuilder &b, ArrayRef<OpFoldResult> offsets,
     return tileGradient(op, b, offsets, sizes);
   if (!hasGradientTiles(op) || offsets.size() != 2)
     return failure();
-  int64_t rows = cast<ShapedType>(getLikeWeight(op).getType()).getDimSize(0);
+  auto weight = cast<ShapedType>(getLikeWeights(op).front().getType());
+  int64_t rows = weight.getDimSize(0);
   if (ShapedType::isDynamic(rows) || getConstantIntValue(sizes[0]) != rows)
     return failure();
   return tileGradient(op, b, offsets.drop_front(), sizes.drop_front());

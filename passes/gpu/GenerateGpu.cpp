@@ -206,21 +206,19 @@ static Value isEqual(ImplicitLocOpBuilder &b, Value number, int64_t other) {
 
 /// The product by the library, and by the kernel of `tile` what the library
 /// says that it cannot do.
-static LogicalResult emitCublaslt(ImplicitLocOpBuilder &b,
-                                  SegmentedContractionOpInterface op,
-                                  const SegmentedContraction &contraction,
-                                  GpuTileAttr tile,
-                                  cublaslt::PackedArrays &packed) {
+static LogicalResult emitProduct(ImplicitLocOpBuilder &b,
+                                 SegmentedContractionOpInterface op,
+                                 const SegmentedContraction &contraction,
+                                 GpuTileAttr tile,
+                                 cublaslt::PackedArrays &packed) {
+  OpBuilder::InsertionGuard guard(b);
   StringRef reason;
   std::optional<cublaslt::ProductShape> shape =
       cublaslt::ProductShape::match(op, contraction, reason);
-  if (!shape)
-    return op->emitOpError() << "is nothing for cuBLASLt: " << reason;
   cublaslt::CublasltProduct product(b, op, contraction, *shape, tile, packed);
   Value done = product.emit();
   auto branch =
       scf::IfOp::create(b, isEqual(b, done, 0), /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
   if (failed(emitKernel(b, op, contraction, tile)))
     return failure();
@@ -233,6 +231,22 @@ static LogicalResult emitCublaslt(ImplicitLocOpBuilder &b,
     b.setInsertionPoint(withoutSums.thenBlock()->getTerminator());
   }
   return emitSums(b, op, contraction, tile);
+}
+
+static LogicalResult emitCublaslt(ImplicitLocOpBuilder &b,
+                                  SegmentedContractionOpInterface op,
+                                  const SegmentedContraction &contraction,
+                                  GpuTileAttr tile,
+                                  cublaslt::PackedArrays &packed) {
+  StringRef reason;
+  SmallVector<SegmentedContraction, 0> products =
+      cublaslt::splitIntoProducts(op, contraction, reason);
+  if (products.empty())
+    return op->emitOpError() << "is nothing for cuBLASLt: " << reason;
+  for (const SegmentedContraction &product : products)
+    if (failed(emitProduct(b, op, product, tile, packed)))
+      return failure();
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

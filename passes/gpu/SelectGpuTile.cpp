@@ -273,22 +273,24 @@ static GpuTileAttr chooseGemm(GpuTileAttr tile, Gemm gemm,
   if (gemm == Gemm::Generated)
     return tile;
   StringRef reason;
-  std::optional<cublaslt::ProductShape> shape =
-      cublaslt::ProductShape::match(op, contraction, reason);
-  if (shape && tile.getPrecision() == F32Precision::Tf32x3) {
-    shape.reset();
+  SmallVector<SegmentedContraction, 0> products =
+      cublaslt::splitIntoProducts(op, contraction, reason);
+  if (!products.empty() && tile.getPrecision() == F32Precision::Tf32x3) {
+    products.clear();
     reason = "it has no tf32x3";
   }
   if (gemm == Gemm::Cublaslt) {
-    if (shape)
+    if (!products.empty())
       return withGemm(tile, gemm);
     op->emitRemark() << "'" << op->getName()
                      << "' op is not all left to cuBLASLt: " << reason;
     return tile;
   }
-  if (shape && isLibraryFaster(tile, op, *shape))
-    return withGemm(tile, gemm);
-  return tile;
+  if (products.empty())
+    return tile;
+  std::optional<cublaslt::ProductShape> shape =
+      cublaslt::ProductShape::match(op, products.front(), reason);
+  return isLibraryFaster(tile, op, *shape) ? withGemm(tile, gemm) : tile;
 }
 
 void SelectGpuTile::runOnOperation() {

@@ -47,15 +47,18 @@ def variants(element):
 def op_text(variant, activations, shapes):
     """Arguments, clauses and operand types that `variant` adds to a gradient op.
 
-    shapes: function from (gradient, element type) to a tensor type.
+    shapes: function from (gradient, element type) to tensor types: one, or one for each of
+    separate weights.
     """
     arguments, clauses, types = [], [], []
     for gradient, element in (("weight", variant.accumulate_weight),
                               ("bias", variant.accumulate_bias)):
         if element:
-            arguments.append(f"%acc_{gradient}: {shapes(gradient, element)}")
-            clauses.append(f"accumulate_{gradient}(%acc_{gradient})")
-            types.append(shapes(gradient, element))
+            names = {f"%acc_{gradient}{i}": part
+                     for i, part in enumerate(shapes(gradient, element))}
+            arguments += [f"{name}: {part}" for name, part in names.items()]
+            clauses.append(f"accumulate_{gradient}({', '.join(names)})")
+            types += names.values()
     names = [activations if g == "activations" else g for g in variant.wrt]
     clauses.append(f"wrt({', '.join(names)})")
     return arguments, " ".join(clauses), types

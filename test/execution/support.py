@@ -30,6 +30,11 @@ class Heads:
         return (self.query + 2 * self.key_value) * self.dim
 
     @property
+    def parts(self):
+        """Rows of the weights of query, key and value."""
+        return [self.query * self.dim, self.key_value * self.dim, self.key_value * self.dim]
+
+    @property
     def attributes(self):
         return (f"num_heads = {self.query} num_kv_heads = {self.key_value} "
                 f"head_dim = {self.dim}")

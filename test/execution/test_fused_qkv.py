@@ -18,16 +18,23 @@ SHAPES = [(1, 1, 1), (2, 5, 13), (1, 1, 64), (0, 4, 8), (2, 0, 8), (1, 300, 97),
 STATIC_SHAPE = (2, 19, 45)
 
 
-def function(name, element, heads, shape, bias):
+def function(name, element, heads, shape, bias, separate=False):
+    """`separate`: a weight and a bias for each of query, key and value."""
+    parts = heads.parts if separate else [heads.rows]
+    known = bool(shape[2])
     x = tensor(element, *shape)
-    w = tensor(element, heads.rows, shape[2]) if shape[2] else tensor(element, None, None)
-    b = tensor(element, heads.rows if shape[2] else None)
+    weights = [tensor(element, rows if known else None, shape[2]) for rows in parts]
+    biases = [tensor(element, rows if known else None) for rows in parts] if bias else []
     q = tensor(element, shape[0], heads.query, shape[1], heads.dim)
     k = tensor(element, shape[0], heads.key_value, shape[1], heads.dim)
+    parameters = [f"%x: {x}", *(f"%w{i}: {w}" for i, w in enumerate(weights)),
+                  *(f"%b{i}: {b}" for i, b in enumerate(biases))]
+    clause = f"bias({', '.join(f'%b{i}' for i in range(len(biases)))})" if bias else ""
     return f"""
-func.func @{name}(%x: {x}, %w: {w}{f', %b: {b}' if bias else ''}) -> ({q}, {k}, {k}) {{
-  %q, %k, %v = boostr.fused_qkv %x, %w {'bias(%b)' if bias else ''} {heads.attributes}
-      : {x}, {w}{f', {b}' if bias else ''}
+func.func @{name}({', '.join(parameters)}) -> ({q}, {k}, {k}) {{
+  %q, %k, %v = boostr.fused_qkv %x, {', '.join(f'%w{i}' for i in range(len(weights)))}
+      {clause} {heads.attributes}
+      : {', '.join([x, *weights, *biases])}
   return %q, %k, %v : {q}, {k}, {k}
 }}"""
 

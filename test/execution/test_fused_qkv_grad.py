@@ -16,25 +16,30 @@ SHAPES = [(1, 1, 1), (2, 5, 13), (0, 4, 8), (2, 0, 8), (1, 300, 97), (2, 67, 515
 STATIC_SHAPE = (2, 19, 45)
 
 
-def function(name, element, heads, shape, variant):
+def function(name, element, heads, shape, variant, separate=False):
+    """`separate`: a weight, and gradients, for each of query, key and value."""
     batch, tokens, hidden = shape
+    parts = heads.parts if separate else [heads.rows]
     q = tensor(element, batch, heads.query, tokens, heads.dim)
     k = tensor(element, batch, heads.key_value, tokens, heads.dim)
-    x, w = tensor(element, *shape), tensor(element, heads.rows, hidden)
-    shapes = {"activations": lambda e: x, "weight": lambda e: tensor(e, heads.rows, hidden),
-              "bias": lambda e: tensor(e, heads.rows)}
+    x = tensor(element, *shape)
+    weights = [tensor(element, rows, hidden) for rows in parts]
+    shapes = {"activations": lambda e: [x],
+              "weight": lambda e: [tensor(e, rows, hidden) for rows in parts],
+              "bias": lambda e: [tensor(e, rows) for rows in parts]}
     arguments, clauses, types = op_text(variant, "input", lambda g, e: shapes[g](e))
-    results = ", ".join(shapes[g](variant.result_element(g, element)) for g in variant.wrt)
-    parameters = ", ".join(
-        [f"%dq: {q}, %dk: {k}, %dv: {k}, %x: {x}, %w: {w}", *arguments])
-    values = ", ".join(f"%g#{i}" for i in range(len(variant.wrt)))
-    values = "%g" if len(variant.wrt) == 1 else values
-    bind = "%g" if len(variant.wrt) == 1 else f"%g:{len(variant.wrt)}"
+    results = [part for g in variant.wrt for part in shapes[g](variant.result_element(g, element))]
+    parameters = ", ".join([f"%dq: {q}, %dk: {k}, %dv: {k}, %x: {x}",
+                            *(f"%w{i}: {w}" for i, w in enumerate(weights)), *arguments])
+    values = ", ".join(f"%g#{i}" for i in range(len(results)))
+    values = "%g" if len(results) == 1 else values
+    bind = "%g" if len(results) == 1 else f"%g:{len(results)}"
     return f"""
-func.func @{name}({parameters}) -> ({results}) {{
-  {bind} = boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w {clauses} {heads.attributes}
-      : {', '.join([q, k, k, x, w, *types])}
-  return {values} : {results}
+func.func @{name}({parameters}) -> ({', '.join(results)}) {{
+  {bind} = boostr.fused_qkv_grad %dq, %dk, %dv, %x,
+      {', '.join(f'%w{i}' for i in range(len(weights)))} {clauses} {heads.attributes}
+      : {', '.join([q, k, k, x, *weights, *types])}
+  return {values} : {', '.join(results)}
 }}"""
 
 

@@ -10,6 +10,7 @@ import test_fused_qkv as qkv
 import test_fused_qkv_grad as qkv_grad
 import test_out_proj_residual as proj
 import test_out_proj_residual_grad as proj_grad
+import test_separate_weights as separate
 from gpu_emulator import compile_emulated
 from gradients import variants
 from support import TYPES, Heads
@@ -76,6 +77,14 @@ def test_out_proj_residual_grad(element):
     for kind, _, variant in cases:
         for shape in [(*s, 71) for s in SHAPES] if kind == "dynamic" else [static]:
             proj_grad.check(module, element, kind, variant, shape)
+
+
+@pytest.mark.parametrize("element", ["f32", "bf16"])
+def test_separate_weights(element):
+    """One product for each weight where segments are told apart by them; the input's gradient, a
+    sum over all three, is left to a kernel."""
+    separate.check_forward(compile_for_library, element)
+    separate.check_gradients(compile_for_library, element)
 
 
 def test_batched():

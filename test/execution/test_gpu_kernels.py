@@ -13,6 +13,7 @@ import test_fused_qkv as qkv
 import test_fused_qkv_grad as qkv_grad
 import test_out_proj_residual as proj
 import test_out_proj_residual_grad as proj_grad
+import test_separate_weights as separate
 from gpu_emulator import compile_emulated
 from gradients import Variant, variants
 from support import TYPES, Heads, poisoned, random, wide
@@ -102,6 +103,12 @@ def test_out_proj_residual_grad(element):
     for kind, _, variant in cases:
         for shape in [(*s, 71) for s in SHAPES] if kind == "dynamic" else [static]:
             proj_grad.check(module, element, kind, variant, shape)
+
+
+@pytest.mark.parametrize("element", ["f32", "bf16"])
+def test_separate_weights(element):
+    separate.check_forward(compile_emulated, element)
+    separate.check_gradients(compile_emulated, element)
 
 
 @pytest.mark.parametrize("tile", TILES)

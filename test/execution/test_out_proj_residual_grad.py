@@ -22,7 +22,7 @@ def function(name, element, shape, variant):
     w = tensor(element, hidden, columns)
     shapes = {"activations": lambda e: a, "weight": lambda e: tensor(e, hidden, columns),
               "bias": lambda e: tensor(e, hidden)}
-    arguments, clauses, types = op_text(variant, "attn", lambda g, e: shapes[g](e))
+    arguments, clauses, types = op_text(variant, "attn", lambda g, e: [shapes[g](e)])
     results = ", ".join(shapes[g](variant.result_element(g, element)) for g in variant.wrt)
     count = len(variant.wrt)
     bind = "%g" if count == 1 else f"%g:{count}"

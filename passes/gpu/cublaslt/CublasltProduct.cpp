@@ -180,6 +180,24 @@ ProductShape::match(SegmentedContractionOpInterface op,
   return shape;
 }
 
+SmallVector<SegmentedContraction, 0>
+mlir::boostr::cublaslt::splitIntoProducts(
+    SegmentedContractionOpInterface op, const SegmentedContraction &contraction,
+    StringRef &reason) {
+  if (ProductShape::match(op, contraction, reason))
+    return {contraction};
+  SmallVector<SegmentedContraction, 0> products;
+  for (const ContractionSegment &segment : contraction.segments) {
+    SegmentedContraction product = contraction;
+    product.segments = {segment};
+    StringRef otherReason;
+    if (!ProductShape::match(op, product, otherReason))
+      return {};
+    products.push_back(std::move(product));
+  }
+  return products;
+}
+
 bool ProductShape::hasSeparateBias() const {
   return bias && getElementType(*bias).isF64();
 }

@@ -38,6 +38,13 @@ struct ProductShape {
         const SegmentedContraction &contraction, StringRef &reason);
 };
 
+/// The products that compute `contraction`: one if its arrays allow that, else
+/// one for each segment, as where weights are separate. None, and why, if the
+/// library has no such products.
+SmallVector<SegmentedContraction, 0>
+splitIntoProducts(SegmentedContractionOpInterface op,
+                  const SegmentedContraction &contraction, StringRef &reason);
+
 /// Whether sums of lhs are wanted.
 bool hasSums(const SegmentedContraction &contraction);
 
