@@ -443,7 +443,7 @@ static SmallVector<ResultShape> getGradientShapes(const GradientOperands &grad,
   if (grad.allocatesBias())
     for (auto [part, size] : llvm::enumerate(rows))
       results.push_back({getName(kDBias, count, part), {size}, elementType});
-  else if (accumulated)
+  else if (grad.wantsBias && accumulated)
     for (auto [part, like] : llvm::enumerate(grad.accumulateBiases))
       addLike(getName(kDBias, count, part), like.type);
   return results;

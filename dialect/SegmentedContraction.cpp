@@ -53,13 +53,21 @@ struct RowSlice {
 
 } // namespace
 
+/// Whether `rows` are known to be all that `array` has.
+static bool areAll(const HeadRows &rows, Value array) {
+  return !rows.range && rows.offset == 0 &&
+         cast<ShapedType>(array.getType()).getDimSize(0) == rows.getNumRows();
+}
+
 Value mlir::boostr::createView(OpBuilder &b, Location loc, Value array,
                                const std::optional<HeadRows> &rows) {
   if (!rows)
     return array;
   RowSlice slice(b, loc, array, *rows);
-  auto sliceOp = tensor::ExtractSliceOp::create(b, loc, array, slice.offsets,
-                                                slice.sizes, slice.strides);
+  Value sliced = array;
+  if (!areAll(*rows, array))
+    sliced = tensor::ExtractSliceOp::create(b, loc, array, slice.offsets,
+                                            slice.sizes, slice.strides);
 
   SmallVector<OpFoldResult> sizes = {getHeadRange(b, *rows).size,
                                      b.getIndexAttr(rows->headDim)};
@@ -69,8 +77,7 @@ Value mlir::boostr::createView(OpBuilder &b, Location loc, Value array,
     shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
   auto type = RankedTensorType::get(shape, getElementTypeOrSelf(array));
   return tensor::ExpandShapeOp::create(
-      b, loc, type, sliceOp, getHeadReassociation(sliceOp.getType().getRank()),
-      sizes);
+      b, loc, type, sliced, getHeadReassociation(slice.sizes.size()), sizes);
 }
 
 Value mlir::boostr::insertView(OpBuilder &b, Location loc, Value view,
@@ -81,6 +88,8 @@ Value mlir::boostr::insertView(OpBuilder &b, Location loc, Value view,
   RowSlice slice(b, loc, destination, *rows);
   Value merged = tensor::CollapseShapeOp::create(
       b, loc, view, getHeadReassociation(slice.sizes.size()));
+  if (areAll(*rows, destination))
+    return merged;
   return tensor::InsertSliceOp::create(
       b, loc, merged, destination, slice.offsets, slice.sizes, slice.strides);
 }

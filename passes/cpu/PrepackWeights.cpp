@@ -118,7 +118,7 @@ LogicalResult FunctionPrepacker::addUse(OpOperand &use, StringRef name,
     if (!reads(contraction, use.get()))
       continue;
     if (!isRhs(contraction, use.get()))
-      return warn(op, name) << "expected it to be the weight";
+      return warn(op, name) << "expected it to be the whole weight";
     PackedLayoutAttr wanted = cpu::getPackedLayout(contraction, type, tile);
     if (layout && layout != wanted)
       return warn(op, name)

@@ -31,6 +31,26 @@ func.func @accumulate(%dw0: tensor<4x8xf32>, %db0: tensor<4xf32>, %dy: tensor<2x
   return %dw, %db : tensor<4x8xf32>, tensor<4xf32>
 }
 
+// Each of separate gradients is added where it is.
+// CHECK-LABEL: func.func @accumulate_separate(
+// CHECK-SAME: %[[Q:[^:]*]]: memref<8x8xf32>, %[[K:[^:]*]]: memref<4x8xf32>, %[[V:[^:]*]]: memref<4x8xf32>
+// CHECK-COUNT-3: memref.alloc() {alignment = 64 : i64} : memref<{{[48]}}xf32>
+// CHECK-NOT: memref.copy
+// CHECK: boostr.fused_qkv_grad %{{.*}} accumulate_weight(%[[Q]], %[[K]], %[[V]]) outs(%{{.*}}, %{{.*}}, %{{.*}}) wrt(weight, bias)
+// CHECK: return %[[V]], %[[K]], %[[Q]]
+func.func @accumulate_separate(%q: tensor<8x8xf32>, %k: tensor<4x8xf32>, %v: tensor<4x8xf32>,
+    %dq: tensor<2x2x3x4xf32>, %dk: tensor<2x1x3x4xf32>, %x: tensor<2x3x8xf32>,
+    %wq: tensor<8x8xf32>, %wk: tensor<4x8xf32>)
+    -> (tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x8xf32>, tensor<8xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %g:6 = boostr.fused_qkv_grad %dq, %dk, %dk, %x, %wq, %wk, %wk accumulate_weight(%q, %k, %v)
+      wrt(weight, bias) num_heads = 2 num_kv_heads = 1 head_dim = 4
+      : tensor<2x2x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x3x8xf32>,
+        tensor<8x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x8xf32>, tensor<4x8xf32>,
+        tensor<4x8xf32>
+  return %g#2, %g#1, %g#0, %g#3, %g#4, %g#5 : tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x8xf32>,
+      tensor<8xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
 // What somebody else still reads, or nobody may write, is copied first.
 // CHECK-LABEL: func.func @accumulate_read_later(
 // CHECK-SAME: %[[DW0:[^:]*]]: memref<4x8xf32>

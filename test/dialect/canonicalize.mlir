@@ -28,6 +28,32 @@ func.func @drop_input_and_bias(%dy: tensor<2x1x3x4xf32>, %x: tensor<2x3x8xf32>, 
   return %dw : tensor<12x8xf32>
 }
 
+// Gradients of separate weights go together.
+// CHECK-LABEL: func.func @drop_separate_weights(
+// CHECK: %[[G:.*]]:3 = boostr.fused_qkv_grad %{{.*}} wrt(bias) num_heads = 1
+// CHECK: return %[[G]]#1 : tensor<4xf32>
+func.func @drop_separate_weights(%dy: tensor<2x1x3x4xf32>, %x: tensor<2x3x8xf32>, %w: tensor<4x8xf32>)
+    -> tensor<4xf32> {
+  %g:6 = boostr.fused_qkv_grad %dy, %dy, %dy, %x, %w, %w, %w accumulate_weight(%w, %w, %w)
+      wrt(weight, bias) num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x3x8xf32>,
+        tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>,
+        tensor<4x8xf32>
+  return %g#4 : tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @untouched_one_separate_used(
+// CHECK: %[[G:.*]]:3 = boostr.fused_qkv_grad %{{.*}} wrt(weight)
+// CHECK: return %[[G]]#2
+func.func @untouched_one_separate_used(%dy: tensor<2x1x3x4xf32>, %x: tensor<2x3x8xf32>,
+    %w: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %g:3 = boostr.fused_qkv_grad %dy, %dy, %dy, %x, %w, %w, %w wrt(weight)
+      num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x3x8xf32>,
+        tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+  return %g#2 : tensor<4x8xf32>
+}
+
 // CHECK-LABEL: func.func @drop_all(
 // CHECK-NOT: boostr
 // CHECK: return

@@ -29,6 +29,16 @@ func.func @fused_qkv_grad(%dq: tensor<?x2x?x4xbf16>, %dkv: tensor<?x1x?x4xbf16>,
   return
 }
 
+// Separate weights have a gradient each, and biases too.
+// CHECK: "boostr.fused_qkv_grad"{{.*}} -> (tensor<?x7xf32>, tensor<4x?xf32>, tensor<4x7xf32>, tensor<8xf32>, tensor<4xf32>, tensor<4xf32>)
+func.func @fused_qkv_grad_separate(%dq: tensor<?x2x?x4xf32>, %dkv: tensor<?x1x?x4xf32>,
+    %x: tensor<?x?x?xf32>, %wq: tensor<?x7xf32>, %wk: tensor<4x?xf32>, %wv: tensor<4x7xf32>) {
+  %g:6 = boostr.fused_qkv_grad %dq, %dkv, %dkv, %x, %wq, %wk, %wv wrt(weight, bias)
+      num_heads = 2 num_kv_heads = 1 head_dim = 4 : tensor<?x2x?x4xf32>, tensor<?x1x?x4xf32>,
+      tensor<?x1x?x4xf32>, tensor<?x?x?xf32>, tensor<?x7xf32>, tensor<4x?xf32>, tensor<4x7xf32>
+  return
+}
+
 // CHECK: "boostr.out_proj_residual"{{.*}} -> tensor<2x?x16xf64>
 func.func @out_proj_residual(%a: tensor<2x3x8xf64>, %w: tensor<16x8xf64>, %r: tensor<2x?x16xf64>) {
   %y = boostr.out_proj_residual %a, %w residual(%r)

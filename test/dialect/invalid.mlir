@@ -181,6 +181,51 @@ func.func @negative_fused_qkv_c7_element_type(%x: memref<2x3x8xbf16>, %w: memref
 
 // -----
 
+func.func @negative_fused_qkv_c4_key_weight(%x: tensor<2x3x8xf32>, %wq: tensor<8x8xf32>, %wk: tensor<5x8xf32>, %wv: tensor<4x8xf32>) {
+  // expected-error@+1 {{'key_weight' expected [4, 8], got [5, 8]}}
+  %q, %k, %v = boostr.fused_qkv %x, %wq, %wk, %wv num_heads = 2 num_kv_heads = 1 head_dim = 4
+      : tensor<2x3x8xf32>, tensor<8x8xf32>, tensor<5x8xf32>, tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_fused_qkv_c5_value_bias(%x: tensor<2x3x8xf32>, %wq: tensor<8x8xf32>, %wk: tensor<4x8xf32>, %bq: tensor<8xf32>, %bk: tensor<4xf32>) {
+  // expected-error@+1 {{'value_bias' expected [4], got [8]}}
+  %q, %k, %v = boostr.fused_qkv %x, %wq, %wk, %wk bias(%bq, %bk, %bq) num_heads = 2 num_kv_heads = 1 head_dim = 4
+      : tensor<2x3x8xf32>, tensor<8x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<8xf32>, tensor<4xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_fused_qkv_c8_two_weights(%x: tensor<2x3x8xf32>, %w: tensor<4x8xf32>) {
+  // expected-error@+1 {{'weight' expected 1 or 3 operands, got 2}}
+  %q, %k, %v = boostr.fused_qkv %x, %w, %w num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : tensor<2x3x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_fused_qkv_c8_packed_bias(%x: tensor<2x3x8xf32>, %w: tensor<4x8xf32>, %b: tensor<12xf32>) {
+  // expected-error@+1 {{'bias' expected 3 operands as 'weight' has, got 1}}
+  %q, %k, %v = boostr.fused_qkv %x, %w, %w, %w bias(%b) num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : tensor<2x3x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<12xf32>
+  return
+}
+
+// -----
+
+func.func @negative_fused_qkv_c8_separate_bias(%x: tensor<2x3x8xf32>, %w: tensor<12x8xf32>, %b: tensor<4xf32>) {
+  // expected-error@+1 {{'bias' expected 1 operand as 'weight' has, got 3}}
+  %q, %k, %v = boostr.fused_qkv %x, %w bias(%b, %b, %b) num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : tensor<2x3x8xf32>, tensor<12x8xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
 func.func @negative_fused_qkv_type(%x: i32, %w: tensor<12x8xf32>) {
   // expected-error @below {{'input' expected a ranked tensor or memref, got 'i32'}}
   %q, %k, %v = boostr.fused_qkv %x, %w num_heads = 1 num_kv_heads = 1 head_dim = 4
@@ -546,6 +591,45 @@ func.func @negative_fused_qkv_grad_c10_d_bias(%dq: memref<2x2x3x4xbf16>, %dk: me
   boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w outs(%o) wrt(bias)
       num_heads = 2 num_kv_heads = 1 head_dim = 4 : memref<2x2x3x4xbf16>, memref<2x1x3x4xbf16>,
         memref<2x1x3x4xbf16>, memref<2x3x8xbf16>, memref<16x8xbf16>, memref<16xf32>
+  return
+}
+
+// -----
+
+func.func @negative_fused_qkv_grad_c6_value_weight(%dy: tensor<2x1x3x4xf32>, %x: tensor<2x3x8xf32>,
+    %w: tensor<4x8xf32>, %wv: tensor<4x9xf32>) {
+  // expected-error@+1 {{'value_weight' expected [4, 8], got [4, 9]}}
+  %dx = boostr.fused_qkv_grad %dy, %dy, %dy, %x, %w, %w, %wv wrt(input) num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x3x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x9xf32>
+  return
+}
+
+// -----
+
+func.func @negative_fused_qkv_grad_c10_d_key_bias(%dy: memref<2x1x3x4xf32>, %x: memref<2x3x8xf32>,
+    %w: memref<4x8xf32>, %db: memref<4xf32>, %dbk: memref<5xf32>) {
+  // expected-error@+1 {{'d_key_bias' expected [4], got [5]}}
+  boostr.fused_qkv_grad %dy, %dy, %dy, %x, %w, %w, %w outs(%db, %dbk, %db) wrt(bias) num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : memref<2x1x3x4xf32>, memref<2x1x3x4xf32>, memref<2x1x3x4xf32>, memref<2x3x8xf32>, memref<4x8xf32>, memref<4x8xf32>, memref<4x8xf32>,
+        memref<4xf32>, memref<5xf32>, memref<4xf32>
+  return
+}
+
+// -----
+
+func.func @negative_fused_qkv_grad_c11_weights(%dy: tensor<2x1x3x4xf32>, %x: tensor<2x3x8xf32>, %w: tensor<4x8xf32>) {
+  // expected-error@+1 {{'weight' expected 1 or 3 operands, got 2}}
+  %dx = boostr.fused_qkv_grad %dy, %dy, %dy, %x, %w, %w wrt(input) num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x3x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_fused_qkv_grad_c11_accumulate(%dy: tensor<2x1x3x4xf32>, %x: tensor<2x3x8xf32>, %w: tensor<4x8xf32>, %a: tensor<4xf32>) {
+  // expected-error@+1 {{'accumulate_bias' expected 3 operands as 'weight' has, got 1}}
+  %db:3 = boostr.fused_qkv_grad %dy, %dy, %dy, %x, %w, %w, %w accumulate_bias(%a) wrt(bias) num_heads = 1 num_kv_heads = 1 head_dim = 4
+      : tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x3x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4xf32>
   return
 }
 

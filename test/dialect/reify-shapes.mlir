@@ -21,6 +21,23 @@ func.func @fused_qkv(%x: tensor<?x?x8xf32>, %w: tensor<?x8xf32>) -> (index, inde
   return %batch, %heads, %tokens, %tokens2 : index, index, index, index
 }
 
+// CHECK-LABEL: func.func @fused_qkv_grad_separate(
+// CHECK-SAME: %{{[^:]*}}: tensor<?x?x?xf32>, %[[WQ:[^:]*]]: tensor<?x?xf32>, %[[WK:[^:]*]]: tensor<?x?xf32>
+// CHECK-DAG: %[[R:.*]] = tensor.dim %[[WK]], %c0
+// CHECK-DAG: %[[ROWS:.*]] = arith.constant 4 : index
+// CHECK-NOT: boostr.fused_qkv_grad
+// CHECK: return %[[R]], %[[ROWS]] : index, index
+func.func @fused_qkv_grad_separate(%x: tensor<?x?x?xf32>, %wq: tensor<?x?xf32>, %wk: tensor<?x?xf32>,
+    %dq: tensor<?x3x?x4xf32>, %dkv: tensor<?x1x?x4xf32>) -> (index, index) {
+  %c0 = arith.constant 0 : index
+  %g:6 = boostr.fused_qkv_grad %dq, %dkv, %dkv, %x, %wq, %wk, %wk wrt(weight, bias)
+      num_heads = 3 num_kv_heads = 1 head_dim = 4 : tensor<?x3x?x4xf32>, tensor<?x1x?x4xf32>,
+      tensor<?x1x?x4xf32>, tensor<?x?x?xf32>, tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x?xf32>
+  %0 = tensor.dim %g#1, %c0 : tensor<?x?xf32>
+  %1 = tensor.dim %g#5, %c0 : tensor<4xf32>
+  return %0, %1 : index, index
+}
+
 // CHECK-LABEL: func.func @fused_qkv_grad(
 // CHECK-SAME: %[[X:[^:]*]]: tensor<?x?x?xf32>, %[[W:[^:]*]]: tensor<?x?xf32>
 // CHECK-DAG: %[[S:.*]] = tensor.dim %[[X]], %c1

@@ -20,6 +20,19 @@ func.func @fused_qkv_bias_dynamic(%x: tensor<?x?x?xbf16>, %w: tensor<?x?xbf16>, 
   return %q, %k, %v : tensor<?x3x?x5xbf16>, tensor<?x2x?x5xbf16>, tensor<?x2x?x5xbf16>
 }
 
+// A weight and a bias for each of query, key and value.
+// CHECK-LABEL: func.func @fused_qkv_separate
+// CHECK: boostr.fused_qkv %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} bias(%{{.*}}, %{{.*}}, %{{.*}}) num_heads = 2 num_kv_heads = 1 head_dim = 4 : tensor<?x?x8xf32>, tensor<8x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<8xf32>, tensor<4xf32>, tensor<4xf32>
+func.func @fused_qkv_separate(%x: tensor<?x?x8xf32>, %wq: tensor<8x8xf32>, %wk: tensor<4x8xf32>,
+    %wv: tensor<4x8xf32>, %bq: tensor<8xf32>, %bk: tensor<4xf32>, %bv: tensor<4xf32>)
+    -> (tensor<?x2x?x4xf32>, tensor<?x1x?x4xf32>, tensor<?x1x?x4xf32>) {
+  %q, %k, %v = boostr.fused_qkv %x, %wq, %wk, %wv bias(%bq, %bk, %bv)
+      num_heads = 2 num_kv_heads = 1 head_dim = 4
+      : tensor<?x?x8xf32>, tensor<8x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<8xf32>,
+        tensor<4xf32>, tensor<4xf32>
+  return %q, %k, %v : tensor<?x2x?x4xf32>, tensor<?x1x?x4xf32>, tensor<?x1x?x4xf32>
+}
+
 // CHECK-LABEL: func.func @fused_qkv_empty
 // CHECK: boostr.fused_qkv {{.*}} : tensor<0x0x4xf64>, tensor<6x4xf64>
 func.func @fused_qkv_empty(%x: tensor<0x0x4xf64>, %w: tensor<6x4xf64>) -> tensor<0x1x0x2xf64> {
@@ -50,6 +63,23 @@ func.func @fused_qkv_grad(%dq: tensor<?x2x?x4xbf16>, %dk: tensor<?x1x?x4xbf16>,
       : tensor<?x2x?x4xbf16>, tensor<?x1x?x4xbf16>, tensor<?x1x?x4xbf16>, tensor<?x?x8xbf16>,
         tensor<16x8xbf16>, tensor<16x8xf32>, tensor<16xf32>
   return %dx, %dw, %db : tensor<?x?x8xbf16>, tensor<16x8xf32>, tensor<16xf32>
+}
+
+// CHECK-LABEL: func.func @fused_qkv_grad_separate
+// CHECK: boostr.fused_qkv_grad %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} accumulate_weight(%{{.*}}, %{{.*}}, %{{.*}}) wrt(input, weight, bias) num_heads = 2 num_kv_heads = 1 head_dim = 4
+func.func @fused_qkv_grad_separate(%dq: tensor<2x2x3x4xbf16>, %dk: tensor<2x1x3x4xbf16>,
+    %x: tensor<2x3x8xbf16>, %wq: tensor<8x8xbf16>, %wk: tensor<4x8xbf16>, %wv: tensor<4x8xbf16>,
+    %dwq: tensor<8x8xf32>, %dwk: tensor<4x8xf32>, %dwv: tensor<4x8xf32>)
+    -> (tensor<2x3x8xbf16>, tensor<8x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<8xbf16>,
+        tensor<4xbf16>, tensor<4xbf16>) {
+  %g:7 = boostr.fused_qkv_grad %dq, %dk, %dk, %x, %wq, %wk, %wv
+      accumulate_weight(%dwq, %dwk, %dwv) wrt(input, weight, bias)
+      num_heads = 2 num_kv_heads = 1 head_dim = 4
+      : tensor<2x2x3x4xbf16>, tensor<2x1x3x4xbf16>, tensor<2x1x3x4xbf16>, tensor<2x3x8xbf16>,
+        tensor<8x8xbf16>, tensor<4x8xbf16>, tensor<4x8xbf16>, tensor<8x8xf32>, tensor<4x8xf32>,
+        tensor<4x8xf32>
+  return %g#0, %g#1, %g#2, %g#3, %g#4, %g#5, %g#6 : tensor<2x3x8xbf16>, tensor<8x8xf32>,
+      tensor<4x8xf32>, tensor<4x8xf32>, tensor<8xbf16>, tensor<4xbf16>, tensor<4xbf16>
 }
 
 // CHECK-LABEL: func.func @fused_qkv_grad_subset

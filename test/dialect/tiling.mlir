@@ -125,6 +125,69 @@ module attributes {transform.with_named_sequence} {
 
 // -----
 
+// Groups of heads of separate weights are rows of each.
+module attributes {transform.with_named_sequence} {
+  // CHECK-DAG: #[[QROW:.*]] = affine_map<()[s0] -> (s0 * 12)>
+  // CHECK-DAG: #[[KROW:.*]] = affine_map<()[s0] -> (s0 * 8)>
+  // CHECK-LABEL: func.func @fused_qkv_separate_heads(
+  // CHECK-SAME: %{{[^:]*}}: tensor<2x5x8xf32>, %[[WQ:[^:]*]]: tensor<24x8xf32>, %[[WK:[^:]*]]: tensor<16x8xf32>, %[[WV:[^:]*]]: tensor<16x8xf32>
+  // CHECK: %[[QR:.*]] = affine.apply #[[QROW]]
+  // CHECK: tensor.extract_slice %[[WQ]][%[[QR]], 0] [12, 8]
+  // CHECK: %[[KR:.*]] = affine.apply #[[KROW]]
+  // CHECK: tensor.extract_slice %[[WK]][%[[KR]], 0] [8, 8]
+  // CHECK: tensor.extract_slice %[[WV]][%[[KR]], 0] [8, 8]
+  func.func @fused_qkv_separate_heads(%x: tensor<2x5x8xf32>, %wq: tensor<24x8xf32>,
+      %wk: tensor<16x8xf32>, %wv: tensor<16x8xf32>)
+      -> (tensor<2x6x5x4xf32>, tensor<2x4x5x4xf32>, tensor<2x4x5x4xf32>) {
+    %q, %k, %v = boostr.fused_qkv %x, %wq, %wk, %wv num_heads = 6 num_kv_heads = 4 head_dim = 4
+        : tensor<2x5x8xf32>, tensor<24x8xf32>, tensor<16x8xf32>, tensor<16x8xf32>
+    return %q, %k, %v : tensor<2x6x5x4xf32>, tensor<2x4x5x4xf32>, tensor<2x4x5x4xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["boostr.fused_qkv"]} in %root
+        : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %op tile_sizes [0, 0, 1]
+        : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Columns of all separate weights and of what their gradients add to.
+module attributes {transform.with_named_sequence} {
+  // CHECK-LABEL: func.func @fused_qkv_grad_separate(
+  // CHECK-SAME: %[[X:[^:]*]]: tensor<2x3x8xf32>, %[[WQ:[^:]*]]: tensor<8x8xf32>, %[[WK:[^:]*]]: tensor<4x8xf32>
+  // CHECK: scf.forall (%{{.*}}) in (2)
+  // CHECK-DAG: %[[XT:.*]] = tensor.extract_slice %[[X]][0, 0, %{{.*}}] [2, 3, 4]
+  // CHECK-DAG: %[[QT:.*]] = tensor.extract_slice %[[WQ]][0, %{{.*}}] [8, 4]
+  // CHECK-DAG: %[[KT:.*]] = tensor.extract_slice %[[WK]][0, %{{.*}}] [4, 4]
+  // CHECK: %[[G:.*]]:4 = boostr.fused_qkv_grad %{{.*}}, %{{.*}}, %{{.*}}, %[[XT]], %[[QT]], %[[KT]], %[[KT]] accumulate_weight(%{{.*}}, %{{.*}}, %{{.*}}) wrt(input, weight)
+  // CHECK: tensor.parallel_insert_slice %[[G]]#0 into %{{.*}} [2, 3, 4]
+  // CHECK: tensor.parallel_insert_slice %[[G]]#1 into %{{.*}} [8, 4]
+  // CHECK: tensor.parallel_insert_slice %[[G]]#2 into %{{.*}} [4, 4]
+  // CHECK: tensor.parallel_insert_slice %[[G]]#3 into %{{.*}} [4, 4]
+  func.func @fused_qkv_grad_separate(%x: tensor<2x3x8xf32>, %wq: tensor<8x8xf32>,
+      %wk: tensor<4x8xf32>, %dq: tensor<2x2x3x4xf32>, %dk: tensor<2x1x3x4xf32>)
+      -> (tensor<2x3x8xf32>, tensor<8x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) {
+    %g:4 = boostr.fused_qkv_grad %dq, %dk, %dk, %x, %wq, %wk, %wk accumulate_weight(%wq, %wk, %wk)
+        wrt(input, weight) num_heads = 2 num_kv_heads = 1 head_dim = 4
+        : tensor<2x2x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x1x3x4xf32>, tensor<2x3x8xf32>,
+          tensor<8x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x8xf32>, tensor<4x8xf32>,
+          tensor<4x8xf32>
+    return %g#0, %g#1, %g#2, %g#3 : tensor<2x3x8xf32>, tensor<8x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["boostr.fused_qkv_grad"]} in %root
+        : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %op tile_sizes [4]
+        : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
 // A tile that may or may not cover every group is a tile of groups.
 module attributes {transform.with_named_sequence} {
   // CHECK-LABEL: func.func @fused_qkv_heads_rest(

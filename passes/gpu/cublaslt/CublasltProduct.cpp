@@ -180,8 +180,7 @@ ProductShape::match(SegmentedContractionOpInterface op,
   return shape;
 }
 
-SmallVector<SegmentedContraction, 0>
-mlir::boostr::cublaslt::splitIntoProducts(
+SmallVector<SegmentedContraction, 0> mlir::boostr::cublaslt::splitIntoProducts(
     SegmentedContractionOpInterface op, const SegmentedContraction &contraction,
     StringRef &reason) {
   if (ProductShape::match(op, contraction, reason))

@@ -37,10 +37,23 @@ func.func @negative_other_use(%w: tensor<8x8xf32> {boostr.name = "weight"}) -> t
 module {
 func.func @negative_no_weight(%a: tensor<1x8x8xf32> {boostr.name = "weight"}, %w: tensor<8x8xf32>)
     -> tensor<1x8x8xf32> {
-  // expected-warning @below {{'boostr.out_proj_residual' op cannot use 'weight' packed, so there is no 'negative_no_weight_packed': expected it to be the weight}}
+  // expected-warning @below {{'boostr.out_proj_residual' op cannot use 'weight' packed, so there is no 'negative_no_weight_packed': expected it to be the whole weight}}
   %y = boostr.out_proj_residual %a, %w residual(%a)
       : tensor<1x8x8xf32>, tensor<8x8xf32>, tensor<1x8x8xf32>
   return %y : tensor<1x8x8xf32>
+}
+}
+
+// -----
+
+// expected-error @below {{expected a public function with a weight 'weight' to pack, got none that can be}}
+module {
+func.func @negative_separate(%x: tensor<1x8x8xf32>, %w: tensor<8x8xf32> {boostr.name = "weight"}, %wk: tensor<8x8xf32>)
+    -> tensor<1x1x8x8xf32> {
+  // expected-warning @below {{'boostr.fused_qkv' op cannot use 'weight' packed, so there is no 'negative_separate_packed': expected it to be the whole weight}}
+  %q, %k, %v = boostr.fused_qkv %x, %w, %wk, %wk num_heads = 1 num_kv_heads = 1 head_dim = 8
+      : tensor<1x8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>
+  return %q : tensor<1x1x8x8xf32>
 }
 }
 

@@ -14,6 +14,23 @@ func.func @fused_qkv(%x: tensor<2x?x8xf32>, %w: tensor<16x8xf32>, %b: tensor<16x
   return %q, %k, %v : tensor<2x2x?x4xf32>, tensor<2x1x?x4xf32>, tensor<2x1x?x4xf32>
 }
 
+// Separate weights: one gradient each, all of them if one is needed.
+
+// CHECK-LABEL: func.func @fused_qkv_separate_vjp(
+// CHECK-SAME: %[[X:[^:]*]]: tensor<2x?x8xf32>, %[[WQ:[^:]*]]: tensor<8x8xf32>, %[[WK:[^:]*]]: tensor<4x8xf32>, %[[WV:[^:]*]]: tensor<4x8xf32>, %[[BQ:[^:]*]]: tensor<8xf32>, %[[BK:[^:]*]]: tensor<4xf32>, %[[BV:[^:]*]]: tensor<4xf32>, %[[DQ:[^:]*]]: tensor<2x2x?x4xf32>, %[[DK:[^:]*]]: tensor<2x1x?x4xf32>, %[[DV:[^:]*]]: tensor<2x1x?x4xf32>)
+// CHECK: %[[G:.*]]:6 = boostr.fused_qkv_grad %[[DQ]], %[[DK]], %[[DV]], %[[X]], %[[WQ]], %[[WK]], %[[WV]] wrt(weight, bias) num_heads = 2
+// CHECK: return %[[G]]#1, %[[G]]#5
+func.func @fused_qkv_separate(%x: tensor<2x?x8xf32>, %wq: tensor<8x8xf32>, %wk: tensor<4x8xf32>,
+    %wv: tensor<4x8xf32>, %bq: tensor<8xf32>, %bk: tensor<4xf32>, %bv: tensor<4xf32>)
+    -> (tensor<2x2x?x4xf32>, tensor<2x1x?x4xf32>, tensor<2x1x?x4xf32>)
+    attributes {boostr.differentiate = array<i64: 2, 6>} {
+  %q, %k, %v = boostr.fused_qkv %x, %wq, %wk, %wv bias(%bq, %bk, %bv)
+      num_heads = 2 num_kv_heads = 1 head_dim = 4
+      : tensor<2x?x8xf32>, tensor<8x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<8xf32>,
+        tensor<4xf32>, tensor<4xf32>
+  return %q, %k, %v : tensor<2x2x?x4xf32>, tensor<2x1x?x4xf32>, tensor<2x1x?x4xf32>
+}
+
 // Frozen input, no bias.
 
 // CHECK-LABEL: func.func @fused_qkv_weight_vjp(

@@ -35,6 +35,19 @@ func.func @fused_qkv(%x: memref<?x?x40xbf16>, %w: memref<96x40xbf16>, %b: memref
   return
 }
 
+// Separate weights: a product each.
+// CHECK-LABEL: func @fused_qkv_separate(
+// CHECK-COUNT-3: llvm.call @boostr_cuda_multiply
+// CHECK-NOT:     llvm.call
+// CHECK:         return
+func.func @fused_qkv_separate(%x: memref<?x?x40xbf16>, %wq: memref<64x40xbf16>, %wk: memref<16x40xbf16>,
+    %wv: memref<16x40xbf16>, %q: memref<?x4x?x16xbf16>, %k: memref<?x1x?x16xbf16>, %v: memref<?x1x?x16xbf16>) {
+  boostr.fused_qkv %x, %wq, %wk, %wv outs(%q, %k, %v) num_heads = 4 num_kv_heads = 1 head_dim = 16
+      : memref<?x?x40xbf16>, memref<64x40xbf16>, memref<16x40xbf16>, memref<16x40xbf16>, memref<?x4x?x16xbf16>,
+        memref<?x1x?x16xbf16>, memref<?x1x?x16xbf16>
+  return
+}
+
 // Many tokens, and heads as wide as tiles: products of their own for query, key and
 // value of each batch, straight into the head layout.
 // CHECK-LABEL: func @fused_qkv_batched(

@@ -32,6 +32,19 @@ func.func @fused_qkv(%x: tensor<?x?x16xf32>, %w: tensor<32x16xf32>)
   return %q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x1x?x8xf32>, tensor<?x1x?x8xf32>
 }
 
+// CHECK-LABEL: func.func @fused_qkv_separate(
+// CHECK-SAME: %{{[^:]*}}: tensor<?x?x16xf32>, %[[WQ:[^:]*]]: tensor<16x16xf32>, %[[WK:[^:]*]]: tensor<8x16xf32>, %[[WV:[^:]*]]: tensor<8x16xf32>
+// CHECK-DAG: tensor.expand_shape %[[WQ]] {{.*}} output_shape [2, 8, 16]
+// CHECK-DAG: tensor.expand_shape %[[WK]] {{.*}} output_shape [1, 8, 16]
+// CHECK-DAG: tensor.expand_shape %[[WV]] {{.*}} output_shape [1, 8, 16]
+// CHECK: return
+func.func @fused_qkv_separate(%x: tensor<?x?x16xf32>, %wq: tensor<16x16xf32>, %wk: tensor<8x16xf32>,
+    %wv: tensor<8x16xf32>) -> (tensor<?x2x?x8xf32>, tensor<?x1x?x8xf32>, tensor<?x1x?x8xf32>) {
+  %q, %k, %v = boostr.fused_qkv %x, %wq, %wk, %wv num_heads = 2 num_kv_heads = 1 head_dim = 8
+      : tensor<?x?x16xf32>, tensor<16x16xf32>, tensor<8x16xf32>, tensor<8x16xf32>
+  return %q, %k, %v : tensor<?x2x?x8xf32>, tensor<?x1x?x8xf32>, tensor<?x1x?x8xf32>
+}
+
 // f32 adds the bias to the sum in place; f16 and bf16 sum in f32 and round once.
 // CHECK-LABEL: func.func @fused_qkv_bias(
 // CHECK: %[[SUM:.*]] = linalg.contract {{.*}} outs(%{{.*}} : tensor<2x2x3x8xf32>)
