@@ -68,18 +68,51 @@ def wanted(**flags) -> tuple[str, ...]:
     return wrt
 
 
-def fused_qkv(describe, x, w, b, num_heads, num_kv_heads, head_dim):
+def parts(name: str, given) -> tuple:
+    """The tensor, or the three of query, key and value."""
+    if not isinstance(given, (tuple, list)):
+        return (given,)
+    if len(given) != 3:
+        raise ValueError(f"{name}: expected a tensor, or three for query, key and value, got "
+                         f"{len(given)}")
+    return tuple(given)
+
+
+def weights_and_biases(w, b) -> tuple[tuple, tuple]:
+    """All tensors of the weight, and all of the bias, if there is one."""
+    weights, biases = parts("w", w), () if b is None else parts("b", b)
+    if biases and len(biases) != len(weights):
+        raise ValueError(f"b: expected {'three tensors' if len(weights) == 3 else 'one tensor'}, "
+                         f"as w has, got {len(biases)}")
+    return weights, biases
+
+
+def part_rows(num_heads, num_kv_heads, head_dim, count):
+    """Rows of the packed weight, or of each of three."""
+    if count == 1:
+        return ((num_heads + 2 * num_kv_heads) * head_dim,)
+    return num_heads * head_dim, num_kv_heads * head_dim, num_kv_heads * head_dim
+
+
+def part_names(name: str, count: int) -> list[str]:
+    """What messages call one tensor, or each of three."""
+    return [name] if count == 1 else [f"{name}[{i}]" for i in range(count)]
+
+
+def fused_qkv(describe, x, weights, biases, num_heads, num_kv_heads, head_dim):
     heads, kv_heads = _count("num_heads", num_heads), _count("num_kv_heads", num_kv_heads)
     dim = _count("head_dim", head_dim)
     call = _Call(describe, "x", x, "batch", "sequence", "hidden")
-    rows, hidden = (heads + 2 * kv_heads) * dim, call.shape[2]
-    call.check("w", w, rows, hidden)
-    if b is not None:
-        call.check("b", b, rows)
-    return call.element, hidden, heads, kv_heads, dim, b is not None, call.target
+    hidden, count = call.shape[2], len(weights)
+    rows = part_rows(heads, kv_heads, dim, count)
+    for name, w, size in zip(part_names("w", count), weights, rows):
+        call.check(name, w, size, hidden)
+    for name, b, size in zip(part_names("b", count), biases, rows):
+        call.check(name, b, size)
+    return call.element, hidden, heads, kv_heads, dim, bool(biases), call.target, count > 1
 
 
-def fused_qkv_grad(describe, dq, dk, dv, x, w, wrt):
+def fused_qkv_grad(describe, dq, dk, dv, x, weights, wrt):
     call = _Call(describe, "dq", dq, "batch", "heads", "sequence", "head_dim")
     batch, heads, length, dim = call.shape
     describe("dk", dk)  # That it is a tensor.
@@ -91,8 +124,11 @@ def fused_qkv_grad(describe, dq, dk, dv, x, w, wrt):
     _check_rank("x", x, "batch", "sequence", "hidden")
     hidden = x.shape[2]
     call.check("x", x, batch, length, hidden)
-    call.check("w", w, (heads + 2 * kv_heads) * dim, hidden)
-    return call.element, hidden, heads, kv_heads, dim, wrt, call.target
+    count = len(weights)
+    for name, w, size in zip(part_names("w", count), weights,
+                             part_rows(heads, kv_heads, dim, count)):
+        call.check(name, w, size, hidden)
+    return call.element, hidden, heads, kv_heads, dim, wrt, call.target, count > 1
 
 
 def out_proj_residual(describe, attn, w, b, residual):

@@ -11,6 +11,7 @@ those change.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 
 from .compiler import compile
 from .module import Function
@@ -37,34 +38,51 @@ func.func @{op}({declared}) -> {given} {{
 }}""", target), op)
 
 
+def _rows(num_heads: int, num_kv_heads: int, head_dim: int, is_separate: bool) -> dict[str, int]:
+    """Rows of the weight, or of each of three, by what their arguments' names end with."""
+    if not is_separate:
+        return {"": (num_heads + 2 * num_kv_heads) * head_dim}
+    return {"q": num_heads * head_dim, "k": num_kv_heads * head_dim, "v": num_kv_heads * head_dim}
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"%{name}" for name in names)
+
+
 @functools.cache
 def fused_qkv(element: str, hidden: int, num_heads: int, num_kv_heads: int, head_dim: int,
-              has_bias: bool, target: str) -> Function:
-    """(x, w[, b]) -> q, k, v."""
-    rows = (num_heads + 2 * num_kv_heads) * head_dim
-    arguments = {"x": _tensor(element, None, None, hidden), "w": _tensor(element, rows, hidden)}
-    if has_bias:
-        arguments["b"] = _tensor(element, rows)
+              has_bias: bool, target: str, is_separate: bool = False) -> Function:
+    """(x, w[, b]) -> q, k, v; if separate, (x, wq, wk, wv[, bq, bk, bv])."""
+    rows = _rows(num_heads, num_kv_heads, head_dim, is_separate)
+    weights = {f"w{part}": _tensor(element, count, hidden) for part, count in rows.items()}
+    biases = {f"b{part}": _tensor(element, count) for part, count in rows.items() if has_bias}
     results = [_tensor(element, None, heads, None, head_dim)
                for heads in (num_heads, num_kv_heads, num_kv_heads)]
-    clauses = (f"%x, %w {'bias(%b) ' if has_bias else ''}num_heads = {num_heads} "
-               f"num_kv_heads = {num_kv_heads} head_dim = {head_dim}")
-    return _function("fused_qkv", arguments, results, clauses, target)
+    clauses = (f"%x, {_list(weights)} {f'bias({_list(biases)}) ' if has_bias else ''}"
+               f"num_heads = {num_heads} num_kv_heads = {num_kv_heads} head_dim = {head_dim}")
+    return _function("fused_qkv", {"x": _tensor(element, None, None, hidden), **weights, **biases},
+                     results, clauses, target)
 
 
 @functools.cache
 def fused_qkv_grad(element: str, hidden: int, num_heads: int, num_kv_heads: int, head_dim: int,
-                   wrt: tuple[str, ...], target: str) -> Function:
-    """(dq, dk, dv, x, w) -> the gradients of `wrt`, of input, weight and bias in this order."""
-    rows = (num_heads + 2 * num_kv_heads) * head_dim
+                   wrt: tuple[str, ...], target: str, is_separate: bool = False) -> Function:
+    """(dq, dk, dv, x, w) -> the gradients of `wrt`, of input, weight and bias in this order.
+
+    If separate, (dq, dk, dv, x, wq, wk, wv), and those of weight and bias are three each.
+    """
+    rows = _rows(num_heads, num_kv_heads, head_dim, is_separate)
     arguments = {name: _tensor(element, None, heads, None, head_dim)
                  for name, heads in (("dq", num_heads), ("dk", num_kv_heads), ("dv", num_kv_heads))}
-    x, w = _tensor(element, None, None, hidden), _tensor(element, rows, hidden)
-    kinds = {"input": x, "weight": w, "bias": _tensor(element, rows)}
-    clauses = (f"%dq, %dk, %dv, %x, %w wrt({', '.join(wrt)}) num_heads = {num_heads} "
+    arguments["x"] = _tensor(element, None, None, hidden)
+    weights = {f"w{part}": _tensor(element, count, hidden) for part, count in rows.items()}
+    kinds = {"input": [arguments["x"]], "weight": list(weights.values()),
+             "bias": [_tensor(element, count) for count in rows.values()]}
+    arguments |= weights
+    clauses = (f"{_list(arguments)} wrt({', '.join(wrt)}) num_heads = {num_heads} "
                f"num_kv_heads = {num_kv_heads} head_dim = {head_dim}")
-    return _function("fused_qkv_grad", {**arguments, "x": x, "w": w},
-                     [kinds[name] for name in wrt], clauses, target)
+    return _function("fused_qkv_grad", arguments, [kind for name in wrt for kind in kinds[name]],
+                     clauses, target)
 
 
 @functools.cache

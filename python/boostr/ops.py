@@ -15,19 +15,35 @@ TypeError names the argument, what was expected and what was found.
 
 from __future__ import annotations
 
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional, TypeVar, Union
 
 from . import _checks, _frameworks, _kernels
 from ._core import Context
 
 # Results are of the framework that the arguments are of.
 Array = TypeVar("Array")
+# One tensor, or one for each of query, key and value.
+Parts = Union[Array, tuple[Array, Array, Array]]
 
 
-def _spread(wrt: tuple[str, ...], names: tuple[str, str, str], results: Any) -> Any:
-    """The results in the places of their names, None in the others."""
-    found = dict(zip(wrt, results if isinstance(results, tuple) else (results,)))
+def _spread(wrt: tuple[str, ...], names: tuple[str, str, str], results: Any,
+            count: int = 1) -> Any:
+    """The results in the places of their names, None in the others. All but those of the
+    first name come `count` at a time."""
+    rest = iter(results if isinstance(results, tuple) else (results,))
+    found: dict[str, Any] = {}
+    for name in wrt:
+        is_one = count == 1 or name == names[0]
+        found[name] = next(rest) if is_one else tuple(next(rest) for _ in range(count))
     return tuple(found.get(name) for name in names)
+
+
+def _flat(out: Any) -> Any:
+    """Results to write to, without the tuples of three in it."""
+    if not isinstance(out, (tuple, list)):
+        return out
+    return tuple(part for result in out
+                 for part in (result if isinstance(result, (tuple, list)) else (result,)))
 
 
 def _given(b: Any) -> tuple[Any, ...]:
@@ -35,7 +51,7 @@ def _given(b: Any) -> tuple[Any, ...]:
     return () if b is None else (b,)
 
 
-def fused_qkv(x: Array, w: Array, b: Optional[Array] = None, *, num_heads: int,
+def fused_qkv(x: Array, w: Parts, b: Optional[Parts] = None, *, num_heads: int,
               num_kv_heads: int, head_dim: int,
               out: Optional[tuple[Array, Array, Array]] = None,
               context: Optional[Context] = None) -> tuple[Array, Array, Array]:
@@ -47,8 +63,9 @@ def fused_qkv(x: Array, w: Array, b: Optional[Array] = None, *, num_heads: int,
     Arguments:
       x: [B, S, H], float64, float32, float16 or bfloat16.
       w: [(num_heads + 2 * num_kv_heads) * head_dim, H], of the type of x: the rows of the
-        query heads, then those of the key heads, then those of the value heads.
-      b: the bias, one number for each row of w, of the type of x, or None.
+        query heads, then those of the key heads, then those of the value heads. Or a tuple of
+        three, (wq, wk, wv), with the rows of each: they are read where they are.
+      b: the bias, one number for each row of w, of the type of x, or None. Three if w is three.
       num_heads: how many query heads, 1 or more.
       num_kv_heads: how many key heads, and as many value heads, 1 or more.
       head_dim: their width D, 1 or more.
@@ -63,15 +80,16 @@ def fused_qkv(x: Array, w: Array, b: Optional[Array] = None, *, num_heads: int,
       ValueError: a wrong shape, number, device or stride.
       TypeError: another element type, what is no tensor, a number that is not whole.
     """
+    weights, biases = _checks.weights_and_biases(w, b)
     function = _kernels.fused_qkv(*_checks.fused_qkv(
-        _frameworks.describe, x, w, b, num_heads, num_kv_heads, head_dim))
-    return function(x, w, *_given(b), out=out, context=context)
+        _frameworks.describe, x, weights, biases, num_heads, num_kv_heads, head_dim))
+    return function(x, *weights, *biases, out=out, context=context)
 
 
-def fused_qkv_grad(dq: Array, dk: Array, dv: Array, x: Array, w: Array, *, input: bool = True,
+def fused_qkv_grad(dq: Array, dk: Array, dv: Array, x: Array, w: Parts, *, input: bool = True,
                    weight: bool = True, bias: bool = True,
-                   out: Optional[tuple[Array, ...]] = None, context: Optional[Context] = None
-                   ) -> tuple[Optional[Array], Optional[Array], Optional[Array]]:
+                   out: Optional[tuple[Parts, ...]] = None, context: Optional[Context] = None
+                   ) -> tuple[Optional[Array], Optional[Parts], Optional[Parts]]:
     """The gradients of fused_qkv, without a concatenation or a transpose in memory.
 
     With dy the concatenation of dq, dk, dv with merged heads, [B*S, rows of w]:
@@ -82,7 +100,7 @@ def fused_qkv_grad(dq: Array, dk: Array, dv: Array, x: Array, w: Array, *, input
       dk: that of k, [B, num_kv_heads, S, D], of the type of dq, as are all tensors.
       dv: that of v, of the shape of dk.
       x: [B, S, H], as of fused_qkv.
-      w: [(num_heads + 2 * num_kv_heads) * D, H], as of fused_qkv.
+      w: [(num_heads + 2 * num_kv_heads) * D, H], or three, as of fused_qkv.
       input: whether dx is wanted; only gradients that are wanted are computed.
       weight: whether dw is.
       bias: whether db is.
@@ -90,17 +108,20 @@ def fused_qkv_grad(dq: Array, dk: Array, dv: Array, x: Array, w: Array, *, input
       context: a boostr.Context, the threads to use.
 
     Returns:
-      (dx, dw, db): shaped as x, w and the bias, None for those not wanted.
+      (dx, dw, db): shaped as x, w and the bias, None for those not wanted; dw and db are
+      tuples of three if w is.
 
     Raises:
       ValueError: a wrong shape, device or stride, or no gradient is wanted.
       TypeError: another element type, or what is no tensor.
     """
     wrt = _checks.wanted(input=input, weight=weight, bias=bias)
+    weights = _checks.parts("w", w)
     function = _kernels.fused_qkv_grad(*_checks.fused_qkv_grad(
-        _frameworks.describe, dq, dk, dv, x, w, wrt))
+        _frameworks.describe, dq, dk, dv, x, weights, wrt))
     return _spread(wrt, ("input", "weight", "bias"),
-                   function(dq, dk, dv, x, w, out=out, context=context))
+                   function(dq, dk, dv, x, *weights, out=_flat(out), context=context),
+                   len(weights))
 
 
 def out_proj_residual(attn: Array, w: Array, b: Optional[Array] = None, *, residual: Array,

@@ -275,7 +275,8 @@ public:
                                        numRead, written, numWritten));
   }
 
-  static constexpr size_t maxInputs = 5, maxOutputs = 3;
+  // Those of a gradient by separate weights.
+  static constexpr size_t maxInputs = 7, maxOutputs = 7;
   std::array<Operand, maxOutputs> outputs;
   size_t numOutputs = 0;
 
@@ -365,6 +366,36 @@ static void fusedQkv(TorchInterface::Value *stack, uint64_t, uint64_t) {
     stack[i] = call.outputs[i].release();
 }
 
+/// A weight, and a bias or none, for each of query, key and value.
+static void fusedQkvSeparate(TorchInterface::Value *stack, uint64_t, uint64_t) {
+  Call call(4, "fused_qkv_separate");
+  const char *const names[] = {"w[0]", "w[1]", "w[2]", "b[0]", "b[1]", "b[2]"};
+  call.add("x", stack[0]);
+  for (size_t i = 0; i < 3; ++i)
+    call.add(names[i], stack[1 + i]);
+  int numBiases = 0;
+  for (size_t i = 3; i < 6; ++i)
+    numBiases += call.addOptional(names[i], stack[1 + i]);
+  if (numBiases % 3 != 0)
+    throw std::invalid_argument("b: expected three tensors, as w has, got " +
+                                std::to_string(numBiases));
+  call.describe({3, 2, 2, 2, 1, 1, 1});
+  auto heads = static_cast<int64_t>(stack[7]);
+  auto kvHeads = static_cast<int64_t>(stack[8]);
+  auto dim = static_cast<int64_t>(stack[9]);
+  for (size_t i = 0; i < 3; ++i) {
+    int64_t rows = (i == 0 ? heads : kvHeads) * dim;
+    int64_t found = call[1 + i].getExtent(0);
+    if (found != rows)
+      throw std::invalid_argument(std::string(names[i]) + ": expected " +
+                                  std::to_string(rows) + " rows, got " +
+                                  std::to_string(found));
+  }
+  call.run({call[1].getExtent(1), heads, kvHeads, dim, numBiases != 0});
+  for (size_t i = 0; i < call.numOutputs; ++i)
+    stack[i] = call.outputs[i].release();
+}
+
 static void outProjResidual(TorchInterface::Value *stack, uint64_t, uint64_t) {
   Call call(1, "out_proj_residual");
   call.add("attn", stack[0]);
@@ -410,6 +441,21 @@ static void fusedQkvGrad(TorchInterface::Value *stack, uint64_t, uint64_t) {
   stack[0] = makeList(call);
 }
 
+static void fusedQkvSeparateGrad(TorchInterface::Value *stack, uint64_t,
+                                 uint64_t) {
+  Call call(5, "fused_qkv_separate_grad");
+  const char *const names[] = {"dq", "dk", "dv", "x", "w[0]", "w[1]", "w[2]"};
+  for (size_t i = 0; i < 7; ++i)
+    call.add(names[i], stack[i]);
+  int64_t flags = readFlags(stack + 7);
+  if (flags) {
+    call.describe({4, 4, 4, 3, 2, 2, 2});
+    call.run({call[4].getExtent(1), call[0].getExtent(1), call[1].getExtent(1),
+              call[0].getExtent(3), flags});
+  }
+  stack[0] = makeList(call);
+}
+
 static void outProjResidualGrad(TorchInterface::Value *stack, uint64_t,
                                 uint64_t) {
   Call call(3, "out_proj_residual_grad");
@@ -432,6 +478,8 @@ static void registerKernels(const char *key) {
   constexpr std::pair<const char *, TorchInterface::Kernel> ops[] = {
       {"fused_qkv", fusedQkv},
       {"fused_qkv_grad", fusedQkvGrad},
+      {"fused_qkv_separate", fusedQkvSeparate},
+      {"fused_qkv_separate_grad", fusedQkvSeparateGrad},
       {"out_proj_residual", outProjResidual},
       {"out_proj_residual_grad", outProjResidualGrad}};
   // The version of the interface that is meant, 2.10.

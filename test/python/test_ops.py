@@ -93,6 +93,47 @@ def test_fused_qkv_grad(case, wanted):
 
 
 @SETTINGS
+@given(cases, strategies.tuples(*[strategies.booleans()] * 3).filter(any))
+def test_separate_weights(case, wanted):
+    """Weights in tuples give the same bits as their rows in one."""
+    element, (hidden, heads, kv_heads, dim), batch, length, has_bias = case
+    options = {"num_heads": heads, "num_kv_heads": kv_heads, "head_dim": dim}
+    ends = np.cumsum([heads * dim, kv_heads * dim])
+    rows = (heads + 2 * kv_heads) * dim
+    x, w, b = arrays(element, (batch, length, hidden), (rows, hidden), (rows,))
+    weights, biases = tuple(np.split(w, ends)), tuple(np.split(b, ends))
+    packed = boostr.fused_qkv(x, w, b if has_bias else None, **options)
+    separate = boostr.fused_qkv(x, weights, biases if has_bias else None, **options)
+    for one, other in zip(packed, separate):
+        np.testing.assert_array_equal(one, other)
+    flags = dict(zip(("input", "weight", "bias"), wanted))
+    dx, dw, db = boostr.fused_qkv_grad(*packed, x, w, **flags)
+    out = [np.empty_like(x)] if wanted[0] else []
+    out += [tuple(map(np.empty_like, parts)) for parts, is_wanted in (
+        (weights, wanted[1]), (biases, wanted[2])) if is_wanted]
+    results = boostr.fused_qkv_grad(*packed, x, weights, **flags, out=tuple(out))
+    for whole, parts in zip((dx, dw, db), results):
+        if whole is None:
+            assert parts is None
+        elif whole is dx:
+            np.testing.assert_array_equal(whole, parts)
+        else:
+            np.testing.assert_array_equal(whole, np.concatenate(parts))
+
+
+def test_errors_of_separate_weights():
+    x, w, b = arrays("f32", (2, 3, 8), (16, 8), (16,))
+    weights, options = (w[:8], w[8:12], w[12:]), {"num_heads": 2, "num_kv_heads": 1, "head_dim": 4}
+    for w, b, words in (
+            (weights[:2], None, r"w: expected a tensor, or three for query, key and value, got 2"),
+            (weights, b, r"b: expected three tensors, as w has, got 1"),
+            ((w[:8], w[8:13], w[12:]), None, r"w\[1\]: expected \[4, 8\], got \[5, 8\]"),
+            (weights, (b[:8], b[8:12], b[:5]), r"b\[2\]: expected \[4\], got \[5\]")):
+        with pytest.raises(ValueError, match=words):
+            boostr.fused_qkv(x, w, b, **options)
+
+
+@SETTINGS
 @given(cases)
 def test_out_proj_residual(case):
     element, (hidden, heads, _, dim), batch, length, has_bias = case

@@ -102,9 +102,9 @@ def test_only_needed_gradients(monkeypatch):
     asked = []
     original = _kernels.fused_qkv_grad
 
-    def spy(element, hidden, heads, kv_heads, dim, wrt, target):
+    def spy(element, hidden, heads, kv_heads, dim, wrt, *rest):
         asked.append(wrt)
-        return original(element, hidden, heads, kv_heads, dim, wrt, target)
+        return original(element, hidden, heads, kv_heads, dim, wrt, *rest)
 
     monkeypatch.setattr(_kernels, "fused_qkv_grad", spy)
     x, w, b = qkv_operands(hidden=56)  # No other test has it, for each is asked for once.

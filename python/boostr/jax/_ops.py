@@ -63,8 +63,8 @@ def fused_qkv(x, w, b=None, *, num_heads: int, num_kv_heads: int, head_dim: int)
 
     Raises ValueError or TypeError, which name the argument, what was expected and found.
     """
-    _, _, heads, kv_heads, dim, _, _ = _checks.fused_qkv(
-        _describe, x, w, b, num_heads, num_kv_heads, head_dim)
+    _, _, heads, kv_heads, dim, *_ = _checks.fused_qkv(
+        _describe, x, (w,), () if b is None else (b,), num_heads, num_kv_heads, head_dim)
     return _run_qkv(x, w, b, heads, kv_heads, dim)
 
 
@@ -86,7 +86,7 @@ def fused_qkv_grad(dq, dk, dv, x, w, *, input: bool = True, weight: bool = True,
     Raises as fused_qkv does.
     """
     wrt = _checks.wanted(input=input, weight=weight, bias=bias)
-    _checks.fused_qkv_grad(_describe, dq, dk, dv, x, w, wrt)
+    _checks.fused_qkv_grad(_describe, dq, dk, dv, x, (w,), wrt)
     return _spread(("input", "weight", "bias"), wrt,
                    _run_grad(_gradients.qkv_grad, wrt, dq, dk, dv, x, w))
 

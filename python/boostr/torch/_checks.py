@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .. import _kernels
+from .. import _checks, _kernels
 
 # MLIR's names of the element types.
 ELEMENTS = {getattr(torch, name): element for name, element in _kernels.ELEMENTS.items()}
@@ -47,15 +47,30 @@ def _check_first(name: str, tensor: Tensor, dims: str) -> None:
                         f"{tensor.dtype}")
 
 
-def check_qkv(x, w, b, num_heads, num_kv_heads, head_dim) -> None:
+def _check_parts(x, weights, biases, num_heads, num_kv_heads, head_dim) -> None:
     for name, number in (("num_heads", num_heads), ("num_kv_heads", num_kv_heads),
                          ("head_dim", head_dim)):
         _check_number(name, number)
     _check_first("x", x, "batch, sequence, hidden")
-    rows = (num_heads + 2 * num_kv_heads) * head_dim
-    _check_like("w", w, (rows, x.shape[2]), "x", x)
-    if b is not None:
-        _check_like("b", b, (rows,), "x", x)
+    count = len(weights)
+    rows = _checks.part_rows(num_heads, num_kv_heads, head_dim, count)
+    for name, w, size in zip(_checks.part_names("w", count), weights, rows):
+        _check_like(name, w, (size, x.shape[2]), "x", x)
+    for name, b, size in zip(_checks.part_names("b", count), biases, rows):
+        if b is not None:
+            _check_like(name, b, (size,), "x", x)
+
+
+def check_qkv(x, w, b, num_heads, num_kv_heads, head_dim) -> None:
+    _check_parts(x, (w,), (b,), num_heads, num_kv_heads, head_dim)
+
+
+def check_qkv_separate(x, wq, wk, wv, bq, bk, bv, num_heads, num_kv_heads, head_dim) -> None:
+    biases = (bq, bk, bv)
+    missing = sum(b is None for b in biases)
+    if missing not in (0, 3):
+        raise ValueError(f"b: expected three tensors, as w has, got {3 - missing}")
+    _check_parts(x, (wq, wk, wv), biases, num_heads, num_kv_heads, head_dim)
 
 
 def check_out_proj(attn, w, b, residual) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .. import Context, _core, _kernels
 from ..module import Function
-from ._checks import ELEMENTS, check_out_proj, check_qkv
+from ._checks import ELEMENTS, check_out_proj, check_qkv, check_qkv_separate
 
 
 @functools.cache
@@ -52,10 +52,12 @@ def find_function(op: str, element: str, device: int, numbers: Sequence[int]) ->
         for name, number in zip(("num_heads", "num_kv_heads", "head_dim"), widths[1:]):
             if number < 1:
                 raise ValueError(f"{name}: expected at least 1, got {number}")
-    if op == "fused_qkv":
-        return _kernels.fused_qkv(element, *widths, bool(flags), target)
-    if op == "fused_qkv_grad":
-        return _kernels.fused_qkv_grad(element, *widths, _names(flags, "input"), target)
+    is_separate = "separate" in op
+    if op in ("fused_qkv", "fused_qkv_separate"):
+        return _kernels.fused_qkv(element, *widths, bool(flags), target, is_separate)
+    if op in ("fused_qkv_grad", "fused_qkv_separate_grad"):
+        return _kernels.fused_qkv_grad(element, *widths, _names(flags, "input"), target,
+                                       is_separate)
     if op == "out_proj_residual":
         return _kernels.out_proj_residual(element, *widths, bool(flags), target)
     return _kernels.out_proj_residual_grad(element, *widths, _names(flags, "attn"), target)
@@ -105,6 +107,24 @@ def _fused_qkv_grad(dq, dk, dv, x, w, input, weight, bias):
                          dq, dk, dv, x, w))
 
 
+def _fused_qkv_separate(x, wq, wk, wv, bq, bk, bv, num_heads, num_kv_heads, head_dim):
+    arguments = (x, wq, wk, wv, bq, bk, bv, num_heads, num_kv_heads, head_dim)
+    if (wq.dim() != 2 or wq.shape[0] != num_heads * head_dim
+            or len({b is None for b in (bq, bk, bv)}) > 1):
+        check_qkv_separate(*arguments)
+    return _run(lambda: check_qkv_separate(*arguments), "fused_qkv_separate",
+                (wq.shape[1], num_heads, num_kv_heads, head_dim, bq is not None), *arguments[:7])
+
+
+def _fused_qkv_separate_grad(dq, dk, dv, x, wq, wk, wv, input, weight, bias):
+    flags = input | weight << 1 | bias << 2
+    if not flags:
+        return []
+    return _as_list(_run(lambda: None, "fused_qkv_separate_grad",
+                         (wq.shape[1], dq.shape[1], dk.shape[1], dq.shape[3], flags),
+                         dq, dk, dv, x, wq, wk, wv))
+
+
 def _out_proj_residual(attn, w, b, residual):
     if w.dim() != 2:
         check_out_proj(attn, w, b, residual)
@@ -125,5 +145,7 @@ def register(library: torch.library.Library) -> None:
     for key in {"CPU", "CUDA"} - set(done):
         library.impl("fused_qkv", _fused_qkv, key)
         library.impl("fused_qkv_grad", _fused_qkv_grad, key)
+        library.impl("fused_qkv_separate", _fused_qkv_separate, key)
+        library.impl("fused_qkv_separate_grad", _fused_qkv_separate_grad, key)
         library.impl("out_proj_residual", _out_proj_residual, key)
         library.impl("out_proj_residual_grad", _out_proj_residual_grad, key)

@@ -6,18 +6,27 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Union
 
 import torch
 from torch import Tensor
 
+from .. import _checks as _parts
 from . import _checks, _compute
+
+# One tensor, or one for each of query, key and value.
+Parts = Union[Tensor, tuple[Tensor, Tensor, Tensor]]
 
 _library = torch.library.Library("boostr", "DEF")
 _library.define("fused_qkv(Tensor x, Tensor w, Tensor? b, int num_heads, "
                 "int num_kv_heads, int head_dim) -> (Tensor, Tensor, Tensor)")
 _library.define("fused_qkv_grad(Tensor dq, Tensor dk, Tensor dv, Tensor x, Tensor w, "
                 "bool input, bool weight, bool bias) -> Tensor[]")
+_library.define("fused_qkv_separate(Tensor x, Tensor wq, Tensor wk, Tensor wv, Tensor? bq, "
+                "Tensor? bk, Tensor? bv, int num_heads, int num_kv_heads, int head_dim) "
+                "-> (Tensor, Tensor, Tensor)")
+_library.define("fused_qkv_separate_grad(Tensor dq, Tensor dk, Tensor dv, Tensor x, Tensor wq, "
+                "Tensor wk, Tensor wv, bool input, bool weight, bool bias) -> Tensor[]")
 _library.define("out_proj_residual(Tensor attn, Tensor w, Tensor? b, Tensor residual) -> Tensor")
 _library.define("out_proj_residual_grad(Tensor dy, Tensor attn, Tensor w, "
                 "bool input, bool weight, bool bias) -> Tensor[]")
@@ -27,22 +36,39 @@ _library.define("out_proj_residual_grad(Tensor dy, Tensor attn, Tensor w, "
 # Shapes of results
 # ---------------------------------------------------------------------------------------
 
-def _empty_gradients(x, w, input, weight, bias):
-    shapes = ((input, x.shape), (weight, w.shape), (bias, w.shape[:1]))
-    return [x.new_empty(shape) for is_wanted, shape in shapes if is_wanted]
-
-
-@torch.library.register_fake("boostr::fused_qkv", lib=_library)
-def _(x, w, b, num_heads, num_kv_heads, head_dim):
-    _checks.check_qkv(x, w, b, num_heads, num_kv_heads, head_dim)
+def _empty_heads(x, num_heads, num_kv_heads, head_dim):
     batch, length, _ = x.shape
     return tuple(x.new_empty(batch, heads, length, head_dim)
                  for heads in (num_heads, num_kv_heads, num_kv_heads))
 
 
+def _empty_gradients(x, weights, input, weight, bias):
+    shapes = [x.shape] if input else []
+    shapes += [w.shape for w in weights if weight]
+    shapes += [w.shape[:1] for w in weights if bias]
+    return [x.new_empty(shape) for shape in shapes]
+
+
+@torch.library.register_fake("boostr::fused_qkv", lib=_library)
+def _(x, w, b, num_heads, num_kv_heads, head_dim):
+    _checks.check_qkv(x, w, b, num_heads, num_kv_heads, head_dim)
+    return _empty_heads(x, num_heads, num_kv_heads, head_dim)
+
+
+@torch.library.register_fake("boostr::fused_qkv_separate", lib=_library)
+def _(x, wq, wk, wv, bq, bk, bv, num_heads, num_kv_heads, head_dim):
+    _checks.check_qkv_separate(x, wq, wk, wv, bq, bk, bv, num_heads, num_kv_heads, head_dim)
+    return _empty_heads(x, num_heads, num_kv_heads, head_dim)
+
+
 @torch.library.register_fake("boostr::fused_qkv_grad", lib=_library)
 def _(dq, dk, dv, x, w, input, weight, bias):
-    return _empty_gradients(x, w, input, weight, bias)
+    return _empty_gradients(x, (w,), input, weight, bias)
+
+
+@torch.library.register_fake("boostr::fused_qkv_separate_grad", lib=_library)
+def _(dq, dk, dv, x, wq, wk, wv, input, weight, bias):
+    return _empty_gradients(x, (wq, wk, wv), input, weight, bias)
 
 
 @torch.library.register_fake("boostr::out_proj_residual", lib=_library)
@@ -53,7 +79,7 @@ def _(attn, w, b, residual):
 
 @torch.library.register_fake("boostr::out_proj_residual_grad", lib=_library)
 def _(dy, attn, w, input, weight, bias):
-    return _empty_gradients(attn, w, input, weight, bias)
+    return _empty_gradients(attn, (w,), input, weight, bias)
 
 
 _compute.register(_library)
@@ -62,10 +88,6 @@ _compute.register(_library)
 # ---------------------------------------------------------------------------------------
 # Gradients
 # ---------------------------------------------------------------------------------------
-
-def _save(ctx, inputs, output):
-    ctx.save_for_backward(inputs[0], inputs[1])
-
 
 def _spread(flags, gradients):
     rest = iter(gradients)
@@ -81,6 +103,17 @@ def _differentiate_qkv(ctx, dq, dk, dv):
     return (*_spread(flags, gradients), None, None, None)
 
 
+def _differentiate_qkv_separate(ctx, dq, dk, dv):
+    x, *weights = ctx.saved_tensors
+    needed = ctx.needs_input_grad
+    flags = (needed[0], any(needed[1:4]), any(needed[4:7]))
+    if not any(flags):
+        return (None,) * 10
+    gradients = torch.ops.boostr.fused_qkv_separate_grad.default(dq, dk, dv, x, *weights, *flags)
+    each = (flags[0], *(flags[1],) * 3, *(flags[2],) * 3)
+    return (*_spread(each, gradients), None, None, None)
+
+
 def _differentiate_out_proj(ctx, dy):
     attn, w = ctx.saved_tensors
     flags = ctx.needs_input_grad[:3]
@@ -90,9 +123,11 @@ def _differentiate_out_proj(ctx, dy):
     return (*_spread(flags, gradients), dy if ctx.needs_input_grad[3] else None)
 
 
-def _make_functions(op, differentiate):
+def _make_functions(op, saved: int, differentiate):
     """Two autograd functions for an op: one that torch.func transforms, which custom ops'
     own gradients it does not, and one for the op itself with tensors that require some.
+
+    The first `saved` arguments are kept for the gradients.
 
     The second has no `setup_context`: with one, PyTorch looks at the signature of `forward`
     in each call, which takes longer than all the rest.
@@ -100,8 +135,11 @@ def _make_functions(op, differentiate):
 
     class Functional(torch.autograd.Function):
         generate_vmap_rule = True
-        setup_context = staticmethod(_save)
         backward = staticmethod(differentiate)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs[:saved])
 
         @staticmethod
         def forward(*arguments):
@@ -112,7 +150,7 @@ def _make_functions(op, differentiate):
 
         @staticmethod
         def forward(ctx, *arguments):
-            ctx.save_for_backward(arguments[0], arguments[1])
+            ctx.save_for_backward(*arguments[:saved])
             with torch._C._AutoDispatchBelowAutograd():
                 return op(*arguments)
 
@@ -184,17 +222,20 @@ def _make_caller(op, functional, record, count: int, check):
     return call
 
 
-def _add_gradients(name: str, count: int, differentiate, check):
-    """Gradients of an op by its first `count` arguments. Returns what calls it."""
+def _add_gradients(name: str, count: int, saved: int, differentiate, check):
+    """Gradients of an op by its first `count` arguments, from its first `saved` ones. Returns
+    what calls it."""
     op = getattr(torch.ops.boostr, name).default
-    functional, eager = _make_functions(op, differentiate)
+    functional, eager = _make_functions(op, saved, differentiate)
     record = _make_recorder(eager, count)
     _library.impl(name, _make_kernel(op, record, count), "Autograd")
     return _make_caller(op, functional, record, count, check)
 
 
-_call_qkv = _add_gradients("fused_qkv", 3, _differentiate_qkv, _checks.check_qkv)
-_call_out_proj = _add_gradients("out_proj_residual", 4, _differentiate_out_proj,
+_call_qkv = _add_gradients("fused_qkv", 3, 2, _differentiate_qkv, _checks.check_qkv)
+_call_qkv_separate = _add_gradients("fused_qkv_separate", 7, 4, _differentiate_qkv_separate,
+                                    _checks.check_qkv_separate)
+_call_out_proj = _add_gradients("out_proj_residual", 4, 2, _differentiate_out_proj,
                                 _checks.check_out_proj)
 
 
@@ -216,6 +257,10 @@ def _autocast(device: str):
             return torch.ops.boostr.fused_qkv(cast(x), cast(w), cast(b), num_heads,
                                               num_kv_heads, head_dim)
 
+    def fused_qkv_separate(*arguments):
+        with torch._C._ExcludeDispatchKeyGuard(excluded):
+            return torch.ops.boostr.fused_qkv_separate(*map(cast, arguments[:7]), *arguments[7:])
+
     def out_proj_residual(attn, w, b, residual):
         with torch._C._ExcludeDispatchKeyGuard(excluded):
             attn, w, b = cast(attn), cast(w), cast(b)
@@ -225,6 +270,7 @@ def _autocast(device: str):
             return torch.nn.functional.linear(attn, w, b) + residual
 
     _library.impl("fused_qkv", fused_qkv, f"Autocast{device.upper()}")
+    _library.impl("fused_qkv_separate", fused_qkv_separate, f"Autocast{device.upper()}")
     _library.impl("out_proj_residual", out_proj_residual, f"Autocast{device.upper()}")
 
 
@@ -286,8 +332,10 @@ def _grad_rule(op, tokens):
 
 _VMAP_RULES = {
     "fused_qkv": _vmap(torch.ops.boostr.fused_qkv, {0}),
+    "fused_qkv_separate": _vmap(torch.ops.boostr.fused_qkv_separate, {0}),
     "out_proj_residual": _vmap(torch.ops.boostr.out_proj_residual, {0, 3}),
     "fused_qkv_grad": _grad_rule(torch.ops.boostr.fused_qkv_grad, {0, 1, 2, 3}),
+    "fused_qkv_separate_grad": _grad_rule(torch.ops.boostr.fused_qkv_separate_grad, {0, 1, 2, 3}),
     "out_proj_residual_grad": _grad_rule(torch.ops.boostr.out_proj_residual_grad, {0, 1}),
 }
 # PyTorch 2.4 takes no rules for vmap of custom ops.
@@ -300,7 +348,7 @@ if hasattr(torch.library, "register_vmap"):
 # The functions
 # ---------------------------------------------------------------------------------------
 
-def fused_qkv(x: Tensor, w: Tensor, b: Optional[Tensor] = None, *, num_heads: int,
+def fused_qkv(x: Tensor, w: Parts, b: Optional[Parts] = None, *, num_heads: int,
               num_kv_heads: int, head_dim: int) -> tuple[Tensor, Tensor, Tensor]:
     """Query, key and value of all heads: split_heads(x @ w.T + b).
 
@@ -313,8 +361,10 @@ def fused_qkv(x: Tensor, w: Tensor, b: Optional[Tensor] = None, *, num_heads: in
       x: [B, S, H], float64, float32, float16 or bfloat16, on a CPU or CUDA device. Tensors
         that are not contiguous are copied first.
       w: [(num_heads + 2 * num_kv_heads) * head_dim, H], of the type of x: the rows of the
-        query heads, then those of the key heads, then those of the value heads.
-      b: the bias, one number for each row of w, of the type of x, or None.
+        query heads, then those of the key heads, then those of the value heads. Or a tuple of
+        three, (wq, wk, wv), with the rows of each, as most models have them: they are read,
+        and their gradients written, where they are.
+      b: the bias, one number for each row of w, of the type of x, or None. Three if w is three.
       num_heads: how many query heads, 1 or more.
       num_kv_heads: how many key heads, and as many value heads, 1 or more.
       head_dim: their width D, 1 or more.
@@ -328,6 +378,10 @@ def fused_qkv(x: Tensor, w: Tensor, b: Optional[Tensor] = None, *, num_heads: in
         and what was found.
       TypeError: another element type.
     """
+    if isinstance(w, (tuple, list)):
+        weights, biases = _parts.weights_and_biases(w, b)
+        return _call_qkv_separate(x, *weights, *(biases or (None,) * 3), num_heads, num_kv_heads,
+                                  head_dim)
     return _call_qkv(x, w, b, num_heads, num_kv_heads, head_dim)
 
 
