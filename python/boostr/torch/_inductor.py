@@ -14,9 +14,9 @@ graph. Found are
 What has other users in between, other types than float64, float32, float16 and bfloat16,
 or inputs that do not have three dimensions, is left as it is.
 
-The ops want one weight, [rows, hidden]. Three weights, and the transposed ones of
-transformers' Conv1D, would have to be copied for that in each step, which costs more than
-the ops gain, so those are left unless asked for.
+Three weights are read, and their gradients written, where they are. The transposed ones of
+transformers' Conv1D would have to be copied in each step, which costs more than the ops
+gain, so those are left unless asked for.
 """
 
 from __future__ import annotations
@@ -164,6 +164,13 @@ def _permutation(node: Node) -> list[int]:
     return [d % 4 for d in dims]
 
 
+def _are_parameters(linears: list[_Linear]) -> bool:
+    """Whether weights and biases are there from the start: they may be used earlier than
+    they are now."""
+    parameters = [n for l in linears for n in (l.weight, l.bias) if n is not None]
+    return all(n.op in ("placeholder", "get_attr") for n in parameters)
+
+
 def _order(parts: Iterable[tuple[_Linear, _Heads]]) -> Optional[list[tuple[_Linear, _Heads]]]:
     """Query first, then the two with equally many heads; None if that is not so."""
     parts = list(parts)
@@ -198,14 +205,11 @@ class _Rewriter:
             self.graph.lint()
         return self.count
 
-    def _may_copy(self, linears: list[_Linear]) -> bool:
-        """Whether weights may be put together or transposed."""
-        # Only weights that are there from the start can be used that early.
-        parameters = [n for l in linears for n in (l.weight, l.bias) if n is not None]
-        if not self.copies_weights or any(n.op not in ("placeholder", "get_attr")
-                                          for n in parameters):
+    def _may_copy(self, linear: _Linear) -> bool:
+        """Whether the weight may be transposed."""
+        if not self.copies_weights or not _are_parameters([linear]):
             return False
-        batch, length, _ = _value(linears[0].x).shape
+        batch, length, _ = _value(linear.x).shape
         return _hint(batch * length) >= MIN_TOKENS_TO_COPY
 
     def _weight(self, linear: _Linear) -> Node:
@@ -231,12 +235,11 @@ class _Rewriter:
             node.meta["example_value"] = target(*values, **kwargs)
         return node
 
-    def _put_qkv(self, before: Node, x: Node, weight: Node, bias: Node,
+    def _put_qkv(self, before: Node, op: Callable[..., Any], tensors: list[Node],
                  parts: list[_Heads]) -> None:
         query, key, _ = parts
         with self.graph.inserting_before(before):
-            result = self._call(torch.ops.boostr.fused_qkv.default, x, weight, bias,
-                                query.num_heads, key.num_heads, query.head_dim)
+            result = self._call(op, *tensors, query.num_heads, key.num_heads, query.head_dim)
             items = [self._call(operator.getitem, result, i) for i in range(3)]
         for item, part in zip(items, parts):
             part.result.replace_all_uses_with(item)
@@ -245,7 +248,7 @@ class _Rewriter:
 
     def _rewrite_wide(self, linear: _Linear) -> None:
         split = _only_user(linear.result)
-        if not _is(split, _SPLIT) or (linear.is_transposed and not self._may_copy([linear])):
+        if not _is(split, _SPLIT) or (linear.is_transposed and not self._may_copy(linear)):
             return
         items = sorted(split.users, key=lambda n: n.args[1] if n.target is operator.getitem else -1)
         if len(items) != 3 or [n.args[1] if n.target is operator.getitem else None
@@ -263,7 +266,8 @@ class _Rewriter:
         first = linear.nodes[0]
         with self.graph.inserting_before(first):
             weight = self._weight(linear)
-        self._put_qkv(first, linear.x, weight, linear.bias, parts)
+        self._put_qkv(first, torch.ops.boostr.fused_qkv.default, [linear.x, weight, linear.bias],
+                      parts)
         self._erase([*linear.nodes, split])
 
     def _groups(self) -> Iterable[list[tuple[_Linear, _Heads]]]:
@@ -281,14 +285,12 @@ class _Rewriter:
         if ordered is None:
             return
         linears, parts = [l for l, _ in ordered], [h for _, h in ordered]
-        if len({l.bias is None for l in linears}) > 1 or not self._may_copy(linears):
+        if len({l.bias is None for l in linears}) > 1 or not _are_parameters(linears):
             return
         first = min((l.result for l in linears), key=list(self.graph.nodes).index)
-        with self.graph.inserting_before(first):
-            weight = self._call(torch.cat, [l.weight for l in linears])
-            bias = (self._call(torch.cat, [l.bias for l in linears])
-                    if linears[0].bias is not None else None)
-        self._put_qkv(first, linears[0].x, weight, bias, parts)
+        self._put_qkv(first, torch.ops.boostr.fused_qkv_separate.default,
+                      [linears[0].x, *(l.weight for l in linears), *(l.bias for l in linears)],
+                      parts)
         for linear in linears:
             self._erase(linear.nodes)
 
@@ -305,7 +307,7 @@ class _Rewriter:
             ours, other = _value(product), _value(residual)
             if other is None or other.dtype != ours.dtype or other.shape != ours.shape:
                 continue
-            if linear.is_transposed and not self._may_copy([linear]):
+            if linear.is_transposed and not self._may_copy(linear):
                 continue
             with self.graph.inserting_before(node):
                 weight = self._weight(linear)
@@ -339,17 +341,18 @@ class _Pass:
 def enable_inductor(*, copy_weights: bool = False) -> None:
     """Makes torch.compile (with its default backend, inductor) use the ops.
 
-    Found are a wide linear that is split into heads, which becomes split_heads(x @ w.T + b)
-    as one op, and a linear with a residual, x @ w.T + b + residual. x is [B, S, H], float64,
-    float32, float16 or bfloat16. Acts on what is compiled from now on, in this process.
-    Doing it twice does nothing more.
+    Found are a wide linear that is split into heads, or three linears of one input that are,
+    which become split_heads(x @ w.T + b) as one op, and a linear with a residual,
+    x @ w.T + b + residual; and so their gradients. x is [B, S, H], float64, float32, float16
+    or bfloat16. Acts on what is compiled from now on, in this process. Doing it twice does
+    nothing more.
 
-    Three separate linears of one input and transformers' Conv1D are left alone, for their
-    weights would have to be copied in each step; `fuse` does that once.
+    transformers' Conv1D, whose weights are transposed, is left alone: they would have to be
+    copied in each step. `fuse` does that once.
 
     Arguments:
-      copy_weights: take those too, from 256 tokens on, and copy their weights. Measured, it
-        is slower than leaving them alone, and takes more memory.
+      copy_weights: take Conv1D too, from 256 tokens on, and copy its weights. Measured, it is
+        slower than leaving it alone, and takes more memory.
 
     Raises:
       TypeError: copy_weights is no bool.
