@@ -89,23 +89,25 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
 }
 
 /// For families whose kernel follows from the contraction and the tile alone.
-template <typename Tile, typename Kernel>
-static LogicalResult
-emitPlain(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
-          const SegmentedContraction &contraction, GpuTileAttr attr) {
+template <typename Tile, typename Kernel, typename... Options>
+static LogicalResult emitPlain(ImplicitLocOpBuilder &b,
+                               SegmentedContractionOpInterface op,
+                               const SegmentedContraction &contraction,
+                               GpuTileAttr attr, Options... options) {
   StringRef reason;
   std::optional<Tile> tile = Tile::get(contraction, attr, reason);
   if (!tile)
     return emitMisfit(op, reason);
-  Kernel(b, op, contraction, *tile).emit();
+  Kernel(b, op, contraction, *tile, options...).emit();
   return success();
 }
 
 static LogicalResult emitGemv(ImplicitLocOpBuilder &b,
                               SegmentedContractionOpInterface op,
                               const SegmentedContraction &contraction,
-                              GpuTileAttr attr) {
-  return emitPlain<gemv::GemvTile, gemv::GemvKernel>(b, op, contraction, attr);
+                              GpuTileAttr attr, bool hasOneRowBlock) {
+  return emitPlain<gemv::GemvTile, gemv::GemvKernel>(b, op, contraction, attr,
+                                                     hasOneRowBlock);
 }
 
 /// Whether the last dimension of each array of `op` is a whole number of pieces
@@ -172,7 +174,7 @@ static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
   case GpuKernel::Mma:
     return emitMma(b, op, contraction, tile);
   case GpuKernel::Gemv:
-    return emitGemv(b, op, contraction, tile);
+    return emitGemv(b, op, contraction, tile, /*hasOneRowBlock=*/false);
   }
   return failure();
 }
@@ -272,7 +274,7 @@ static LogicalResult emit(ImplicitLocOpBuilder &b,
     Value isFew = isAtMost(b, numRows, rows);
     auto branch = scf::IfOp::create(b, isFew, /*withElseRegion=*/true);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    if (failed(emitGemv(b, op, contraction, few)))
+    if (failed(emitGemv(b, op, contraction, few, /*hasOneRowBlock=*/true)))
       return failure();
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
   }

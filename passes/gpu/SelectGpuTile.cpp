@@ -139,30 +139,33 @@ static GpuTileAttr chooseSimtTile(MLIRContext *context,
                           /*narrow=*/0, /*fewRows=*/{});
 }
 
-/// Up to this many rows reading rhs takes longer than what is done with it.
-static constexpr int64_t kFewRows = 8;
-
-/// The gemv kernel's tile if there are known to be few rows; null if not.
-static GpuTileAttr chooseGemvTile(MLIRContext *context,
-                                  const SegmentedContraction &contraction) {
-  if (!isAtMost(contraction, contraction.m, kFewRows))
-    return {};
-  const ContractionTerm &term = contraction.segments.front().terms.front();
-  int64_t rows = getStaticProduct(term, contraction.m);
-  return gemv::chooseTile(context, contraction, std::max<int64_t>(rows, 1));
+/// Up to this many rows reading rhs takes longer than what is done with it, and
+/// the gemv kernel is faster than others. Measured: narrow tiles of wgmma take
+/// as long as 4 rows.
+static int64_t getMostFewRows(GpuTileAttr tile) {
+  return tile.getKernel() == GpuKernel::Wgmma ? 2 : 8;
 }
 
-/// `tile` with kernels for few rows, if there may turn out to be few: one for a
-/// single row, which is the most frequent number of all.
+/// The gemv kernel's tile if there are known to be few rows, else `tile`, with
+/// kernels for few rows if there may turn out to be few: one for a single row,
+/// which is the most frequent number of all.
 static GpuTileAttr addFewRows(GpuTileAttr tile,
                               const SegmentedContraction &contraction) {
+  MLIRContext *context = tile.getContext();
+  int64_t few = getMostFewRows(tile);
   const ContractionTerm &term = contraction.segments.front().terms.front();
-  if (!ShapedType::isDynamic(getStaticProduct(term, contraction.m)) ||
-      !gemv::chooseTile(tile.getContext(), contraction, kFewRows))
+  int64_t rows = getStaticProduct(term, contraction.m);
+  if (isAtMost(contraction, contraction.m, few)) {
+    GpuTileAttr gemv =
+        gemv::chooseTile(context, contraction, std::max<int64_t>(rows, 1));
+    return gemv ? gemv : tile;
+  }
+  if (!ShapedType::isDynamic(rows) ||
+      !gemv::chooseTile(context, contraction, few))
     return tile;
-  return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
+  return GpuTileAttr::get(context, tile.getKernel(), tile.getBlock(),
                           tile.getStages(), tile.getGroup(), tile.getSplit(),
-                          tile.getNarrow(), {1, kFewRows}, tile.getWarp(),
+                          tile.getNarrow(), {1, few}, tile.getWarp(),
                           tile.getPrecision());
 }
 
@@ -171,8 +174,6 @@ GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
                                         SegmentedContractionOpInterface op,
                                         F32Precision precision) {
   MLIRContext *context = target.getContext();
-  if (GpuTileAttr tile = chooseGemvTile(context, contraction))
-    return tile;
   if (GpuTileAttr tile = chooseWgmmaTile(target, contraction, op))
     return addFewRows(tile, contraction);
   if (GpuTileAttr tile = mma::chooseTile(target, contraction, precision))

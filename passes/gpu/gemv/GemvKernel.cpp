@@ -7,6 +7,7 @@
 #include "boostr/passes/gpu/ArrayLayout.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -78,7 +79,8 @@ GpuTileAttr gemv::chooseTile(MLIRContext *context,
   if (!segment.product || segment.lhsSum || chunk * bytes != 16)
     return {};
   // Enough bytes under way to keep the memory busy, and few enough registers.
-  int64_t warpColumns = 2, stages = rows <= 2 ? 4 : 2;
+  // More columns share what is read of many rows.
+  int64_t warpColumns = rows <= 4 ? 2 : 4, stages = rows <= 2 ? 4 : 2;
   return GpuTileAttr::get(context, GpuKernel::Gemv,
                           {rows, warpColumns * kWarps, kWarp * chunk}, stages,
                           /*group=*/1, /*split=*/1, /*narrow=*/0,
@@ -92,8 +94,9 @@ GpuTileAttr gemv::chooseTile(MLIRContext *context,
 GemvKernel::GemvKernel(ImplicitLocOpBuilder &b,
                        SegmentedContractionOpInterface op,
                        const SegmentedContraction &contraction,
-                       const GemvTile &tile)
-    : b(b), op(op), contraction(contraction), tile(tile) {}
+                       const GemvTile &tile, bool hasOneRowBlock)
+    : b(b), op(op), contraction(contraction), tile(tile),
+      hasOneRowBlock(hasOneRowBlock) {}
 
 void GemvKernel::emit() {
   NumberedBlocks blocks(b, op, contraction, tile.rows, tile.columns);
@@ -109,7 +112,8 @@ void GemvKernel::emit() {
   auto selected = blocks.select(b, number);
   const SegmentGrid &grid = selected.second;
   Value local = toValue(b, sub(b, number, grid.first));
-  Value rowBlocks = toValue(b, grid.rowBlocks);
+  Value rowBlocks = toValue(b, hasOneRowBlock ? OpFoldResult(b.getIndexAttr(1))
+                                              : grid.rowBlocks);
   Value warp = arith::DivUIOp::create(b, thread, constant(b, kWarp));
   firstRow = toValue(
       b, mul(b, OpFoldResult(b.createOrFold<arith::RemUIOp>(local, rowBlocks)),
@@ -150,8 +154,10 @@ SmallVector<GemvKernel::Line> GemvKernel::getLines(const StridedArray &array,
   SmallVector<Line> lines;
   Value last = toValue(b, add(b, end, b.getIndexAttr(-1)));
   for (int64_t i = 0; i < count; ++i) {
-    Value index = arith::MinUIOp::create(
-        b, toValue(b, add(b, first, b.getIndexAttr(i))), last);
+    Value index = toValue(b, add(b, first, b.getIndexAttr(i)));
+    // There is a first row if there is a block.
+    if (!matchPattern(index, m_Zero()))
+      index = arith::MinUIOp::create(b, index, last);
     lines.push_back(
         {array, cpu::getOffset(b, array, DimGroup{dims, extents}, index)});
   }
@@ -221,9 +227,22 @@ SmallVector<Value> GemvKernel::multiplySteps(ArrayRef<Line> lhs,
         toValue(b, add(b, step, b.getIndexAttr(stage * tile.warpSteps()))));
     columns.push_back(load(rhs, extents, steps.back()));
   }
+  // Or ptxas moves loads to where they are used, to save registers, and 2 of 8
+  // are under way. No load crosses a barrier. All threads of a warp are here
+  // but in a rest, which has one stage.
+  auto keepOrder = [&] {
+    if (stages > 1)
+      NVVM::SyncWarpOp::create(
+          b, arith::ConstantIntOp::create(b, b.getI32Type(), -1));
+  };
+  keepOrder();
   SmallVector<Value> results(sums);
-  for (auto [stage, step] : llvm::enumerate(steps))
+  for (auto [stage, step] : llvm::enumerate(steps)) {
+    // Of many rows one stage at a time, to save registers.
+    if (stage > 0 && tile.rows > 4)
+      keepOrder();
     multiply(load(lhs, extents, step), columns[stage], results);
+  }
   return results;
 }
 

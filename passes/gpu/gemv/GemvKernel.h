@@ -49,7 +49,8 @@ GpuTileAttr chooseTile(MLIRContext *context,
 class GemvKernel {
 public:
   GemvKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
-             const SegmentedContraction &contraction, const GemvTile &tile);
+             const SegmentedContraction &contraction, const GemvTile &tile,
+             bool hasOneRowBlock = false);
 
   /// Emits a `gpu.launch` with the kernel as its body.
   void emit();
@@ -85,6 +86,9 @@ private:
   SegmentedContractionOpInterface op;
   const SegmentedContraction &contraction;
   const GemvTile &tile;
+  /// Whether there are no more rows than a block has, so that no block divides
+  /// by how many blocks of rows there are before its first load.
+  bool hasOneRowBlock;
 
   /// Of this thread: its place in the warp; the first row and column of the
   /// warp, and how many there are in all.

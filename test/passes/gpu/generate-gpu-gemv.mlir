@@ -10,6 +10,7 @@
 // CHECK:         gpu.launch {{.+}} threads(%{{.+}}) in (%{{.+}} = %c128, {{.+}}) {
 // CHECK:           scf.for
 // CHECK-COUNT-8:     vector.load {{.+}} {alignment = 16 : i64} : memref<25165824xbf16, {{.+}}>, vector<8xbf16>
+// CHECK:             nvvm.bar.warp.sync
 // CHECK-COUNT-32:    vector.fma {{.+}} : vector<2xf32>
 // CHECK:           scf.for
 // CHECK-COUNT-10:  gpu.shuffle xor
