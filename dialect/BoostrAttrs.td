@@ -280,8 +280,10 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     A thread block computes `block[0] x block[1]` elements of C at a time, with
     `block[2]` steps of k in shared memory, of which there are `stages` copies.
     `group` rows of blocks are walked together, for the L2 cache. Where there are
-    fewer tiles than multiprocessors, `split` blocks share one (1 if not given):
-    each does a part of k, and their sums are added in a fixed order.
+    fewer tiles than multiprocessors, or the last round of tiles would leave many
+    idle, up to `split` blocks share one (1 if not given): each does a part of k,
+    and their sums are added in a fixed order. Parts need not be equal: blocks
+    without a tile may do a smaller one of each of several tiles.
 
     Of `gemv`, `block[2]` is what a warp reads of each column at once, and `stages`
     how often before it uses any.

@@ -9,6 +9,7 @@
 # the runtime that BOOSTR_COMPILE and BOOSTR_RUNTIME_LIBRARY name, as of an unpacked
 # archive. Needs Python with pytest, NumPy and ml_dtypes, and PyTorch, transformers,
 # JAX and hypothesis for the tests that say so; tests run side by side if pytest-xdist is there.
+# Tests of several devices need two GPUs in the machine, and say so where they are skipped.
 # The execution tests of the ops run once more with products by cuBLASLt, which is that of
 # PyTorch if it is not found otherwise.
 #

@@ -7,7 +7,7 @@
 #
 # Features (REQUIRES:): avx2, avx512, amx, as this CPU has; sanitizer; ptxas, if the
 # CUDA toolkit is there; cuda, if there is a device that its driver knows; package-index,
-# if pip can reach one.
+# if pip can reach one; triton, with PyTorch.
 
 import ctypes
 import os
@@ -55,6 +55,11 @@ def has_package_index():
                               timeout=60).returncode == 0
 
 
+def has_triton():
+    looks = "import importlib.util as i, sys; sys.exit(not (i.find_spec('torch') and i.find_spec('triton')))"
+    return subprocess.run([config.python, "-c", looks], check=False).returncode == 0
+
+
 def has_cuda_device():
     try:
         driver = ctypes.CDLL("libcuda.so.1")
@@ -70,6 +75,8 @@ if find_ptxas():
     config.available_features.add("ptxas")
 if has_package_index():
     config.available_features.add("package-index")
+if has_triton():
+    config.available_features.add("triton")
 if has_cuda_device():
     config.available_features.add("cuda")
 if config.sanitize:

@@ -5,7 +5,7 @@ For each op and shape every contender is checked against float32 first. Then its
 turn; the time of a contender is the median of its replays, by CUDA events, divided by the number of sets.
 
 usage: bench.py MODULES [--runtime libboostr_runtime.so.1] [--ops ...] [--shapes ...] [--contenders ...]
-                [--variant NAME=MODULES] [--out FOLDER]
+                [--variant NAME=MODULES] [--compile-budget SECONDS] [--out FOLDER]
 
 MODULES is the folder that modules.py wrote. Needs torch and triton; matplotlib for the picture.
 """
@@ -15,6 +15,7 @@ import json
 import math
 import statistics
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -81,16 +82,51 @@ class Contender:
         self.times.append(start.elapsed_time(end) / self.count)
 
 
-def measure(op, shape, dtype, makers, repeats):
+class CompileBudget:
+    """What torch.compile may take to compile and to tune, in all: how long that is differs much between shapes."""
+
+    def __init__(self, seconds):
+        self.seconds, self.used, self.rows = seconds, 0.0, 0
+
+    def create(self, make, cases, references):
+        """The contender, or None and why."""
+        if self.used >= self.seconds:
+            return None, f"its warm-ups have taken {self.used:.0f} s of {self.seconds} s (--compile-budget)"
+        start = time.perf_counter()
+        try:
+            contender, reason = Contender("compile", make, cases, references), ""
+        except Exception as error:  # Of any kind: a compiler's failure is its result.
+            lines = str(error).strip().splitlines() or [""]
+            contender, reason = None, f"{type(error).__name__}: {lines[0]}"
+        seconds = time.perf_counter() - start
+        self.used += seconds
+        self.rows += contender is not None
+        if contender:
+            print(f"compile: warm-up of {seconds:.0f} s", flush=True)
+        return contender, reason
+
+
+def create_rivals(op, shape, makers, cases, references, budget):
+    rivals = []
+    for name, make in makers.items():
+        if name == "compile":
+            contender, reason = budget.create(make, cases, references)
+            if not contender:
+                print(f"{op:22s} {shape.name:20s} compile: skipped: {reason}", flush=True)
+                continue
+        else:
+            contender = Contender(name, make, cases, None if name == "floor" else references)
+        if contender.available:
+            rivals.append(contender)
+    return rivals
+
+
+def measure(op, shape, dtype, makers, repeats, budget):
     first = c.Case(op, shape, dtype)
     sets = max(1, min(8, math.ceil(L2_BYTES / first.bytes())))
     cases = [first] + [c.Case(op, shape, dtype) for _ in range(sets - 1)]
     references = first.reference()
-    rivals = []
-    for name, make in makers.items():
-        contender = Contender(name, make, cases, None if name == "floor" else references)
-        if contender.available:
-            rivals.append(contender)
+    rivals = create_rivals(op, shape, makers, cases, references, budget)
     del references
     for _ in range(repeats):
         for contender in rivals:
@@ -177,10 +213,12 @@ def main():
     parser.add_argument("--ops", nargs="+", default=modules.OPS, choices=modules.OPS)
     parser.add_argument("--shapes", nargs="+", default=list(shapes), choices=list(shapes))
     parser.add_argument("--contenders", nargs="+", help="floor is always one of them",
-                        default=["eager", "library", "batched", "triton", "ours", "ours-cublaslt"],
+                        default=["eager", "compile", "library", "batched", "triton", "ours", "ours-cublaslt"],
                         choices=["eager", "compile", "library", "batched", "triton", "ours", "ours-cublaslt"])
     parser.add_argument("--variant", action="append", default=[], metavar="NAME=MODULES",
                         help="another folder of modules, compiled otherwise, as one more contender")
+    parser.add_argument("--compile-budget", type=int, default=600, metavar="SECONDS",
+                        help="what torch.compile may take to compile and to tune, in all; after it the rest is skipped")
     parser.add_argument("--repeats", type=int, default=15, help="replays of each graph")
     parser.add_argument("--out", type=Path, help="folder for table, picture and raw data")
     args = parser.parse_args()
@@ -205,10 +243,10 @@ def main():
         name, _, folder = variant.partition("=")
         makers[name] = c.generated(modules_in(folder))
     variants = {variant.partition("=")[0] for variant in args.variant}
-    results, wrong = [], 0
+    results, wrong, budget = [], 0, CompileBudget(args.compile_budget)
     for op in args.ops:
         for name in args.shapes:
-            rows = measure(op, shapes[name], dtype, makers, args.repeats)
+            rows = measure(op, shapes[name], dtype, makers, args.repeats, budget)
             add_ratios(rows, variants)
             for row in rows:
                 is_wrong = row["error"] is not None and row["error"] > LIMITS[dtype]
@@ -221,6 +259,8 @@ def main():
             torch.cuda.empty_cache()
     device = torch.cuda.get_device_name()
     print(device, args.dtype)
+    if "compile" in makers:
+        print(f"torch.compile: {budget.used:.0f} s of warm-up for {budget.rows} rows")
     print(geometric_means(results))
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)

@@ -4,25 +4,35 @@ The first contender of each op, `floor`, is the bare product by cuBLAS, for whic
 them: it computes less than the op. All others compute the whole op.
 """
 
+import functools
+
 import torch
 import torch.nn.functional as F
 
+import triton_gradients
 import triton_kernels
+
+
+def split(shape, packed):
+    """[tokens, rows] to query, key, value in head layout, contiguous."""
+    parts = packed.view(shape.batch, shape.tokens, -1, shape.head_dim).transpose(1, 2).split(
+        [shape.heads, shape.kv_heads, shape.kv_heads], 1)
+    return [part.contiguous() for part in parts]
 
 
 class Case:
     """Tensors of one op on one shape, and the op in float32 or float64 to check against."""
 
-    def __init__(self, op, shape, dtype):
+    def __init__(self, op, shape, dtype, device="cuda"):
         s = self.shape = shape
         self.op, self.dtype = op, dtype
         self.t = s.batch * s.tokens
 
         def normal(*extents, scale=0.5):
-            return (torch.randn(*extents, device="cuda") * scale).to(dtype)
+            return (torch.randn(*extents, device=device) * scale).to(dtype)
 
         def poisoned(*extents):
-            return torch.full(extents, float("nan"), device="cuda", dtype=dtype)
+            return torch.full(extents, float("nan"), device=device, dtype=dtype)
 
         b, n, d = s.batch, s.tokens, s.head_dim
         if op == "fused_qkv":
@@ -61,23 +71,16 @@ class Case:
         return torch.cat([self.inputs[name].transpose(1, 2).reshape(self.t, -1)
                           for name in ("d_query", "d_key", "d_value")], 1)
 
-    def split(self, packed):
-        """[tokens, rows] to query, key, value in head layout, contiguous."""
-        s = self.shape
-        parts = packed.view(s.batch, s.tokens, -1, s.head_dim).transpose(1, 2).split(
-            [s.heads, s.kv_heads, s.kv_heads], 1)
-        return [part.contiguous() for part in parts]
-
-    def reference(self):
-        high = {name: x.float() for name, x in self.inputs.items()}
+    def reference(self, dtype=torch.float32):
+        high = {name: x.to(dtype) for name, x in self.inputs.items()}
         if self.op == "fused_qkv":
-            return self.split(F.linear(high["input"], high["weight"], high.get("bias")))
+            return split(self.shape, F.linear(high["input"], high["weight"], high.get("bias")))
         if self.op == "out_proj_residual":
             return [F.linear(high["attn"], high["weight"], high.get("bias")) + high["residual"]]
-        gradient = self.flat_gradient().float()
+        gradient = self.flat_gradient().to(dtype)
         first = self.inputs["input" if self.op == "fused_qkv_grad" else "attn"]
         results = [(gradient @ high["weight"]).view(first.shape),
-                   gradient.t() @ first.float().view(self.t, -1)]
+                   gradient.t() @ first.to(dtype).view(self.t, -1)]
         return results + ([gradient.sum(0)] if self.shape.bias else [])
 
 
@@ -96,42 +99,53 @@ def floor(case):
     return lambda: [torch.mm(gradient, i["weight"]), torch.mm(gradient.t(), x)]
 
 
-def _qkv(case, x, w, b=None):
-    return case.split(F.linear(x, w, b))
+def _qkv(shape, x, w, b=None):
+    return split(shape, F.linear(x, w, b))
 
 
-def _out(x, w, r, b=None):
+def _out(shape, x, w, r, b=None):
     return [F.linear(x, w, b) + r]
 
 
-def _gradients(case, w, x, *upstream):
-    if case.op == "fused_qkv_grad":
-        gradient = torch.cat([g.transpose(1, 2).reshape(case.t, -1) for g in upstream], 1)
+def _gradients(shape, w, x, *upstream):
+    tokens = shape.batch * shape.tokens
+    if len(upstream) == 3:
+        gradient = torch.cat([g.transpose(1, 2).reshape(tokens, -1) for g in upstream], 1)
     else:
-        gradient = upstream[0].view(case.t, -1)
-    results = [torch.mm(gradient, w).view(x.shape), torch.mm(gradient.t(), x.view(case.t, -1))]
-    return results + ([gradient.sum(0)] if case.shape.bias else [])
+        gradient = upstream[0].view(tokens, -1)
+    results = [torch.mm(gradient, w).view(x.shape), torch.mm(gradient.t(), x.view(tokens, -1))]
+    return results + ([gradient.sum(0)] if shape.bias else [])
 
 
 def _torch_call(case):
+    """A function of a shape and tensors, and the tensors."""
     i = case.inputs
     if case.op == "fused_qkv":
-        return _qkv, (case, i["input"], i["weight"], i.get("bias"))
+        return _qkv, (i["input"], i["weight"], i.get("bias"))
     if case.op == "out_proj_residual":
         return _out, (i["attn"], i["weight"], i["residual"], i.get("bias"))
     if case.op == "fused_qkv_grad":
-        return _gradients, (case, i["weight"], i["input"], i["d_query"], i["d_key"], i["d_value"])
-    return _gradients, (case, i["weight"], i["attn"], i["d_output"])
+        return _gradients, (i["weight"], i["input"], i["d_query"], i["d_key"], i["d_value"])
+    return _gradients, (i["weight"], i["attn"], i["d_output"])
 
 
 def eager(case):
     function, arguments = _torch_call(case)
-    return lambda: function(*arguments)
+    return lambda: function(case.shape, *arguments)
+
+
+@functools.lru_cache(maxsize=1)
+def _compile(function, op, shape):
+    """One for all sets of tensors of an op and shape; what cannot be compiled as a whole, or not once for all, fails."""
+    torch._dynamo.reset()
+    torch._dynamo.config.error_on_recompile = True
+    return torch.compile(functools.partial(function, shape), mode="max-autotune-no-cudagraphs", dynamic=False,
+                         fullgraph=True)
 
 
 def compiled(case):
     function, arguments = _torch_call(case)
-    tuned = torch.compile(function, mode="max-autotune-no-cudagraphs", dynamic=False)
+    tuned = _compile(function, case.op, case.shape)
     return lambda: tuned(*arguments)
 
 
@@ -187,7 +201,7 @@ def strided_batched(case):
 
 
 def triton_fused(case):
-    return triton_kernels.bind(case)
+    return triton_gradients.bind(case) if "grad" in case.op else triton_kernels.bind(case)
 
 
 def generated(modules):

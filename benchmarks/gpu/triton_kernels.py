@@ -37,18 +37,45 @@ def split_heads(packed, query, key, value, shape):
                         shape.head_dim, block)
 
 
+def config(bm, bn, stages, warps, hook):
+    return triton.Config({"BM": bm, "BN": bn, "BK": 64, "GROUP": 8}, num_stages=stages, num_warps=warps, pre_hook=hook)
+
+
+# For few tokens many narrow tiles, with much under way.
+TOKEN_TILES = ((128, 256, 3, 8), (128, 256, 4, 8), (128, 128, 4, 8), (128, 128, 3, 4), (256, 128, 3, 8),
+               (16, 32, 6, 4), (16, 64, 5, 4), (16, 128, 4, 4), (64, 32, 6, 4), (64, 64, 5, 4))
+
+
+def prune_by_tokens(configs, arguments, **_):
+    """For kernels whose tiles have BM of `tokens`."""
+    tokens = arguments["tokens" if "batches" in arguments else "M"]
+    return [c for c in configs
+            if (c.kwargs["BM"] >= 128 if tokens >= 128 else c.kwargs["BM"] == (16 if tokens <= 16 else 64))]
+
+
+def launch(kernel, grid, chosen, *arguments):
+    """With the best configuration, or with the one that is `chosen`."""
+    if chosen is None:
+        return kernel[grid](*arguments)
+    named = {**dict(zip(kernel.fn.arg_names, arguments)), **chosen.kwargs}
+    chosen.pre_hook(named)
+    return kernel.fn[grid(named)](*arguments, **chosen.kwargs, num_stages=chosen.num_stages,
+                                  num_warps=chosen.num_warps)
+
+
+def count_processors(tensor):
+    return torch.cuda.get_device_properties(tensor.device).multi_processor_count if tensor.is_cuda else 4
+
+
 def _set_blocks(arguments):
     arguments["a"].block_shape = [arguments["BM"], arguments["BK"]]
     arguments["b"].block_shape = [arguments["BN"], arguments["BK"]]
 
 
-_CONFIGS = [
-    triton.Config({"BM": bm, "BN": bn, "BK": 64, "GROUP": 8}, num_stages=stages, num_warps=8, pre_hook=_set_blocks)
-    for bm, bn, stages in ((128, 256, 3), (128, 256, 4), (128, 128, 4), (256, 128, 3))
-]
+CONFIGS = [config(*tile, _set_blocks) for tile in TOKEN_TILES]
 
 
-@triton.autotune(configs=_CONFIGS, key=["M", "N", "K"])
+@triton.autotune(configs=CONFIGS, key=["M", "N", "K"], prune_configs_by={"early_config_prune": prune_by_tokens})
 @triton.jit
 def _project_kernel(a, b, bias, residual, out0, out1, out2, M, N: tl.constexpr, K: tl.constexpr, tokens,
                     HEADS: tl.constexpr, KV_HEADS: tl.constexpr, DIM: tl.constexpr, HAS_BIAS: tl.constexpr,
@@ -85,23 +112,21 @@ def _project_kernel(a, b, bias, residual, out0, out1, out2, M, N: tl.constexpr, 
             tl.store(out0 + place, acc.to(out0.dtype.element_ty), mask=inside)
 
 
-def bind(case):
-    """The op on the tensors of `case`, or None where there is no kernel."""
-    if "grad" in case.op:
-        return None
+def bind(case, chosen=None):
+    """The op on the tensors of `case`."""
     s, i = case.shape, case.inputs
     splits = case.op == "fused_qkv"
     x = i["input" if splits else "attn"].view(case.t, -1)
     weight = i["weight"]
     n, k = weight.shape
-    programs = torch.cuda.get_device_properties(0).multi_processor_count
+    programs = count_processors(x)
     a = TensorDescriptor.from_tensor(x, [128, 64])
     b = TensorDescriptor.from_tensor(weight, [128, 64])
     outs = (list(case.outputs.values()) * 3)[:3]
     bias, residual = i.get("bias", x), i.get("residual", x)
 
     def run():
-        _project_kernel[(programs,)](a, b, bias, residual, *outs, case.t, n, k, s.tokens, s.heads, s.kv_heads,
-                                     s.head_dim, "bias" in i, splits, programs)
+        launch(_project_kernel, lambda _: (programs,), chosen, a, b, bias, residual, *outs, case.t, n, k, s.tokens,
+               s.heads, s.kv_heads, s.head_dim, "bias" in i, splits, programs)
         return list(case.outputs.values())
     return run

@@ -45,6 +45,9 @@ public:
   /// True if it may keep anything.
   bool isOn() const { return !folder.empty(); }
 
+  /// Empty if nothing is kept.
+  StringRef getFolder() const { return folder; }
+
   /// The artifact, which counts as used now.
   std::optional<Artifact> get(StringRef hash) const;
   void put(StringRef hash, StringRef code, StringRef messages) const;

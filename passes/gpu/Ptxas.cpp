@@ -137,36 +137,77 @@ struct TemporaryFile {
 
 } // namespace
 
-llvm::Expected<AssembledModule> mlir::boostr::runPtxas(StringRef ptxas,
-                                                       StringRef ptx,
-                                                       StringRef chip,
-                                                       StringRef options) {
-  TemporaryFile source, object, output;
-  if (llvm::Error error = source.create("ptx", ptx))
-    return std::move(error);
+/// Kernels on threads of their own, as many as there are processors: the code
+/// is the same. Assemblers of the first versions of CUDA 12 have no such
+/// option.
+static constexpr llvm::StringLiteral kSplitCompile = "--split-compile";
+
+namespace {
+
+/// One run of the assembler.
+struct Assembly {
+  int status = 0;
+  std::string message, output;
+  AssembledModule module;
+
+  bool isOptionUnknown(StringRef option) const {
+    return status != 0 && StringRef(output).contains("Unknown option") &&
+           StringRef(output).contains(option.ltrim('-'));
+  }
+};
+
+} // namespace
+
+static llvm::Expected<Assembly> assemble(llvm::ArrayRef<StringRef> options,
+                                         StringRef source) {
+  TemporaryFile object, output;
   if (llvm::Error error = object.create("cubin"))
     return std::move(error);
   if (llvm::Error error = output.create("txt"))
     return std::move(error);
-  llvm::SmallVector<StringRef> arguments = {ptxas,       "-v", "-arch",    chip,
-                                            source.path, "-o", object.path};
-  llvm::SplitString(options, arguments);
-  std::string message;
-  int status = llvm::sys::ExecuteAndWait(
-      ptxas, arguments, /*Env=*/std::nullopt,
+  llvm::SmallVector<StringRef> arguments(options);
+  arguments.append({source, "-o", object.path});
+  Assembly run;
+  run.status = llvm::sys::ExecuteAndWait(
+      options.front(), arguments, /*Env=*/std::nullopt,
       /*Redirects=*/{StringRef(""), output.path, output.path},
-      /*SecondsToWait=*/0, /*MemoryLimit=*/0, &message);
+      /*SecondsToWait=*/0, /*MemoryLimit=*/0, &run.message);
   auto text = output.read();
   if (!text)
     return text.takeError();
-  if (status != 0)
-    return llvm::createStringError("'" + ptxas + "' failed: " + message +
-                                   *text);
+  run.output = std::move(*text);
+  if (run.status != 0)
+    return run;
   auto cubin = object.read();
   if (!cubin)
     return cubin.takeError();
-  AssembledModule module;
-  module.cubin = std::move(*cubin);
-  readPtxasOutput(*text, module);
-  return module;
+  run.module.cubin = std::move(*cubin);
+  readPtxasOutput(run.output, run.module);
+  return run;
+}
+
+llvm::Expected<AssembledModule> mlir::boostr::runPtxas(StringRef ptxas,
+                                                       StringRef ptx,
+                                                       StringRef chip,
+                                                       StringRef options) {
+  TemporaryFile source;
+  if (llvm::Error error = source.create("ptx", ptx))
+    return std::move(error);
+  llvm::SmallVector<StringRef> arguments = {ptxas, "-v", "-arch", chip};
+  llvm::SplitString(options, arguments);
+  std::string split = (kSplitCompile + "=0").str();
+  bool addsSplit = !options.contains("split-compile");
+  if (addsSplit)
+    arguments.push_back(split);
+  auto run = assemble(arguments, source.path);
+  if (run && addsSplit && run->isOptionUnknown(kSplitCompile)) {
+    arguments.pop_back();
+    run = assemble(arguments, source.path);
+  }
+  if (!run)
+    return run.takeError();
+  if (run->status != 0)
+    return llvm::createStringError("'" + ptxas + "' failed: " + run->message +
+                                   run->output);
+  return std::move(run->module);
 }

@@ -5,12 +5,13 @@
 """Functions for a GPU that are compiled in several ways, and run in the one that was faster.
 
 A function is measured once for each bucket of shapes, in which extents lie between the same
-powers of two. What came of it is kept on disk beside compiled code (boostr.cache), by a hash of
-the source, the options and the chip.
+powers of two. What came of it is kept on disk beside compiled code (boostr.cache), in files that
+`boostr-run --measure` shares (passes/driver/GemmChoices.h has their format).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -25,6 +26,16 @@ WAYS = ("generated", "cublaslt")
 UNMEASURED = "auto"
 # Of the calls of one measurement: how many follow each other, and how often.
 _CALLS, _ROUNDS = 10, 5
+
+
+def name_of(source: bytes, chip: str, contractions: str, f32_precision: str) -> str:
+    """What the file of a source's functions is called, after `measured-`."""
+    digest = hashlib.sha256()
+    version = _core.__version__  # type: ignore[attr-defined]
+    for part in (source, chip.encode(), contractions.encode(), f32_precision.encode(),
+                 version.encode()):
+        digest.update(b"%d:" % len(part) + part)
+    return digest.hexdigest()[:32]
 
 
 class Choices:

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
@@ -93,8 +92,8 @@ def compile(source: str | bytes | os.PathLike[str], target: str = "cpu", *,
         measure = os.environ.get("BOOSTR_MEASURE_GEMM") == "1"
     if not measure or gemm != "auto" or chip == target or not target.startswith("cuda"):
         return compile_with(gemm)
-    what = repr((text, chip, contractions, f32_precision, _core.__version__))  # type: ignore[attr-defined]
-    choices = _measured.Choices(hashlib.sha256(what.encode()).hexdigest()[:32])
+    name_of_choices = _measured.name_of(text, chip.removeprefix("cuda:"), contractions, f32_precision)
+    choices = _measured.Choices(name_of_choices)
     return _measured.MeasuredModule(functools.cache(compile_with), choices)
 
 

@@ -4,10 +4,9 @@
 
 #include "boostr/runtime/cuda/CublasLt.h"
 
-#include <atomic>
+#include "boostr/runtime/cuda/Library.h"
+
 #include <cstdlib>
-#include <dlfcn.h>
-#include <new>
 
 using namespace boostr::runtime;
 using namespace boostr::runtime::cuda;
@@ -20,26 +19,14 @@ static constexpr const char *names[] = {
     "/usr/local/cuda/lib64/libcublasLt.so.13",
     "/usr/local/cuda/lib64/libcublasLt.so.12"};
 
-namespace {
-/// The library, or why there is none.
-struct Attempt {
-  CublasLt library{};
-  bool succeeded = false;
-  Message failure{};
-};
-} // namespace
-
 //===----------------------------------------------------------------------===//
 // Opening
 //===----------------------------------------------------------------------===//
 
 /// Looks all functions up; a null pointer, or the one that is not there.
-static const char *lookUp(void *handle, CublasLt &library) {
-  // POSIX allows this conversion, C++ has no other way to write it.
+static const char *lookUpAll(void *handle, CublasLt &library) {
 #define BOOSTR_CUBLASLT_LOOK_UP(FUNCTION, RESULT, PARAMETERS)                  \
-  library.FUNCTION =                                                           \
-      reinterpret_cast<RESULT(*) PARAMETERS>(dlsym(handle, #FUNCTION));        \
-  if (!library.FUNCTION)                                                       \
+  if (!lookUp(handle, #FUNCTION, library.FUNCTION))                            \
     return #FUNCTION;
   BOOSTR_CUBLASLT_FUNCTIONS(BOOSTR_CUBLASLT_LOOK_UP)
 #undef BOOSTR_CUBLASLT_LOOK_UP
@@ -80,12 +67,11 @@ static void *openLibrary(Message &failure) {
   return handle;
 }
 
-/// The library stays open: nobody can tell when its threads are done.
-static void open(Attempt &attempt) {
+static void open(OpenedLibrary<CublasLt> &attempt) {
   void *handle = openLibrary(attempt.failure);
   if (!handle)
     return;
-  if (const char *missing = lookUp(handle, attempt.library)) {
+  if (const char *missing = lookUpAll(handle, attempt.functions)) {
     attempt.failure << "expected cuBLASLt of CUDA 12.0 or later, got one "
                        "without '"
                     << missing << "'";
@@ -96,22 +82,10 @@ static void open(Attempt &attempt) {
 
 boostr_status boostr::runtime::cuda::getCublasLt(const CublasLt *&library,
                                                  bool isOptional) {
-  // As with the driver: never freed, and without a lock.
-  static std::atomic<Attempt *> first{nullptr};
-  Attempt *attempt = first.load(std::memory_order_acquire);
-  if (!attempt) {
-    auto *mine = new (std::nothrow) Attempt;
-    if (!mine)
-      return fail(BOOSTR_OUT_OF_MEMORY,
-                  "cannot allocate the table of cuBLASLt's functions");
-    open(*mine);
-    if (first.compare_exchange_strong(attempt, mine, std::memory_order_acq_rel,
-                                      std::memory_order_acquire))
-      attempt = mine;
-    else
-      delete mine;
-  }
-  library = attempt->succeeded ? &attempt->library : nullptr;
+  const auto *attempt = openOnce<CublasLt>(open, "cuBLASLt's");
+  if (!attempt)
+    return BOOSTR_OUT_OF_MEMORY;
+  library = attempt->succeeded ? &attempt->functions : nullptr;
   if (library || isOptional)
     return BOOSTR_OK;
   return fail(BOOSTR_UNAVAILABLE, attempt->failure);

@@ -4,9 +4,7 @@
 
 #include "boostr/runtime/cuda/Driver.h"
 
-#include <atomic>
-#include <dlfcn.h>
-#include <new>
+#include "boostr/runtime/cuda/Library.h"
 
 using namespace boostr::runtime;
 using namespace boostr::runtime::cuda;
@@ -17,30 +15,17 @@ static constexpr int oldestVersion = 12000;
 // Opening
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// The driver, or why there is none.
-struct Attempt {
-  Driver driver{};
-  bool succeeded = false;
-  Message failure{};
-};
-} // namespace
-
 /// Looks all functions up; a null pointer, or the one that is not there.
-static const char *lookUp(void *library, Driver &driver) {
-  // POSIX allows this conversion, C++ has no other way to write it.
+static const char *lookUpAll(void *library, Driver &driver) {
 #define BOOSTR_CUDA_LOOK_UP(FUNCTION, SYMBOL, PARAMETERS)                      \
-  driver.FUNCTION =                                                            \
-      reinterpret_cast<CUresult(*) PARAMETERS>(dlsym(library, SYMBOL));        \
-  if (!driver.FUNCTION)                                                        \
+  if (!lookUp(library, SYMBOL, driver.FUNCTION))                               \
     return SYMBOL;
   BOOSTR_CUDA_DRIVER_FUNCTIONS(BOOSTR_CUDA_LOOK_UP)
 #undef BOOSTR_CUDA_LOOK_UP
   return nullptr;
 }
 
-/// The library stays open: nobody can tell when its threads are done.
-static void open(Attempt &attempt) {
+static void open(OpenedLibrary<Driver> &attempt) {
   void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char *reason = dlerror();
@@ -48,8 +33,8 @@ static void open(Attempt &attempt) {
                     << (reason ? reason : "libcuda.so.1");
     return;
   }
-  Driver &driver = attempt.driver;
-  if (const char *missing = lookUp(library, driver)) {
+  Driver &driver = attempt.functions;
+  if (const char *missing = lookUpAll(library, driver)) {
     attempt.failure << "expected a CUDA driver for CUDA 12.0 or later, got a "
                        "libcuda.so.1 without '"
                     << missing << "'";
@@ -75,26 +60,12 @@ static void open(Attempt &attempt) {
 }
 
 boostr_status boostr::runtime::cuda::getDriver(const Driver *&driver) {
-  // Never freed, like the library.
-  static std::atomic<Attempt *> first{nullptr};
-  Attempt *attempt = first.load(std::memory_order_acquire);
-  if (!attempt) {
-    auto *mine = new (std::nothrow) Attempt;
-    if (!mine)
-      return fail(BOOSTR_OUT_OF_MEMORY, "cannot allocate the table of the "
-                                        "CUDA driver's functions");
-    open(*mine);
-    // Without a lock, which a fork could leave locked in the child. To open the
-    // driver twice does no harm.
-    if (first.compare_exchange_strong(attempt, mine, std::memory_order_acq_rel,
-                                      std::memory_order_acquire))
-      attempt = mine;
-    else
-      delete mine;
-  }
+  const auto *attempt = openOnce<Driver>(open, "the CUDA driver's");
+  if (!attempt)
+    return BOOSTR_OUT_OF_MEMORY;
   if (!attempt->succeeded)
     return fail(BOOSTR_UNAVAILABLE, attempt->failure);
-  driver = &attempt->driver;
+  driver = &attempt->functions;
   return BOOSTR_OK;
 }
 

@@ -91,10 +91,20 @@ int32_t boostr_cuda_multiprocessors(void) noexcept {
   Frame *frame = enterFromCode("boostr_cuda_multiprocessors");
   if (!frame)
     return 0;
-  const CurrentContext &current = frame->invocation.run->current;
+  Run &run = *frame->invocation.run;
+  CUdevice device = run.current.device;
+  std::atomic<int32_t> *known = device < Resources::numKnownDevices
+                                    ? &run.resources.multiprocessors[device]
+                                    : nullptr;
+  if (known)
+    if (int32_t count = known->load(std::memory_order_relaxed))
+      return count;
+  const Driver &driver = run.current.driver;
   int count = 0;
-  if (CUresult result = current.driver.cuDeviceGetAttribute(
-          &count, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, current.device))
-    leave(*frame, failCall(current.driver, "cuDeviceGetAttribute", result));
+  if (CUresult result = driver.cuDeviceGetAttribute(
+          &count, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device))
+    leave(*frame, failCall(driver, "cuDeviceGetAttribute", result));
+  if (known)
+    known->store(count, std::memory_order_relaxed);
   return count;
 }

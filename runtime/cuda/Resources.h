@@ -11,10 +11,15 @@
 #include "boostr/runtime/cuda/Modules.h"
 #include "boostr/runtime/cuda/Products.h"
 
+#include <atomic>
+
 namespace boostr::runtime::cuda {
 
 /// Empty until a CUDA function is called.
 struct Resources {
+  /// Of the first devices, the number of multiprocessors; 0 is not known yet.
+  static constexpr int32_t numKnownDevices = 16;
+  std::atomic<int32_t> multiprocessors[numKnownDevices] = {};
   ModuleCache modules;
   MemoryPools pools;
   ProductCache products;

@@ -72,17 +72,40 @@ struct KnownMap {
 /// the driver again.
 class KnownMaps {
 public:
-  /// Where a map of this key is, or is to be put.
-  KnownMap &find(const Key &key) {
-    uint64_t hash = 0;
-    const auto *words = reinterpret_cast<const uint64_t *>(&key);
-    for (size_t i = 0; i < sizeof(Key) / sizeof(uint64_t); ++i)
-      hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
-    return maps[hash >> 58];
+  /// Sets `map` to that of this key, or to where it is to be put; true if it is
+  /// there.
+  bool find(const Key &key, KnownMap *&map) {
+    Set &set = sets[hash(key) % numSets];
+    for (KnownMap &known : set.maps)
+      if (std::memcmp(&known.key, &key, sizeof(key)) == 0) {
+        map = &known;
+        return true;
+      }
+    map = &set.maps[set.oldest++ % numWays];
+    return false;
   }
 
 private:
-  KnownMap maps[64];
+  // Several places for each key: with one, two tensors of a call would displace
+  // each other at each call.
+  static constexpr size_t numSets = 16, numWays = 8;
+  struct Set {
+    KnownMap maps[numWays];
+    uint32_t oldest;
+  };
+
+  /// Of what tells the tensors of a program apart.
+  static uint64_t hash(const Key &key) {
+    uint64_t sum =
+        reinterpret_cast<uintptr_t>(key.address) * 0x9e3779b97f4a7c15u +
+        static_cast<uint64_t>(key.extents[0]) * 0xc2b2ae3d27d4eb4fu +
+        static_cast<uint64_t>(key.extents[1]) * 0x165667b19e3779f9u +
+        static_cast<uint64_t>(key.box[0]) * 0x27d4eb2f165667c5u +
+        static_cast<uint64_t>(key.box[1]) * 0x85ebca77c2b2ae63u;
+    return sum >> 32;
+  }
+
+  Set sets[numSets];
 };
 } // namespace
 
@@ -144,13 +167,13 @@ void boostr_cuda_encode_tensor_map(void *map, int32_t element, int32_t rank,
   }
   static thread_local KnownMaps knownMaps;
   Key key = makeKey(layout, frame->invocation.run->current.device);
-  KnownMap &known = knownMaps.find(key);
-  // One that was never put there has rank 0.
-  if (std::memcmp(&known.key, &key, sizeof(key)) != 0) {
-    known.key = Key();
-    if (CUresult result = encode(driver, known.map, layout))
+  KnownMap *known;
+  if (!knownMaps.find(key, known)) {
+    // Of rank 0, as where nothing was put yet: no layout has it.
+    known->key = Key();
+    if (CUresult result = encode(driver, known->map, layout))
       leave(*frame, failToEncode(driver, result, layout));
-    known.key = key;
+    known->key = key;
   }
-  std::memcpy(map, known.map, mapBytes);
+  std::memcpy(map, known->map, mapBytes);
 }

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -419,6 +420,36 @@ assert (y == 9).all()
 """}
     run = run_python("".join(uses[name] for name in [*order.split(), *order.split()]))
     assert run.returncode == 0, run.stderr
+
+
+def test_two_devices_at_once():
+    """Each thread a device: results are there, and right."""
+    devices = jax.devices(PLATFORM)[:2] if PLATFORM == "gpu" else []
+    if len(devices) < 2:
+        pytest.skip(f"needs two GPUs, found {len(devices)}")
+    loss = lambda function: lambda *o: sum((part ** 2).sum() for part in function(*o))
+    gradient = jax.jit(jax.grad(loss(fused_qkv), (0, 1, 2)))
+    failures = []
+
+    def work(device):
+        try:
+            for tokens in (1, 7, 130, 300):
+                operands = jax.device_put(qkv_operands("float64", tokens=(2, tokens)), device)
+                results = [*fused_qkv(*operands), *jax.jit(fused_qkv)(*operands), *gradient(*operands)]
+                expected = [*qkv_reference(*operands) * 2,
+                            *jax.grad(loss(qkv_reference), (0, 1, 2))(*operands)]
+                for result, exact in zip(results, expected):
+                    assert result.devices() == {device}
+                    np.testing.assert_allclose(result, exact, rtol=1e-10, atol=1e-10)
+        except Exception as error:  # Told by the main thread.
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(device,)) for device in devices * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[0]
 
 
 def test_independent_calls_at_once():

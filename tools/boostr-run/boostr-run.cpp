@@ -8,9 +8,10 @@
 #include "../common/Compilation.h"
 #include "../common/LoweringOptions.h"
 #include "../common/Tools.h"
-#include "Tensors.h"
+#include "Call.h"
 #include "boostr/passes/driver/Compiler.h"
 #include "boostr/passes/driver/CountFlops.h"
+#include "boostr/passes/driver/GemmChoices.h"
 #include "boostr/passes/driver/Jit.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -18,7 +19,6 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
-#include <chrono>
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -65,6 +65,14 @@ struct CommandLine {
           "Run that many times more and print the median time, and GFLOP/s "
           "of the contractions where these are known"),
       cl::value_desc("N"), cl::init(0), cl::cat(category)};
+  cl::opt<bool> measure{
+      "measure",
+      cl::desc(
+          "With --gemm=auto and a CUDA device: run the function both ways, "
+          "with kernels of our own and with cuBLASLt, some dozen times, and "
+          "take the faster one; what came of it is kept in the folder of "
+          "--cache, for shapes of about this size"),
+      cl::cat(category)};
   cl::opt<int> threads{"threads",
                        cl::desc("Threads; 0 is one for each processor"),
                        cl::value_desc("N"), cl::init(0), cl::cat(category)};
@@ -86,8 +94,10 @@ struct CommandLine {
 
 } // namespace
 
-static llvm::Error runtimeError() {
-  return llvm::createStringError(boostr_last_error());
+static int fail(llvm::Error error) {
+  llvm::errs() << "boostr-run: error: " << llvm::toString(std::move(error))
+               << "\n";
+  return 1;
 }
 
 static Stage parseStage(StringRef name) {
@@ -119,8 +129,6 @@ compile(CommandLine &args, TargetOptions &options, Compilation &compilation) {
 static FailureOr<Artifact> getObject(CommandLine &args, TargetOptions &options,
                                      const ArtifactCache &cache,
                                      Compilation &compilation) {
-  if (failed(compilation.read(args.file)))
-    return failure();
   if (!args.dumpIR.getBits())
     if (auto artifact = compilation.find(cache, options, kObjectForm))
       return std::move(*artifact);
@@ -171,28 +179,6 @@ static llvm::Expected<const boostr_function *> findEntry(Jit &jit,
                                  listFunctions(jit));
 }
 
-/// Runs `call` and prints the median time.
-static llvm::Error measure(const CommandLine &args, std::optional<double> flops,
-                           llvm::function_ref<llvm::Error()> call) {
-  std::vector<double> seconds;
-  for (unsigned i = 0; i < args.repeat; ++i) {
-    auto start = std::chrono::steady_clock::now();
-    if (llvm::Error error = call())
-      return error;
-    std::chrono::duration<double> time =
-        std::chrono::steady_clock::now() - start;
-    seconds.push_back(time.count());
-  }
-  llvm::sort(seconds);
-  double median = seconds[seconds.size() / 2];
-  llvm::outs() << llvm::formatv("median of {0}: {1:f3} ms", seconds.size(),
-                                median * 1e3);
-  if (flops && *flops > 0)
-    llvm::outs() << llvm::formatv(", {0:f1} GFLOP/s", *flops / median * 1e-9);
-  llvm::outs() << "\n";
-  return llvm::Error::success();
-}
-
 static llvm::Error checkOutputs(const CommandLine &args,
                                 const boostr_function &function) {
   if (args.outputs.size() > static_cast<size_t>(function.num_outputs))
@@ -222,53 +208,117 @@ static llvm::Error writeOutputs(const CommandLine &args,
   return npy::writeNpy(files);
 }
 
-static llvm::Error run(const CommandLine &args, const boostr_function &function,
-                       std::optional<int32_t> device,
+/// Calls the function many times and prints the median time.
+static llvm::Error printTime(const CommandLine &args, Call &call,
+                             const boostr_function &function,
+                             std::optional<double> flops) {
+  auto median = measureMedian(args.repeat, [&] { return call.run(function); });
+  if (!median)
+    return median.takeError();
+  llvm::outs() << llvm::formatv("median of {0}: {1:f3} ms",
+                                args.repeat.getValue(), *median * 1e3);
+  if (flops && *flops > 0)
+    llvm::outs() << llvm::formatv(", {0:f1} GFLOP/s", *flops / *median * 1e-9);
+  llvm::outs() << "\n";
+  return llvm::Error::success();
+}
+
+static llvm::Error run(const CommandLine &args, Call &call,
+                       const boostr_function &function,
                        llvm::function_ref<FlopCounts()> getFlops) {
-  auto inputs = readInputs(function, ArrayRef<std::string>(args.inputs));
-  if (!inputs)
-    return inputs.takeError();
   if (llvm::Error error = checkOutputs(args, function))
     return error;
-  auto inputTensors = Tensors::create(*inputs, function.inputs, device);
-  if (!inputTensors)
-    return inputTensors.takeError();
-  auto outputs = createOutputs(function, inputTensors->getPointers());
+  if (llvm::Error error = call.run(function))
+    return error;
+  auto outputs = call.getOutputs();
   if (!outputs)
     return outputs.takeError();
-  auto outputTensors = Tensors::create(*outputs, function.outputs, device);
-  if (!outputTensors)
-    return outputTensors.takeError();
-
-  boostr_context_options options = {};
-  options.num_threads = args.threads;
-  boostr_context *context = nullptr;
-  if (boostr_context_create(&options, &context) != BOOSTR_OK)
-    return runtimeError();
-  std::unique_ptr<boostr_context, decltype(&boostr_context_destroy)> owner(
-      context, &boostr_context_destroy);
-  auto call = [&]() -> llvm::Error {
-    if (boostr_call(context, &function, inputTensors->getPointers().data(),
-                    inputs->size(), outputTensors->getPointers().data(),
-                    outputs->size()) != BOOSTR_OK)
-      return runtimeError();
-    if (device &&
-        boostr_cuda_synchronize(*device, /*stream=*/nullptr) != BOOSTR_OK)
-      return runtimeError();
-    return llvm::Error::success();
-  };
-  if (llvm::Error error = call())
-    return error;
-  if (llvm::Error error = outputTensors->copyBack())
-    return error;
   if (llvm::Error error = writeOutputs(args, function, *outputs))
     return error;
   if (args.repeat == 0)
     return llvm::Error::success();
-  SmallVector<SmallVector<int64_t>> shapes;
-  for (const Argument &input : *inputs)
-    shapes.push_back(input.shape);
-  return measure(args, getFlops().get(function.name, shapes), call);
+  return printTime(args, call, function,
+                   getFlops().get(function.name, call.getShapes()));
+}
+
+namespace {
+
+/// The function to run, compiled and loaded.
+struct Program {
+  Jit jit;
+  const boostr_function *function;
+};
+
+} // namespace
+
+/// Compiles with `options` and loads. What goes wrong is said.
+static std::optional<Program> load(CommandLine &args, TargetOptions &options,
+                                   const ArtifactCache &cache,
+                                   Compilation &compilation) {
+  FailureOr<Artifact> object = getObject(args, options, cache, compilation);
+  if (failed(object))
+    return std::nullopt;
+  auto jit = Jit::load(object->code);
+  if (!jit) {
+    fail(jit.takeError());
+    return std::nullopt;
+  }
+  auto function = findEntry(*jit, args.entry);
+  if (!function) {
+    fail(function.takeError());
+    return std::nullopt;
+  }
+  return Program{std::move(*jit), *function};
+}
+
+/// Runs both and says which is faster; kernels of our own, which are
+/// `generated`, where the library cannot be measured.
+static Gemm compare(Call &call, const Program &generated,
+                    const Program &cublaslt, StringRef key,
+                    const GemmChoices &choices) {
+  auto seconds =
+      compareFunctions(call, {generated.function, cublaslt.function});
+  if (!seconds) {
+    // Nothing to remember: a library may be there next time.
+    llvm::outs() << "gemm: generated; not measured: "
+                 << llvm::toString(seconds.takeError()) << "\n";
+    return Gemm::Generated;
+  }
+  Gemm way = (*seconds)[1] < (*seconds)[0] ? Gemm::Cublaslt : Gemm::Generated;
+  llvm::outs() << llvm::formatv(
+      "gemm: {0}; generated {1:f4} ms, cublaslt {2:f4} ms for {3}\n",
+      stringifyGemm(way), (*seconds)[0] * 1e3, (*seconds)[1] * 1e3, key);
+  choices.set(key, way);
+  return way;
+}
+
+/// Puts the faster of both ways into `program`, which has kernels of our own.
+/// False if it does not compile, which has been said.
+static bool takeFaster(CommandLine &args, TargetOptions &options,
+                       const ArtifactCache &cache,
+                       const Compilation &compilation, Call &call,
+                       Program &program) {
+  GemmChoices choices(cache.getFolder(), compilation.getSource().getBuffer(),
+                      options);
+  std::string key = getMeasuredKey(program.function->name, call.getShapes());
+  std::optional<Gemm> way = choices.get(key);
+  if (way)
+    llvm::outs() << "gemm: " << stringifyGemm(*way)
+                 << ", as measured before for " << key << "\n";
+  if (way == Gemm::Generated)
+    return true;
+  options.cuda.gemm = Gemm::Cublaslt;
+  // Of its own, since what is said is kept with what is compiled.
+  Compilation second;
+  second.readAgain(compilation);
+  std::optional<Program> other = load(args, options, cache, second);
+  if (!other)
+    return false;
+  if (!way)
+    way = compare(call, program, *other, key, choices);
+  if (way == Gemm::Cublaslt)
+    program = std::move(*other);
+  return true;
 }
 
 /// The device to run on, whose chip is compiled for unless one was named. None
@@ -287,10 +337,13 @@ chooseDevice(TargetOptions &options, StringRef target) {
   return device;
 }
 
-static int fail(llvm::Error error) {
-  llvm::errs() << "boostr-run: error: " << llvm::toString(std::move(error))
-               << "\n";
-  return 1;
+/// Whether to measure; an error if there is nothing to choose.
+static llvm::Expected<bool> mustMeasure(const CommandLine &args,
+                                        const TargetOptions &options) {
+  if (!args.measure || (options.isCuda && args.lowering.gemm == Gemm::Auto))
+    return args.measure;
+  return llvm::createStringError(
+      "--measure expected --gemm=auto and a CUDA device as --target");
 }
 
 int mlir::boostr::runMain(int argc, char **argv) {
@@ -314,17 +367,25 @@ int mlir::boostr::runMain(int argc, char **argv) {
   auto device = chooseDevice(options, args.lowering.target);
   if (!device)
     return fail(device.takeError());
-  FailureOr<Artifact> object = getObject(args, options, *cache, compilation);
-  if (failed(object))
+  auto measures = mustMeasure(args, options);
+  if (!measures)
+    return fail(measures.takeError());
+  if (*measures)
+    options.cuda.gemm = Gemm::Generated;
+  if (failed(compilation.read(args.file)))
     return 1;
-  auto jit = Jit::load(object->code);
-  if (!jit)
-    return fail(jit.takeError());
-  auto function = findEntry(*jit, args.entry);
-  if (!function)
-    return fail(function.takeError());
+  std::optional<Program> program = load(args, options, *cache, compilation);
+  if (!program)
+    return 1;
+  auto call =
+      Call::create(*program->function, args.inputs, *device, args.threads);
+  if (!call)
+    return fail(call.takeError());
+  if (*measures &&
+      !takeFaster(args, options, *cache, compilation, **call, *program))
+    return 1;
   auto getFlops = [&] { return countSourceFlops(compilation); };
-  if (llvm::Error error = run(args, **function, *device, getFlops))
+  if (llvm::Error error = run(args, **call, *program->function, getFlops))
     return fail(std::move(error));
   return 0;
 }

@@ -33,6 +33,11 @@ LogicalResult Compilation::read(StringRef path) {
   return readSourceFile(path, sources, context);
 }
 
+void Compilation::readAgain(const Compilation &other) {
+  sources.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBuffer(other.getSource()), llvm::SMLoc());
+}
+
 OwningOpRef<ModuleOp> Compilation::parse() {
   DialectRegistry registry;
   registerCompiler(registry);
@@ -41,11 +46,10 @@ OwningOpRef<ModuleOp> Compilation::parse() {
 }
 
 std::string Compilation::hash(const TargetOptions &options, StringRef form) {
-  const llvm::MemoryBuffer *source =
-      sources.getMemoryBuffer(sources.getMainFileID());
+  llvm::MemoryBufferRef source = getSource();
   // The name too: messages have it.
   return hashArtifact({form, describeTarget(options),
-                       source->getBufferIdentifier(), source->getBuffer()});
+                       source.getBufferIdentifier(), source.getBuffer()});
 }
 
 std::optional<Artifact> Compilation::find(const ArtifactCache &cache,

@@ -59,6 +59,13 @@ public:
 
   /// Reads `path`. An error is reported.
   LogicalResult read(StringRef path);
+  /// Takes what `other` has read, which must live as long.
+  void readAgain(const Compilation &other);
+  /// What was read, and what it is called.
+  llvm::MemoryBufferRef getSource() const {
+    return *sources.getMemoryBuffer(sources.getMainFileID());
+  }
+
   /// A new module of what was read. Null after an error.
   OwningOpRef<ModuleOp> parse();
 

@@ -52,16 +52,17 @@ static constexpr int64_t kPrefetchSteps = 16;
 
 WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
                                             Position position) {
-  Value begin, end;
+  Value begin, end, firstPrefetch;
   std::tie(begin, end) = getRange(tile, term);
   // Late enough that it is still in the L2 cache when it is loaded.
-  Value firstPrefetch = b.max(begin, b.sub(b.max(end, b.number(kPrefetchSteps)),
-                                           b.number(kPrefetchSteps)));
+  if (prefetchesAddend() && !tile.isShared())
+    firstPrefetch = b.max(begin, b.sub(b.max(end, b.number(kPrefetchSteps)),
+                                       b.number(kPrefetchSteps)));
   SmallVector<Value> last =
       b.loop(begin, end, b.number(1), {position.slot, position.parity},
              [&](Value step, ValueRange carried) {
                Position current = {carried[0], carried[1]};
-               if (prefetchesAddend() && !tile.isShared())
+               if (firstPrefetch)
                  prefetchAddend(tile, b.sub(step, firstPrefetch));
                b.wait(emptyBarrier(current.slot), current.parity);
                loadStep(tile, term, step, current.slot);

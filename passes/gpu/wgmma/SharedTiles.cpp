@@ -175,6 +175,16 @@ static Sharing chooseSharing(HostMath math, Value numTiles, Value numLeft,
   return best.sharing;
 }
 
+/// Where the pieces end: in each round `helpers` blocks of all `blocks` have
+/// one. Not used without helpers.
+static Value getLastPieceEnd(HostMath math, Value numPieces, Value helpers,
+                             Value blocks) {
+  Value one = math.number(1), perRound = math.max(helpers, one);
+  Value lastRound = math.div(math.sub(math.max(numPieces, one), one), perRound);
+  return math.add(math.mul(lastRound, blocks),
+                  math.sub(numPieces, math.mul(lastRound, perRound)));
+}
+
 /// Cuts the tiles that are left, and makes the workspace.
 WgmmaKernel::Work WgmmaKernel::divideTiles(Value numTilesOnHost,
                                            Value numStepsOnHost,
@@ -186,8 +196,9 @@ WgmmaKernel::Work WgmmaKernel::divideTiles(Value numTilesOnHost,
       chooseSharing(math, numTilesOnHost, left, numStepsOnHost, numBlocks,
                     getAwaitCost(tile.isNarrow), tile.split);
   Value isShared = math.isLess(zero, sharing.helpers);
-  Value numWhole = math.sub(numTilesOnHost, math.select(isShared, left, zero));
-  Value numPieces = math.mul(math.select(isShared, left, zero), sharing.pieces);
+  left = math.select(isShared, left, zero);
+  Value numWhole = math.sub(numTilesOnHost, left);
+  Value numPieces = math.mul(left, sharing.pieces);
 
   // Flags first, then sums, which the copy engine wants at a multiple of 16.
   Value flagBytes = math.mul(math.ceilDiv(numPieces, math.number(16)),
@@ -205,8 +216,12 @@ WgmmaKernel::Work WgmmaKernel::divideTiles(Value numTilesOnHost,
   partials = parameters.addAddress(arith::AddIOp::create(
       host, workspace,
       arith::IndexCastOp::create(host, host.getI64Type(), flagBytes)));
-  return {math.min(numBlocks, math.add(numTilesOnHost, sharing.helpers)),
-          isShared, workspace};
+  Value blocks = math.min(numBlocks, math.add(numTilesOnHost, sharing.helpers));
+  // Computed here: it would take registers from those that multiply.
+  numLeft = parameters.addNumber(math.max(left, math.number(1)));
+  helpersEnd = parameters.addNumber(math.add(
+      numWhole, getLastPieceEnd(math, numPieces, sharing.helpers, blocks)));
+  return {blocks, isShared, workspace};
 }
 
 /// The address of memory on the device of which the first `zeroBytes` are zero,
@@ -262,21 +277,12 @@ void WgmmaKernel::releaseWorkspace(const Work &work) {
 /// owner has one, and a helper one in each round.
 Value WgmmaKernel::getUnitsEnd() {
   Value ownersEnd = b.add(numTiles, numHelpers);
-  // Not used without helpers.
-  Value perRound = b.max(numHelpers, b.number(1));
-  Value numPieces = b.mul(b.sub(numTiles, numWholeTiles), piecesPerTile);
-  Value lastRound =
-      b.div(b.sub(b.max(numPieces, b.number(1)), b.number(1)), perRound);
-  Value helpersEnd =
-      b.add(b.add(numWholeTiles, b.mul(lastRound, b.numBlocks())),
-            b.sub(numPieces, b.mul(lastRound, perRound)));
   return b.select(b.isLess(b.blockId(), numHelpers), helpersEnd, ownersEnd);
 }
 
 /// The tile of unit `unit`: a piece, or the rest of one.
 WgmmaKernel::Tile WgmmaKernel::decodeUnit(Value unit) {
   Value isHelper = b.isLess(b.blockId(), numHelpers);
-  Value numLeft = b.max(b.sub(numTiles, numWholeTiles), b.number(1));
   // Pieces are numbered by their range of k,
   // then by tile.
   Value local = b.sub(unit, numWholeTiles);

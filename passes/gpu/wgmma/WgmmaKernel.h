@@ -225,8 +225,10 @@ private:
   Value numUnits, unitRows;
   Value numTiles, numRowTiles, numColumnTiles, numSteps;
   /// If blocks share tiles: the tiles that none share; the pieces of each other
-  /// one and steps in each; the blocks that compute these; and the workspace.
-  Value numWholeTiles, piecesPerTile, pieceSteps, numHelpers, flags, partials;
+  /// one and steps in each; the blocks that compute these; how many tiles are
+  /// shared (1 if none) and where the pieces end; and the workspace.
+  Value numWholeTiles, piecesPerTile, pieceSteps, numHelpers;
+  Value numLeft, helpersEnd, flags, partials;
   /// Tiles along the segmented axis before the end of each segment but the
   /// last.
   SmallVector<Value, 2> segmentEnds;

@@ -2,6 +2,12 @@
 // RUN:   | FileCheck %s
 // RUN: FileCheck %s --check-prefix=SAID < %t.err
 
+// An assembler of the first versions of CUDA 12 works on one thread.
+// RUN: boostr-opt %s --boostr-gpu-to-binary="ptxas=%S/Inputs/ptxas-without-threads" 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=OLD
+// OLD-NOT: Unknown
+// OLD: bin = "cubin"
+
 // What the assembler says is not lost.
 
 // CHECK: metadata = {registers = 168 : i64, shared_bytes = 1024 : i64, spill_load_bytes = 28 : i64, spill_store_bytes = 36 : i64, stack_bytes = 40 : i64}

@@ -196,9 +196,17 @@ TEST_F(Cuda, multiprocessors) {
   auto body = [&] { count = boostr_cuda_multiprocessors(); };
   ASSERT_EQ(outcome(invokeCuda(context.get(), body)), "ok");
   EXPECT_EQ(count, 132);
-  fake_set_current_context(fake_primary_context(1));
-  ASSERT_EQ(outcome(invokeCuda(context.get(), body)), "ok");
-  EXPECT_EQ(count, 131);
+  // Asked for once for each device.
+  for (int32_t expected : {131, 132, 131}) {
+    fake_set_current_context(fake_primary_context(132 - expected));
+    ASSERT_EQ(outcome(invokeCuda(context.get(), body)), "ok");
+    EXPECT_EQ(count, expected);
+  }
+  EXPECT_EQ(fake_count("cuDeviceGetAttribute"), 2);
+}
+
+TEST_F(Cuda, negative_multiprocessors) {
+  auto body = [] { (void)boostr_cuda_multiprocessors(); };
   fake_fail("cuDeviceGetAttribute", 1, 1);
   EXPECT_EQ(outcome(invokeCuda(context.get(), body)),
             "BOOSTR_INTERNAL: cuDeviceGetAttribute: CUDA_ERROR_INVALID_VALUE "
@@ -266,6 +274,20 @@ TEST_F(CudaTensorMap, same_tensor_is_asked_for_once) {
   box[1] = 64;
   ASSERT_EQ(encode(), "ok");
   EXPECT_EQ(fake_count("cuTensorMapEncodeTiled"), before + 2);
+}
+
+TEST_F(CudaTensorMap, tensors_of_a_program_do_not_displace_each_other) {
+  // As allocators give them out, wherever the first one is.
+  for (uintptr_t first : {0x7f0000000000u, 0x7f3200200000u, 0x7ff4e2c00000u})
+    for (int round = 0; round < 3; ++round) {
+      fake_forget();
+      for (uintptr_t i = 0; i < 16; ++i) {
+        address = reinterpret_cast<void *>(first + i * 0x400000);
+        extents[1] = 2048 << i % 3;
+        ASSERT_EQ(encode(), "ok");
+      }
+      EXPECT_EQ(fake_count("cuTensorMapEncodeTiled"), round == 0 ? 16 : 0);
+    }
 }
 
 TEST_F(CudaTensorMap, of_no_elements_is_zero) {

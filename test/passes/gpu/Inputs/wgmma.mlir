@@ -56,3 +56,9 @@ func.func @out(%a: tensor<?x?x1024xbf16>, %w: tensor<512x1024xbf16>, %b: tensor<
   %y = boostr.out_proj_residual %a, %w bias(%b) residual(%r) : tensor<?x?x1024xbf16>, tensor<512x1024xbf16>, tensor<512xbf16>, tensor<?x?x512xbf16>
   return %y : tensor<?x?x512xbf16>
 }
+
+// Widths of Llama 3 70B.
+func.func @out_8192(%a: tensor<?x?x8192xbf16>, %w: tensor<8192x8192xbf16>, %r: tensor<?x?x8192xbf16>) -> tensor<?x?x8192xbf16> {
+  %y = boostr.out_proj_residual %a, %w residual(%r) : tensor<?x?x8192xbf16>, tensor<8192x8192xbf16>, tensor<?x?x8192xbf16>
+  return %y : tensor<?x?x8192xbf16>
+}
