@@ -5,6 +5,9 @@
 """fuse: models of the package transformers, before and after."""
 
 import copy
+import gc
+import io
+import weakref
 
 import pytest
 
@@ -95,6 +98,60 @@ def test_fusing_twice():
     bt.fuse(fused)
     report = bt.fuse(fused)
     assert not report.changed and {why for _, why in report.left} == {"fused before"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_memory_is_freed_without_the_garbage_collector(name):
+    _, fused = make(name)
+    bt.fuse(fused)
+    fused(tokens(), labels=tokens()).loss.backward()
+    gc.collect()  # What making and running left behind.
+    gc.disable()
+    try:
+        parameters = [weakref.ref(p) for p in fused.parameters()]
+        del fused
+        assert not any(p() is not None for p in parameters)
+    finally:
+        gc.enable()
+
+
+def through_torch_save(model):
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, through_torch_save])
+@pytest.mark.parametrize("name", MODELS)
+def test_copies_are_models_of_their_own(name, duplicate):
+    _, fused = make(name)
+    bt.fuse(fused)
+    second = duplicate(fused)
+    expected = fused(tokens()).logits
+    with torch.no_grad():
+        for parameter in fused.parameters():
+            parameter.zero_()
+    torch.testing.assert_close(second(tokens()).logits, expected, rtol=0, atol=0)
+
+
+def test_copies_call_their_own_unfused_layers():
+    config = transformers.GPT2Config(**{**GPT2, "resid_pdrop": 1.0})
+    model = transformers.GPT2LMHeadModel(config).to(DEVICE).train()
+    bt.fuse(model)
+    second = copy.deepcopy(model)
+    model.transformer.h[0].ln_1.register_forward_pre_hook(lambda *_: pytest.fail("the original"))
+    second(tokens())
+
+
+def test_layers_whose_forward_was_replaced_are_left():
+    model, _ = make("llama")
+    layer = model.model.layers[0]
+    layer.forward = layer.forward  # As accelerate's hooks do.
+    report = bt.fuse(model)
+    assert dict(report.left)["model.layers.0"] == "its forward was replaced before"
+    assert len(report.changed) == 3
+    model(tokens())
 
 
 def test_generation_with_a_cache():

@@ -16,7 +16,7 @@ A model's own attention code keeps running. What changes is below and above it:
 
 from __future__ import annotations
 
-import types
+import functools
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
@@ -192,30 +192,61 @@ class _OutProjection(_Packed):
 # Layers, up to the residual
 # ---------------------------------------------------------------------------------------
 
-def _llama_layer(self, hidden_states, *arguments, **options):
+def _llama_layer(self, unfused, hidden_states, *arguments, **options):
     self.self_attn.o_proj.residual = hidden_states
     hidden_states, _ = self.self_attn(self.input_layernorm(hidden_states), *arguments, **options)
     return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
 
 
-def _gpt2_block(unfused: Callable):
-    def forward(self, hidden_states, *arguments, **options):
-        is_dropped = self.training and self.attn.resid_dropout.p > 0
-        if is_dropped or options.get("encoder_hidden_states") is not None:
-            return unfused(hidden_states, *arguments, **options)
-        self.attn.c_proj.residual = hidden_states
-        hidden_states, _ = self.attn(self.ln_1(hidden_states), *arguments, **options)
-        return hidden_states + self.mlp(self.ln_2(hidden_states))
-    return forward
+def _gpt2_block(self, unfused, hidden_states, *arguments, **options):
+    is_dropped = self.training and self.attn.resid_dropout.p > 0
+    if is_dropped or options.get("encoder_hidden_states") is not None:
+        return unfused(self, hidden_states, *arguments, **options)
+    self.attn.c_proj.residual = hidden_states
+    hidden_states, _ = self.attn(self.ln_1(hidden_states), *arguments, **options)
+    return hidden_states + self.mlp(self.ln_2(hidden_states))
 
 
-def _bert_output(unfused: Callable):
-    def forward(self, hidden_states, input_tensor):
-        if self.training and self.dropout.p > 0:
-            return unfused(hidden_states, input_tensor)
-        self.dense.residual = input_tensor
-        return self.LayerNorm(self.dense(hidden_states))
-    return forward
+def _bert_output(self, unfused, hidden_states, input_tensor):
+    if self.training and self.dropout.p > 0:
+        return unfused(self, hidden_states, input_tensor)
+    self.dense.residual = input_tensor
+    return self.LayerNorm(self.dense(hidden_states))
+
+
+def _create(base: type, forward: Callable) -> nn.Module:
+    """An empty module of the class that `_replace_forward` makes; for copy and pickle."""
+    kind = _derive(base, forward)
+    return kind.__new__(kind)
+
+
+@functools.cache
+def _derive(base: type, forward: Callable) -> type:
+    """The class of a layer with another `forward`, which gets the one of the class too."""
+    unfused = base.forward
+
+    def call(self, *arguments, **options):
+        return forward(self, unfused, *arguments, **options)
+
+    def reduce(self, protocol):
+        # The class is in no module where pickle could find it.
+        return _create, (base, forward), *base.__reduce_ex__(self, protocol)[2:]
+
+    return type(base.__name__, (base,), {
+        "__module__": base.__module__, "__doc__": base.__doc__, "forward": call,
+        "__reduce_ex__": reduce})
+
+
+def _replace_forward(module: nn.Module, forward: Callable) -> None:
+    """Changes the class of this one module.
+
+    A method that is stored in the module would refer back to it, so that a model and its
+    memory would stay until the garbage collector comes by; and copies of the module would
+    call the original.
+    """
+    if "forward" in vars(module):
+        raise _NotFusable("its forward was replaced before")
+    module.__class__ = _derive(type(module), forward)
 
 
 # ---------------------------------------------------------------------------------------
@@ -252,7 +283,7 @@ def _llama_attention(attention) -> str:
 def _llama_decoder(layer) -> str:
     if not isinstance(layer.self_attn.o_proj, _OutProjection):
         raise _NotFusable("its attention was left")
-    layer.forward = types.MethodType(_llama_layer, layer)
+    _replace_forward(layer, _llama_layer)
     return "residual added by the output projection"
 
 
@@ -269,7 +300,7 @@ def _gpt2_attention(attention) -> str:
 def _gpt2_layer(block) -> str:
     if not isinstance(block.attn.c_proj, _OutProjection):
         raise _NotFusable("its attention was left")
-    block.forward = types.MethodType(_gpt2_block(block.forward), block)
+    _replace_forward(block, _gpt2_block)
     return "residual added by the output projection, unless dropout comes between"
 
 
@@ -282,9 +313,8 @@ def _bert_attention(attention) -> str:
 
 def _bert_self_output(output) -> str:
     _check_linears(output.dense)
-    unfused = output.forward
+    _replace_forward(output, _bert_output)
     _OutProjection(output.dense, "dense").attach(output)
-    output.forward = types.MethodType(_bert_output(unfused), output)
     return "residual added by the output projection, unless dropout comes between"
 
 
