@@ -17,6 +17,8 @@ A model's own attention code keeps running. What changes is below and above it:
 from __future__ import annotations
 
 import functools
+import inspect
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
@@ -99,7 +101,10 @@ class _Packed(nn.Module):
         """Takes the place of the original modules, in the parent and in what it loads."""
         setattr(parent, self._name, self)
         # Registered there, since a module is given what belongs to itself only.
-        parent.register_load_state_dict_pre_hook(self._pack)
+        if hasattr(parent, "register_load_state_dict_pre_hook"):
+            parent.register_load_state_dict_pre_hook(self._pack)
+        else:  # PyTorch 2.4
+            parent._register_load_state_dict_pre_hook(self._pack, with_module=True)
 
     def _pack(self, parent, state_dict, prefix, *_):
         prefix = f"{prefix}{self._name}."
@@ -246,6 +251,9 @@ def _replace_forward(module: nn.Module, forward: Callable) -> None:
     """
     if "forward" in vars(module):
         raise _NotFusable("its forward was replaced before")
+    if inspect.signature(type(module).forward).return_annotation not in (
+            torch.Tensor, "torch.Tensor", "Tensor"):
+        raise _NotFusable("it returns more than a tensor, as in older versions of transformers")
     module.__class__ = _derive(type(module), forward)
 
 
@@ -333,11 +341,19 @@ _REWRITERS: dict[str, Callable[[nn.Module], str]] = {
 }
 
 
+def _check_version(module: nn.Module) -> None:
+    """Older classes of these names do other things, such as cross attention."""
+    package, *_ = type(module).__module__.split(".")
+    version = getattr(sys.modules[package], "__version__", "")
+    if package == "transformers" and int(version.split(".")[0]) < 5:
+        raise _NotFusable(f"expected transformers 5 or newer, got {version}")
+
+
 def fuse(model: nn.Module) -> FuseReport:
     """Rewrites the attention projections of a transformers model in place.
 
-    Known are Llama, Qwen2, Mistral, GPT-2 and BERT, and models of their classes, such as the
-    encoders of sentence-transformers. State dicts keep the names and layouts of the original
+    Known are Llama, Qwen2, Mistral, GPT-2 and BERT of transformers 5, and models of their
+    classes, such as the encoders of sentence-transformers. State dicts keep the names and layouts of the original
     model, for saving and loading. Parameters are new (packed) ones: make the optimizer after
     this. Fusing twice does nothing more.
 
@@ -368,6 +384,7 @@ def fuse(model: nn.Module) -> FuseReport:
             report.left.append((name, "fused before"))
             continue
         try:
+            _check_version(module)
             report.changed.append((name, rewrite(module)))
             module._boostr_fused = True
         except _NotFusable as reason:
