@@ -88,6 +88,7 @@ def embedding_gradient(model):
 def peak_on_cpu(model, ids):
     """Bytes of the parameters and of what a step has at most beside them."""
     model.zero_grad(set_to_none=True)
+    gc.collect()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU],
                                 profile_memory=True) as profile:
         step(model, ids)
