@@ -74,6 +74,13 @@ static void synchronize(int32_t device, uintptr_t stream) {
   check(status);
 }
 
+/// As compilers print it.
+static std::string describe(const Diagnostic &diagnostic) {
+  return diagnostic.file + ":" + std::to_string(diagnostic.line) + ":" +
+         std::to_string(diagnostic.column) + ": " + diagnostic.severity + ": " +
+         diagnostic.message;
+}
+
 NB_MODULE(_core, module) {
   // Compiled functions are kept for the life of the process.
   nb::set_leak_warnings(false);
@@ -84,7 +91,8 @@ NB_MODULE(_core, module) {
       .def_ro("file", &Diagnostic::file)
       .def_ro("line", &Diagnostic::line)
       .def_ro("column", &Diagnostic::column)
-      .def_ro("message", &Diagnostic::message);
+      .def_ro("message", &Diagnostic::message)
+      .def("__repr__", &describe);
   nb::class_<Diagnostics>(module, "Diagnostics")
       .def_ro("entries", &Diagnostics::list)
       .def_ro("text", &Diagnostics::text);

@@ -37,6 +37,7 @@ def test_diagnostics_have_a_place():
     first = caught.value.diagnostics[0]
     assert (first.severity, first.file, first.line, first.column) == ("error", "<string>", 2, 3)
     assert "boostr.fuse" in first.message
+    assert repr(first) == f"<string>:2:3: error: {first.message}"
     assert str(caught.value).startswith("<string>:2:3: error: ")
 
 

@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, given, settings, strategies
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
+import torch._dynamo.testing
+
 import boostr.torch as bt
 
 HEADS = {"num_heads": 4, "num_kv_heads": 2, "head_dim": 16}
@@ -117,7 +119,9 @@ def test_only_needed_gradients(monkeypatch):
 
 def attention(x, w, b):
     q, k, v = bt.fused_qkv(x, w, b, **HEADS)
-    y = torch.nn.functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)
+    # PyTorch 2.4 has no enable_gqa.
+    k, v = (t.repeat_interleave(2, dim=1) for t in (k, v))
+    y = torch.nn.functional.scaled_dot_product_attention(q, k, v)
     return bt.out_proj_residual(y.transpose(1, 2).flatten(2), w[:64], residual=x)
 
 
@@ -146,6 +150,8 @@ def test_functional_transforms():
     torch.testing.assert_close(torch.func.grad(loss)(w, x), torch.func.grad(reference)(w, x),
                                rtol=1e-4, atol=1e-4)
     many = torch.randn(3, *x.shape)
+    if not hasattr(torch.library, "register_vmap"):
+        pytest.skip("no rules for vmap of custom ops in this PyTorch")
     torch.testing.assert_close(*[torch.func.vmap(torch.func.grad(f), in_dims=(None, 0))(w, many)
                                  for f in (loss, reference)], rtol=1e-4, atol=1e-4)
     per_batch = torch.vmap(lambda x: bt.fused_qkv(x, w, b, **HEADS))(many)
@@ -234,11 +240,11 @@ def test_errors():
     x, w, b = qkv_operands()
     with pytest.raises(ValueError, match=r"w: expected \[128, 64\], got \[127, 64\]"):
         bt.fused_qkv(x, w[1:], b, **HEADS)
-    with pytest.raises(TypeError, match="b: expected torch.float32, as x has, got torch.float64"):
+    with pytest.raises(TypeError, match="b: expected float32, as x has, got float64"):
         bt.fused_qkv(x, w, b.double(), **HEADS)
     with pytest.raises(ValueError, match="w: expected a tensor on cpu, as x is, got one on meta"):
         bt.fused_qkv(x, w.to("meta"), b, **HEADS)
-    with pytest.raises(TypeError, match="x: expected torch.float64, .*got torch.int64"):
+    with pytest.raises(TypeError, match="x: expected float64, .*got int64"):
         bt.fused_qkv(x.long(), w.long(), **HEADS)
     with pytest.raises(TypeError, match="x: expected a torch.Tensor, got list"):
         bt.fused_qkv(x.tolist(), w, b, **HEADS)
@@ -315,7 +321,8 @@ def test_cuda_graph_and_streams():
 
 
 def test_errors_of_the_bare_ops():
-    """What the dispatcher passes on is a ValueError, in the words of the runtime."""
+    """What the dispatcher passes on is in the words of the runtime; a ValueError, but a
+    RuntimeError in PyTorch 2.15."""
     x, w, b = qkv_operands()
     op = torch.ops.boostr.fused_qkv
     for arguments, words in (
@@ -323,12 +330,12 @@ def test_errors_of_the_bare_ops():
             ((x, w, b.double(), 4, 2, 16), "'b'.*f32.*f64|b: expected"),
             ((x.long(), w.long(), None, 4, 2, 16), "x: expected"),
             ((x, w, b, 10, -1, 16), "num_kv_heads: expected at least 1, got -1")):
-        with pytest.raises((ValueError, TypeError), match=words):
+        with pytest.raises((ValueError, TypeError, RuntimeError), match=words):
             op(*arguments)
     attn, w, b, residual = out_proj_operands()
     with pytest.raises(ValueError, match=r"residual: expected \[2, 5, 48\], got \[2, 4, 48\]"):
         bt.out_proj_residual(attn, w, b, residual=residual[:, 1:])
-    with pytest.raises(ValueError, match="'residual'|residual: expected"):
+    with pytest.raises((ValueError, RuntimeError), match="'residual'|residual: expected"):
         torch.ops.boostr.out_proj_residual(attn, w, b, residual[:, 1:])
 
 
@@ -336,7 +343,7 @@ def test_errors_of_the_bare_ops():
 def test_memory_that_is_not_there():
     """Of 2^48 bytes for a copy in C order."""
     x, w, b = qkv_operands()
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(RuntimeError, match="out of memory|can't allocate memory"):
         bt.fused_qkv(x[:1, :1].expand(2**40, 1, 64), w, b, **HEADS)
 
 
@@ -425,7 +432,7 @@ y = bt.out_proj_residual(attn, wo.requires_grad_(), residual=residual)
 torch.testing.assert_close(y, attn @ wo.T + residual)
 y.sum().backward()
 for call, words in ((lambda: bt.fused_qkv(x, w[1:], b, **options), "w: expected [128, 64], got [127, 64]"),
-                    (lambda: bt.fused_qkv(x.long(), w.long(), **options), "got torch.int64")):
+                    (lambda: bt.fused_qkv(x.long(), w.long(), **options), "bfloat16, got int64")):
     try:
         call()
         raise SystemExit("no error")

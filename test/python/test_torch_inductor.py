@@ -12,6 +12,11 @@ import boostr.torch as bt
 from boostr.torch import _inductor
 
 
+# Parts of them are found there too, but how many depends on where the graphs break.
+in_one_graph = pytest.mark.skipif(torch.__version__ < "2.5", reason="models of transformers do not "
+                                  "compile in one graph with PyTorch older than 2.5")
+
+
 class Separate(torch.nn.Module):
     """Three linears of one input."""
 
@@ -28,7 +33,11 @@ class Separate(torch.nn.Module):
         return [p(x).view(shape).transpose(1, 2) for p in (self.q, self.k, self.v)]
 
     def forward(self, x):
-        y = torch.nn.functional.scaled_dot_product_attention(*self.heads(x), enable_gqa=True)
+        query, key, value = self.heads(x)
+        # PyTorch 2.4 has no enable_gqa.
+        key, value = (t.repeat_interleave(query.shape[1] // t.shape[1], dim=1)
+                      for t in (key, value))
+        y = torch.nn.functional.scaled_dot_product_attention(query, key, value)
         return x + self.o(y.transpose(1, 2).flatten(2))
 
 
@@ -136,6 +145,7 @@ def test_dropout_before_the_residual(module, expected):
 TOKENS = {"vocab_size": 101, "bos_token_id": 1, "eos_token_id": 2}
 
 
+@in_one_graph
 @pytest.mark.parametrize("name, copies_weights, expected", [
     # In each of two layers attention and MLP add to the residual stream.
     ("bert", False, {SEPARATE: 2, OUT_PROJ: 4}),
@@ -158,6 +168,55 @@ def test_models_of_transformers(name, copies_weights, expected):
     ops = capture(model, ids, copies_weights=copies_weights,
                   result_of=lambda y: y.last_hidden_state)
     assert {op: ops.count(op) for op in set(ops)} == expected
+
+
+def saved_bytes(model, ids, rewrite):
+    """What a compiled forward pass keeps for the backward one, beside parameters."""
+    def backend(graph_module, example_inputs):
+        if rewrite:
+            rewriter = _inductor._Rewriter(graph_module.graph)
+            assert rewriter.run()
+            graph_module.recompile()
+        # The partition of forward and backward that inductor has, without its code.
+        return torch._dynamo.lookup_backend("aot_eager_decomp_partition")(graph_module,
+                                                                          example_inputs)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend=backend, dynamic=False)
+    compiled(ids, labels=ids)  # What it is traced with has no storage.
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    storages = {}
+
+    def note(tensor):
+        storage = tensor.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        result = compiled(ids, labels=ids).loss  # Keeps what is saved.
+    assert result.requires_grad
+    return sum(size for pointer, size in storages.items() if pointer not in own)
+
+
+# Widths in the proportions of Qwen2.5-7B.
+LLAMA = {"hidden_size": 56, "intermediate_size": 296, "num_hidden_layers": 2,
+         "num_attention_heads": 7, "num_key_value_heads": 1, **TOKENS}
+BERT = {"hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+        **TOKENS}
+
+
+@in_one_graph
+@pytest.mark.parametrize("kind, options", [
+    ("LlamaForCausalLM", LLAMA), ("Qwen2ForCausalLM", LLAMA), ("BertForMaskedLM", BERT)])
+def test_no_more_is_kept_for_the_backward_pass(kind, options):
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    model_class = getattr(transformers, kind)
+    model = model_class(model_class.config_class(**options))
+    ids = torch.randint(0, 101, (2, 128))
+    without = saved_bytes(model, ids, rewrite=False)
+    # A number for each token may be more: a mean, for what was subtracted from it.
+    assert 0 < saved_bytes(model, ids, rewrite=True) <= 1.005 * without
 
 
 def test_wrong_arguments():

@@ -16,7 +16,9 @@ A model's own attention code keeps running. What changes is below and above it:
 
 from __future__ import annotations
 
-import types
+import functools
+import inspect
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
@@ -99,7 +101,10 @@ class _Packed(nn.Module):
         """Takes the place of the original modules, in the parent and in what it loads."""
         setattr(parent, self._name, self)
         # Registered there, since a module is given what belongs to itself only.
-        parent.register_load_state_dict_pre_hook(self._pack)
+        if hasattr(parent, "register_load_state_dict_pre_hook"):
+            parent.register_load_state_dict_pre_hook(self._pack)
+        else:  # PyTorch 2.4
+            parent._register_load_state_dict_pre_hook(self._pack, with_module=True)
 
     def _pack(self, parent, state_dict, prefix, *_):
         prefix = f"{prefix}{self._name}."
@@ -135,8 +140,11 @@ class _QueryKeyValue(_Packed):
         self._key = self._value = None
 
     def project(self, x: Tensor):
-        return fused_qkv(x, self.weight, self.bias, num_heads=self.num_heads,
-                         num_kv_heads=self.num_kv_heads, head_dim=self.head_dim)
+        query, key, value = fused_qkv(x, self.weight, self.bias, num_heads=self.num_heads,
+                                      num_kv_heads=self.num_kv_heads, head_dim=self.head_dim)
+        # Attention writes its result as the query lies. With heads before tokens the output
+        # projection would get a copy of that, and both would be kept for the gradients.
+        return query.transpose(1, 2).contiguous().transpose(1, 2), key, value
 
     def forward(self, x: Tensor) -> Tensor:
         query, self._key, self._value = self.project(x)
@@ -192,30 +200,64 @@ class _OutProjection(_Packed):
 # Layers, up to the residual
 # ---------------------------------------------------------------------------------------
 
-def _llama_layer(self, hidden_states, *arguments, **options):
+def _llama_layer(self, unfused, hidden_states, *arguments, **options):
     self.self_attn.o_proj.residual = hidden_states
     hidden_states, _ = self.self_attn(self.input_layernorm(hidden_states), *arguments, **options)
     return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
 
 
-def _gpt2_block(unfused: Callable):
-    def forward(self, hidden_states, *arguments, **options):
-        is_dropped = self.training and self.attn.resid_dropout.p > 0
-        if is_dropped or options.get("encoder_hidden_states") is not None:
-            return unfused(hidden_states, *arguments, **options)
-        self.attn.c_proj.residual = hidden_states
-        hidden_states, _ = self.attn(self.ln_1(hidden_states), *arguments, **options)
-        return hidden_states + self.mlp(self.ln_2(hidden_states))
-    return forward
+def _gpt2_block(self, unfused, hidden_states, *arguments, **options):
+    is_dropped = self.training and self.attn.resid_dropout.p > 0
+    if is_dropped or options.get("encoder_hidden_states") is not None:
+        return unfused(self, hidden_states, *arguments, **options)
+    self.attn.c_proj.residual = hidden_states
+    hidden_states, _ = self.attn(self.ln_1(hidden_states), *arguments, **options)
+    return hidden_states + self.mlp(self.ln_2(hidden_states))
 
 
-def _bert_output(unfused: Callable):
-    def forward(self, hidden_states, input_tensor):
-        if self.training and self.dropout.p > 0:
-            return unfused(hidden_states, input_tensor)
-        self.dense.residual = input_tensor
-        return self.LayerNorm(self.dense(hidden_states))
-    return forward
+def _bert_output(self, unfused, hidden_states, input_tensor):
+    if self.training and self.dropout.p > 0:
+        return unfused(self, hidden_states, input_tensor)
+    self.dense.residual = input_tensor
+    return self.LayerNorm(self.dense(hidden_states))
+
+
+def _create(base: type, forward: Callable) -> nn.Module:
+    """An empty module of the class that `_replace_forward` makes; for copy and pickle."""
+    kind = _derive(base, forward)
+    return kind.__new__(kind)
+
+
+@functools.cache
+def _derive(base: type, forward: Callable) -> type:
+    """The class of a layer with another `forward`, which gets the one of the class too."""
+    unfused = base.forward
+
+    def call(self, *arguments, **options):
+        return forward(self, unfused, *arguments, **options)
+
+    def reduce(self, protocol):
+        # The class is in no module where pickle could find it.
+        return _create, (base, forward), *base.__reduce_ex__(self, protocol)[2:]
+
+    return type(base.__name__, (base,), {
+        "__module__": base.__module__, "__doc__": base.__doc__, "forward": call,
+        "__reduce_ex__": reduce})
+
+
+def _replace_forward(module: nn.Module, forward: Callable) -> None:
+    """Changes the class of this one module.
+
+    A method that is stored in the module would refer back to it, so that a model and its
+    memory would stay until the garbage collector comes by; and copies of the module would
+    call the original.
+    """
+    if "forward" in vars(module):
+        raise _NotFusable("its forward was replaced before")
+    if inspect.signature(type(module).forward).return_annotation not in (
+            torch.Tensor, "torch.Tensor", "Tensor"):
+        raise _NotFusable("it returns more than a tensor, as in older versions of transformers")
+    module.__class__ = _derive(type(module), forward)
 
 
 # ---------------------------------------------------------------------------------------
@@ -252,7 +294,7 @@ def _llama_attention(attention) -> str:
 def _llama_decoder(layer) -> str:
     if not isinstance(layer.self_attn.o_proj, _OutProjection):
         raise _NotFusable("its attention was left")
-    layer.forward = types.MethodType(_llama_layer, layer)
+    _replace_forward(layer, _llama_layer)
     return "residual added by the output projection"
 
 
@@ -269,7 +311,7 @@ def _gpt2_attention(attention) -> str:
 def _gpt2_layer(block) -> str:
     if not isinstance(block.attn.c_proj, _OutProjection):
         raise _NotFusable("its attention was left")
-    block.forward = types.MethodType(_gpt2_block(block.forward), block)
+    _replace_forward(block, _gpt2_block)
     return "residual added by the output projection, unless dropout comes between"
 
 
@@ -282,9 +324,8 @@ def _bert_attention(attention) -> str:
 
 def _bert_self_output(output) -> str:
     _check_linears(output.dense)
-    unfused = output.forward
+    _replace_forward(output, _bert_output)
     _OutProjection(output.dense, "dense").attach(output)
-    output.forward = types.MethodType(_bert_output(unfused), output)
     return "residual added by the output projection, unless dropout comes between"
 
 
@@ -303,11 +344,19 @@ _REWRITERS: dict[str, Callable[[nn.Module], str]] = {
 }
 
 
+def _check_version(module: nn.Module) -> None:
+    """Older classes of these names do other things, such as cross attention."""
+    package, *_ = type(module).__module__.split(".")
+    version = getattr(sys.modules[package], "__version__", "")
+    if package == "transformers" and int(version.split(".")[0]) < 5:
+        raise _NotFusable(f"expected transformers 5 or newer, got {version}")
+
+
 def fuse(model: nn.Module) -> FuseReport:
     """Rewrites the attention projections of a transformers model in place.
 
-    Known are Llama, Qwen2, Mistral, GPT-2 and BERT, and models of their classes, such as the
-    encoders of sentence-transformers. State dicts keep the names and layouts of the original
+    Known are Llama, Qwen2, Mistral, GPT-2 and BERT of transformers 5, and models of their
+    classes, such as the encoders of sentence-transformers. State dicts keep the names and layouts of the original
     model, for saving and loading. Parameters are new (packed) ones: make the optimizer after
     this. Fusing twice does nothing more.
 
@@ -338,6 +387,7 @@ def fuse(model: nn.Module) -> FuseReport:
             report.left.append((name, "fused before"))
             continue
         try:
+            _check_version(module)
             report.changed.append((name, rewrite(module)))
             module._boostr_fused = True
         except _NotFusable as reason:

@@ -116,6 +116,38 @@ def _conv1d(node: Node) -> Optional[_Linear]:
     return _Linear([flat, product, node], flat.args[0], weight, bias, is_transposed=True)
 
 
+def _open_modules(graph: fx.Graph) -> None:
+    """Makes calls of functions out of those of modules, which PyTorch 2.4 has in graphs."""
+    functional = torch.nn.functional
+    start = next((n for n in graph.nodes if n.op != "placeholder"), None)
+    for node in graph.find_nodes(op="call_module"):
+        owner = graph.owning_module
+        module = owner.get_submodule(node.target) if owner is not None else None
+        x, mode = node.args[0], getattr(_value(node), "fake_mode", None)
+        if type(module) not in (torch.nn.Linear, torch.nn.Dropout) or mode is None:
+            continue
+        parameters = []
+        if type(module) is torch.nn.Linear:
+            with graph.inserting_before(start):
+                parameters = [_get_parameter(graph, node.target, name, getattr(module, name), mode)
+                              for name in ("weight", "bias")]
+        with graph.inserting_before(node):
+            new = (graph.call_function(functional.linear, (x, *parameters)) if parameters else
+                   graph.call_function(functional.dropout, (x, module.p, module.training)))
+        new.meta = dict(node.meta)
+        node.replace_all_uses_with(new)
+        start = new if start is node else start
+        graph.erase_node(node)
+
+
+def _get_parameter(graph: fx.Graph, owner: str, name: str, parameter: Any, mode: Any) -> Node:
+    if parameter is None:
+        return None
+    node = graph.get_attr(f"{owner}.{name}")
+    node.meta["example_value"] = mode.from_tensor(parameter, static_shapes=True)
+    return node
+
+
 def _through_dropout(node: Node) -> list[Node]:
     """The node, behind dropouts before it that do nothing; these, and then that one."""
     nodes = []
@@ -153,10 +185,11 @@ def _heads(node: Node) -> Optional[_Heads]:
     is_turned = (
         _is(turned, _TRANSPOSE) and sorted(d % 4 for d in turned.args[1:3]) == [1, 2]
         or _is(turned, _PERMUTE) and _permutation(turned) == [0, 2, 1, 3])
-    heads, dim = shape.shape[2:]
-    if not is_turned or not isinstance(heads, int) or not isinstance(dim, int):
+    if not is_turned or not isinstance(before.shape[2], int):
         return None
-    return _Heads([view, turned], heads, dim)
+    # Of a width that is known, even where PyTorch 2.4 takes all numbers in a module for
+    # dynamic ones: then this makes them known.
+    return _Heads([view, turned], *map(int, shape.shape[2:]))
 
 
 def _permutation(node: Node) -> list[int]:
@@ -193,6 +226,7 @@ class _Rewriter:
 
     def run(self) -> int:
         """Returns how many ops were put in."""
+        _open_modules(self.graph)
         for node in list(self.graph.nodes):
             linear = _linear(node)
             if linear is not None:
@@ -241,10 +275,22 @@ class _Rewriter:
         with self.graph.inserting_before(before):
             result = self._call(op, *tensors, query.num_heads, key.num_heads, query.head_dim)
             items = [self._call(operator.getitem, result, i) for i in range(3)]
+            items[0] = self._as_tokens(items[0])
         for item, part in zip(items, parts):
             part.result.replace_all_uses_with(item)
             self._erase(part.nodes)
         self.count += 1
+
+    def _as_tokens(self, query: Node) -> Node:
+        """The query with the strides that it had: tokens before heads.
+
+        Attention writes its result as the query lies. After heads, the output projection
+        would get a copy of it, and both would be kept for the backward pass. Inductor makes
+        this copy in the same loop as rotary embeddings.
+        """
+        tokens = self._call(torch.transpose, query, 1, 2)
+        tokens = self._call(torch.clone, tokens, memory_format=torch.contiguous_format)
+        return self._call(torch.transpose, tokens, 1, 2)
 
     def _rewrite_wide(self, linear: _Linear) -> None:
         split = _only_user(linear.result)

@@ -94,12 +94,17 @@ def _spread(flags, gradients):
     return [next(rest) if is_wanted else None for is_wanted in flags]
 
 
+def _contiguous(*gradients):
+    """As kernels want them. A compiler makes this copy where it makes the gradient."""
+    return [gradient.contiguous() for gradient in gradients]
+
+
 def _differentiate_qkv(ctx, dq, dk, dv):
     x, w = ctx.saved_tensors
     flags = ctx.needs_input_grad[:3]  # False for a bias that is None.
     if not any(flags):
         return (None,) * 6
-    gradients = torch.ops.boostr.fused_qkv_grad.default(dq, dk, dv, x, w, *flags)
+    gradients = torch.ops.boostr.fused_qkv_grad.default(*_contiguous(dq, dk, dv), x, w, *flags)
     return (*_spread(flags, gradients), None, None, None)
 
 
@@ -109,7 +114,8 @@ def _differentiate_qkv_separate(ctx, dq, dk, dv):
     flags = (needed[0], any(needed[1:4]), any(needed[4:7]))
     if not any(flags):
         return (None,) * 10
-    gradients = torch.ops.boostr.fused_qkv_separate_grad.default(dq, dk, dv, x, *weights, *flags)
+    gradients = torch.ops.boostr.fused_qkv_separate_grad.default(
+        *_contiguous(dq, dk, dv), x, *weights, *flags)
     each = (flags[0], *(flags[1],) * 3, *(flags[2],) * 3)
     return (*_spread(each, gradients), None, None, None)
 
