@@ -222,14 +222,14 @@ def _bert_output(self, unfused, hidden_states, input_tensor):
     return self.LayerNorm(self.dense(hidden_states))
 
 
-def _create(base: type, forward: Callable) -> nn.Module:
+def _create(base: Any, forward: Callable) -> nn.Module:
     """An empty module of the class that `_replace_forward` makes; for copy and pickle."""
     kind = _derive(base, forward)
     return kind.__new__(kind)
 
 
 @functools.cache
-def _derive(base: type, forward: Callable) -> type:
+def _derive(base: Any, forward: Callable) -> Any:
     """The class of a layer with another `forward`, which gets the one of the class too."""
     unfused = base.forward
 
@@ -257,7 +257,8 @@ def _replace_forward(module: nn.Module, forward: Callable) -> None:
     if inspect.signature(type(module).forward).return_annotation not in (
             torch.Tensor, "torch.Tensor", "Tensor"):
         raise _NotFusable("it returns more than a tensor, as in older versions of transformers")
-    module.__class__ = _derive(type(module), forward)
+    base: Any = type(module)
+    module.__class__ = _derive(base, forward)
 
 
 # ---------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def _open_modules(graph: fx.Graph) -> None:
     start = next((n for n in graph.nodes if n.op != "placeholder"), None)
     for node in graph.find_nodes(op="call_module"):
         owner = graph.owning_module
-        module = owner.get_submodule(node.target) if owner is not None else None
+        module: Any = owner.get_submodule(node.target) if owner is not None else None
         x, mode = node.args[0], getattr(_value(node), "fake_mode", None)
         if type(module) not in (torch.nn.Linear, torch.nn.Dropout) or mode is None:
             continue
