@@ -35,6 +35,11 @@ class Adapter:
         raise TypeError(f"{name}: expected a tensor, got {type(tensor).__name__}")
 
     @staticmethod
+    def in_order(tensor):
+        """The tensor, or a copy of it if its elements do not follow each other in C order."""
+        return tensor
+
+    @staticmethod
     def empty(shape, dtype, device_type, device):
         """A new tensor; `dtype` as in "float32", `device_type` and `device` as DLPack's."""
         if device_type != _CPU:
@@ -69,6 +74,10 @@ class NumPy(Adapter):
     def describe(name, array):
         # `dtype.name` is put together anew at each use.
         return _NUMPY_NAMES.get(array.dtype) or array.dtype.name, "cpu"
+
+    @staticmethod
+    def in_order(array):
+        return array if array.flags.c_contiguous else numpy.ascontiguousarray(array)
 
     @staticmethod
     def empty(shape, dtype, device_type, device):
@@ -114,6 +123,10 @@ class Torch(Adapter):
             raise ValueError(f"{name}: expected a tensor on cpu or cuda, got one on {target}")
         return self._names.get(tensor.dtype, str(tensor.dtype)), target
 
+    @staticmethod
+    def in_order(tensor):
+        return tensor.contiguous()
+
     def empty(self, shape, dtype, device_type, device):
         if device_type == _CPU:
             return self._empty(shape, dtype=self._dtypes[dtype])
@@ -140,6 +153,9 @@ class CuPy(Adapter):
 
     def describe(self, name, array):
         return array.dtype.name, f"cuda:{array.device.id}"
+
+    def in_order(self, array):
+        return self._cupy.ascontiguousarray(array)
 
     def empty(self, shape, dtype, device_type, device):
         with self._cupy.cuda.Device(device):
@@ -199,6 +215,11 @@ def find(kind: type) -> Adapter:
 def of(tensor) -> Adapter:
     """The adapter of a tensor."""
     return find(type(tensor))
+
+
+def in_order(*tensors) -> list:
+    """The tensors, copied where their elements do not follow each other in C order."""
+    return [find(type(tensor)).in_order(tensor) for tensor in tensors]
 
 
 def describe(name: str, tensor) -> tuple[str, str]:

@@ -9,8 +9,9 @@ are. Element types are float64, float32, float16 and bfloat16, one for all tenso
 call; sums of the last two are made in float32 and rounded once. B is the batch, S the
 sequence length, H the hidden width, D the width of a head; B, S may be 0.
 
-Everything is checked before anything is compiled, launched or written: a ValueError or
-TypeError names the argument, what was expected and what was found.
+Tensors whose elements do not lie in C order, such as slices, are copied first; those to write
+to have to. Everything is checked before anything is compiled, launched or written: a
+ValueError or TypeError names the argument, what was expected and what was found.
 """
 
 from __future__ import annotations
@@ -77,13 +78,13 @@ def fused_qkv(x: Array, w: Parts, b: Optional[Parts] = None, *, num_heads: int,
       the device of x.
 
     Raises:
-      ValueError: a wrong shape, number, device or stride.
+      ValueError: a wrong shape, number or device, or `out` is not in C order.
       TypeError: another element type, what is no tensor, a number that is not whole.
     """
     weights, biases = _checks.weights_and_biases(w, b)
     function = _kernels.fused_qkv(*_checks.fused_qkv(
         _frameworks.describe, x, weights, biases, num_heads, num_kv_heads, head_dim))
-    return function(x, *weights, *biases, out=out, context=context)
+    return function(*_frameworks.in_order(x, *weights, *biases), out=out, context=context)
 
 
 def fused_qkv_grad(dq: Array, dk: Array, dv: Array, x: Array, w: Parts, *, input: bool = True,
@@ -112,7 +113,7 @@ def fused_qkv_grad(dq: Array, dk: Array, dv: Array, x: Array, w: Parts, *, input
       tuples of three if w is.
 
     Raises:
-      ValueError: a wrong shape, device or stride, or no gradient is wanted.
+      ValueError: a wrong shape or device, `out` is not in C order, or no gradient is wanted.
       TypeError: another element type, or what is no tensor.
     """
     wrt = _checks.wanted(input=input, weight=weight, bias=bias)
@@ -120,7 +121,8 @@ def fused_qkv_grad(dq: Array, dk: Array, dv: Array, x: Array, w: Parts, *, input
     function = _kernels.fused_qkv_grad(*_checks.fused_qkv_grad(
         _frameworks.describe, dq, dk, dv, x, weights, wrt))
     return _spread(wrt, ("input", "weight", "bias"),
-                   function(dq, dk, dv, x, *weights, out=_flat(out), context=context),
+                   function(*_frameworks.in_order(dq, dk, dv, x, *weights), out=_flat(out),
+                            context=context),
                    len(weights))
 
 
@@ -141,12 +143,13 @@ def out_proj_residual(attn: Array, w: Array, b: Optional[Array] = None, *, resid
       one rounding.
 
     Raises:
-      ValueError: a wrong shape, device or stride.
+      ValueError: a wrong shape or device, or `out` is not in C order.
       TypeError: another element type, or what is no tensor.
     """
     function = _kernels.out_proj_residual(*_checks.out_proj_residual(
         _frameworks.describe, attn, w, b, residual))
-    return function(attn, w, *_given(b), residual, out=out, context=context)
+    return function(*_frameworks.in_order(attn, w, *_given(b), residual), out=out,
+                    context=context)
 
 
 def out_proj_residual_grad(dy: Array, attn: Array, w: Array, *, input: bool = True,
@@ -172,11 +175,11 @@ def out_proj_residual_grad(dy: Array, attn: Array, w: Array, *, input: bool = Tr
       (d_attn, dw, db): shaped as attn, w and the bias, None for those not wanted.
 
     Raises:
-      ValueError: a wrong shape, device or stride, or no gradient is wanted.
+      ValueError: a wrong shape or device, `out` is not in C order, or no gradient is wanted.
       TypeError: another element type, or what is no tensor.
     """
     wrt = _checks.wanted(attn=input, weight=weight, bias=bias)
     function = _kernels.out_proj_residual_grad(*_checks.out_proj_residual_grad(
         _frameworks.describe, dy, attn, w, wrt))
     return _spread(wrt, ("attn", "weight", "bias"),
-                   function(dy, attn, w, out=out, context=context))
+                   function(*_frameworks.in_order(dy, attn, w), out=out, context=context))
