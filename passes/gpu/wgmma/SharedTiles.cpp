@@ -273,11 +273,36 @@ void WgmmaKernel::releaseWorkspace(const Work &work) {
 // Kernel: what a block does
 //===----------------------------------------------------------------------===//
 
-/// Where this block's units end. Units are numbered on from the whole tiles: an
-/// owner has one, and a helper one in each round.
-Value WgmmaKernel::getUnitsEnd() {
+/// Units are numbered on from the whole tiles: an owner has one, and a helper
+/// one in each round. What ends the loop is known from parameters alone: a
+/// bound of this block would take a register from those that multiply.
+SmallVector<Value> WgmmaKernel::forEachUnit(
+    ValueRange carried,
+    llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  Value none = b.number(-1);
+  auto isHelper = [&] { return b.isLess(b.blockId(), numHelpers); };
   Value ownersEnd = b.add(numTiles, numHelpers);
-  return b.select(b.isLess(b.blockId(), numHelpers), helpersEnd, ownersEnd);
+  Value first = b.add(numWholeTiles, b.blockId());
+  Value end = b.select(isHelper(), helpersEnd, ownersEnd);
+  SmallVector<Value> state = {b.select(b.isLess(first, end), first, none)};
+  llvm::append_range(state, carried);
+
+  auto loop = scf::WhileOp::create(b, TypeRange(ValueRange(state)), state);
+  OpBuilder::InsertionGuard guard(b);
+  SmallVector<Location> locations(state.size(), b.getLoc());
+  TypeRange types = loop.getResultTypes();
+  Block *before = b.createBlock(&loop.getBefore(), {}, types, locations);
+  Value isThere = b.invert(b.isEqual(before->getArgument(0), none));
+  scf::ConditionOp::create(b, isThere, before->getArguments());
+  Block *after = b.createBlock(&loop.getAfter(), {}, types, locations);
+  Value unit = after->getArgument(0);
+  SmallVector<Value> results = body(unit, after->getArguments().drop_front());
+  Value next = b.add(unit, b.numBlocks());
+  Value isLater =
+      arith::AndIOp::create(b, isHelper(), b.isLess(next, helpersEnd));
+  results.insert(results.begin(), b.select(isLater, next, none));
+  scf::YieldOp::create(b, results);
+  return llvm::to_vector_of<Value>(loop.getResults().drop_front());
 }
 
 /// The tile of unit `unit`: a piece, or the rest of one.

@@ -391,10 +391,9 @@ SmallVector<Value> WgmmaKernel::forEachTile(
   if (!canShareTiles())
     return last;
   // Code of its own, so that whole tiles are not slowed down.
-  return b.loop(b.add(numWholeTiles, first), getUnitsEnd(), step, last,
-                [&](Value number, ValueRange values) {
-                  return body(decodeUnit(number), values);
-                });
+  return forEachUnit(last, [&](Value number, ValueRange values) {
+    return body(decodeUnit(number), values);
+  });
 }
 
 /// Tiles are numbered through groups of rows: all of the rows of a group in one

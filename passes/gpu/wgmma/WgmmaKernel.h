@@ -170,7 +170,9 @@ private:
   Work divideTiles(Value numTiles, Value numSteps, Value numBlocks);
   Value allocateWorkspace(Value isNeeded, Value bytes, Value zeroBytes);
   void releaseWorkspace(const Work &work);
-  Value getUnitsEnd();
+  SmallVector<Value>
+  forEachUnit(ValueRange carried,
+              llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
   Tile decodeUnit(Value unit);
   int64_t getChunk() const;
   Value getPartialAddress(Value part);

@@ -57,8 +57,12 @@ func.func @out(%a: tensor<?x?x1024xbf16>, %w: tensor<512x1024xbf16>, %b: tensor<
   return %y : tensor<?x?x512xbf16>
 }
 
-// Widths of Llama 3 70B.
+// Widths at which a register of the loop over shared tiles was spilled: Llama 3 70B, and 5120.
 func.func @out_8192(%a: tensor<?x?x8192xbf16>, %w: tensor<8192x8192xbf16>, %r: tensor<?x?x8192xbf16>) -> tensor<?x?x8192xbf16> {
   %y = boostr.out_proj_residual %a, %w residual(%r) : tensor<?x?x8192xbf16>, tensor<8192x8192xbf16>, tensor<?x?x8192xbf16>
   return %y : tensor<?x?x8192xbf16>
+}
+func.func @out_5120(%a: tensor<?x?x5120xbf16>, %w: tensor<5120x5120xbf16>, %r: tensor<?x?x5120xbf16>) -> tensor<?x?x5120xbf16> {
+  %y = boostr.out_proj_residual %a, %w residual(%r) : tensor<?x?x5120xbf16>, tensor<5120x5120xbf16>, tensor<?x?x5120xbf16>
+  return %y : tensor<?x?x5120xbf16>
 }
