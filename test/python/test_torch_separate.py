@@ -139,9 +139,11 @@ def test_errors():
         bt.fused_qkv(x, weights, biases[0], **HEADS)
     with pytest.raises(TypeError, match=r"b\[1\]: expected float32.*got float64"):
         bt.fused_qkv(x, weights, (biases[0], biases[1].double(), biases[2]), **HEADS)
-    with pytest.raises(ValueError, match="b: expected three tensors, as w has, got 1"):
+    # RuntimeErrors from PyTorch 2.15 on.
+    wrong = (ValueError, RuntimeError)
+    with pytest.raises(wrong, match="b: expected three tensors, as w has, got 1"):
         torch.ops.boostr.fused_qkv_separate(x, *weights, biases[0], None, None, *NUMBERS)
-    with pytest.raises(ValueError, match=r"w\[1\]: expected 32 rows, got 64|w\[1\]: expected"):
+    with pytest.raises(wrong, match=r"w\[1\]: expected"):
         torch.ops.boostr.fused_qkv_separate(x, wq, wq, wv, None, None, None, *NUMBERS)
 
 
