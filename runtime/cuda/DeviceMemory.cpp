@@ -57,20 +57,20 @@ boostr_status MemoryPools::get(const CurrentContext &current,
                                CUmemoryPool &pool) {
   Pool *found = find(current.device);
   if (!found) {
-    std::lock_guard<std::mutex> lock(mutex);
+    std::lock_guard<std::mutex> lock(mutexes[current.device]);
     // Another thread may have been faster.
     found = find(current.device);
     if (!found) {
       CUmemoryPool created;
       if (boostr_status status = createPool(current, created))
         return status;
-      found = new (std::nothrow) Pool{current.driver, current.device, created,
-                                      first.load(std::memory_order_relaxed)};
+      found = new (std::nothrow)
+          Pool{current.driver, current.device, created, /*next=*/nullptr};
       if (!found) {
         (void)current.driver.cuMemPoolDestroy(created);
         return fail(BOOSTR_OUT_OF_MEMORY, "cannot allocate a memory pool");
       }
-      first.store(found, std::memory_order_release);
+      pushFront(first, found);
     }
   }
   pool = found->pool;

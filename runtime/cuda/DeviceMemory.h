@@ -9,9 +9,9 @@
 
 #include "boostr/runtime/boostr_runtime.h"
 #include "boostr/runtime/cuda/CurrentContext.h"
+#include "boostr/runtime/cuda/DeviceMutexes.h"
 
 #include <atomic>
-#include <mutex>
 
 namespace boostr::runtime::cuda {
 
@@ -41,7 +41,7 @@ private:
 
   std::atomic<Pool *> first{nullptr};
   /// Held to create a pool.
-  std::mutex mutex;
+  DeviceMutexes mutexes;
 };
 
 class Run;

@@ -226,7 +226,7 @@ LoadedModule *ModuleCache::find(const CurrentContext &current,
 boostr_status ModuleCache::load(const CurrentContext &current,
                                 const boostr_cuda_module &module,
                                 LoadedModule *&loaded) {
-  std::lock_guard<std::mutex> lock(mutex);
+  std::lock_guard<std::mutex> lock(mutexes[current.device]);
   // Another thread may have been faster.
   loaded = find(current, module);
   if (loaded)
@@ -237,10 +237,8 @@ boostr_status ModuleCache::load(const CurrentContext &current,
     return fail(BOOSTR_OUT_OF_MEMORY, "cannot allocate a module");
   if (boostr_status status = loadInto(current, module, *created))
     return status;
-  std::atomic<LoadedModule *> &bucket = buckets[module.key[0] % numBuckets];
-  created->next = bucket.load(std::memory_order_relaxed);
   loaded = created.release();
-  bucket.store(loaded, std::memory_order_release);
+  pushFront(buckets[module.key[0] % numBuckets], loaded);
   return BOOSTR_OK;
 }
 
@@ -252,7 +250,7 @@ static uint64_t clusterSize(const boostr_cuda_grid &grid) {
   return size;
 }
 
-boostr_status ModuleCache::allow(const Driver &driver, Kernel &kernel,
+boostr_status ModuleCache::allow(const CurrentContext &current, Kernel &kernel,
                                  const boostr_cuda_grid &grid) {
   constexpr uint64_t portableClusterSize = 8;
   bool needsMemory =
@@ -261,7 +259,8 @@ boostr_status ModuleCache::allow(const Driver &driver, Kernel &kernel,
                        !kernel.largeClusters.load(std::memory_order_acquire);
   if (!needsMemory && !needsClusters)
     return BOOSTR_OK;
-  std::lock_guard<std::mutex> lock(mutex);
+  const Driver &driver = current.driver;
+  std::lock_guard<std::mutex> lock(mutexes[current.device]);
   auto set = [&](CUfunction_attribute attribute, int value) {
     CUresult result =
         driver.cuFuncSetAttribute(kernel.function, attribute, value);
@@ -298,5 +297,5 @@ boostr_status ModuleCache::getKernel(const CurrentContext &current,
                                            << ", got " << int64_t{index});
   Kernel &kernel = loaded->kernels[index];
   function = kernel.function;
-  return allow(current.driver, kernel, grid);
+  return allow(current, kernel, grid);
 }

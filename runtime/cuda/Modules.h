@@ -9,9 +9,9 @@
 
 #include "boostr/runtime/boostr_runtime.h"
 #include "boostr/runtime/cuda/CurrentContext.h"
+#include "boostr/runtime/cuda/DeviceMutexes.h"
 
 #include <atomic>
-#include <mutex>
 
 namespace boostr::runtime::cuda {
 
@@ -47,13 +47,13 @@ private:
                      const boostr_cuda_module &module);
   boostr_status load(const CurrentContext &current,
                      const boostr_cuda_module &module, LoadedModule *&loaded);
-  boostr_status allow(const Driver &driver, Kernel &kernel,
+  boostr_status allow(const CurrentContext &current, Kernel &kernel,
                       const boostr_cuda_grid &grid);
 
   static constexpr size_t numBuckets = 32;
   std::atomic<LoadedModule *> buckets[numBuckets] = {};
   /// Held to load a module and to change what a kernel is allowed.
-  std::mutex mutex;
+  DeviceMutexes mutexes;
 };
 
 /// The compute capability of a device, 10 * major + minor.

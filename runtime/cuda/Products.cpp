@@ -118,7 +118,7 @@ boostr_status ProductCache::getHandle(const CurrentContext &current,
   };
   Handle *found = find();
   if (!found) {
-    std::lock_guard<std::mutex> lock(mutex);
+    std::lock_guard<std::mutex> lock(handleMutexes[current.device]);
     // Another thread may have been faster.
     found = find();
     if (!found) {
@@ -126,14 +126,13 @@ boostr_status ProductCache::getHandle(const CurrentContext &current,
       cublasLtHandle_t created = nullptr;
       if (cublasStatus_t result = library.cublasLtCreate(&created))
         return failCall(library, "cublasLtCreate", result);
-      found = new (std::nothrow)
-          Handle{current.id, created, handles.load(std::memory_order_relaxed)};
+      found = new (std::nothrow) Handle{current.id, created, /*next=*/nullptr};
       if (!found) {
         (void)library.cublasLtDestroy(created);
         return fail(BOOSTR_OUT_OF_MEMORY,
                     "cannot allocate a handle of cuBLASLt");
       }
-      handles.store(found, std::memory_order_release);
+      pushFront(handles, found);
     }
   }
   handle = found->handle;

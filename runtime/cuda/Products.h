@@ -10,6 +10,7 @@
 #include "boostr/runtime/boostr_runtime.h"
 #include "boostr/runtime/cuda/CublasLt.h"
 #include "boostr/runtime/cuda/CurrentContext.h"
+#include "boostr/runtime/cuda/DeviceMutexes.h"
 
 #include <atomic>
 #include <mutex>
@@ -45,8 +46,9 @@ private:
 
   std::atomic<Handle *> handles{nullptr};
   std::atomic<ProductPlan *> plans{nullptr};
-  /// Held to create a handle or the table of plans.
+  /// Held to create the table of plans, and to create a handle.
   std::mutex mutex;
+  DeviceMutexes handleMutexes;
 };
 
 } // namespace boostr::runtime::cuda

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(COUNT < 2, reason=f"needs two GPUs, found {COUNT}")]
 
 SOURCE = """
-func.func @out(%a: tensor<?x?x64x{e}>, %w: tensor<128x64x{e}>, %r: tensor<?x?x128x{e}>) -> tensor<?x?x128x{e}> {{
+func.func @out(%a: tensor<?x?x64x{e}>, %w: tensor<128x64x{e}> {{boostr.name = "w"}}, %r: tensor<?x?x128x{e}>) -> tensor<?x?x128x{e}> {{
   %y = boostr.out_proj_residual %a, %w residual(%r)
       : tensor<?x?x64x{e}>, tensor<128x64x{e}>, tensor<?x?x128x{e}>
   return %y : tensor<?x?x128x{e}>

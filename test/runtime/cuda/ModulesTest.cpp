@@ -89,6 +89,25 @@ TEST_F(Cuda, threads_load_module_once) {
   EXPECT_EQ(fake_num_modules(), 3);
 }
 
+// As where devices exchange something: one waits for the other.
+TEST_F(Cuda, loading_for_device_keeps_no_other_waiting) {
+  Module module(1);
+  fake_set_waiting_device(0);
+  std::string elsewhere;
+  std::thread other([&] {
+    while (fake_count("cuModuleLoadDataEx") == 0)
+      std::this_thread::yield();
+    fake_set_current_context(fake_primary_context(1));
+    elsewhere = launch(module);
+  });
+  fake_set_current_context(fake_primary_context(0));
+  EXPECT_EQ(launch(module), "ok");
+  other.join();
+  EXPECT_EQ(elsewhere, "ok");
+  EXPECT_EQ(fake_num_modules(), 2);
+  fake_set_waiting_device(-1);
+}
+
 TEST_F(Cuda, module_loaded_during_capture) {
   Module module(1);
   fake_set_capturing(1);

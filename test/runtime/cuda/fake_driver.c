@@ -11,9 +11,11 @@
 #include "fake_driver.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
   SUCCESS = 0,
@@ -25,6 +27,7 @@ enum {
   INVALID_IMAGE = 200,
   INVALID_CONTEXT = 201,
   INVALID_PTX = 218,
+  UNKNOWN = 999,
   INVALID_HANDLE = 400,
   NOT_FOUND = 500,
   CAPTURE_UNSUPPORTED = 900
@@ -76,6 +79,9 @@ typedef struct pool_props {
 
 enum { MAX_COUNTS = 64, MAX_DEPTH = 8, RELAXED = 2 };
 
+/* See fake_set_waiting_device. */
+static int waiting_device = -1;
+static atomic_int was_loaded_elsewhere;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
   const char *name;
@@ -182,6 +188,10 @@ API void fake_set_capability(int device, int capability) {
 }
 API void fake_set_version(int number) { version = number; }
 API void fake_set_log(const char *text) { log_text = text; }
+API void fake_set_waiting_device(int device) {
+  was_loaded_elsewhere = 0;
+  waiting_device = device;
+}
 API int fake_num_modules(void) { return num_modules; }
 API void fake_drop_module(void) { --num_modules; }
 API void fake_drop_blocks(void) { num_blocks = 0; }
@@ -399,6 +409,12 @@ API int cuModuleLoadDataEx(void **result, const void *image, unsigned count,
       snprintf(values[0], (size_t)values[1], "%s", log_text);
     return INVALID_PTX;
   }
+  if (current()->device != waiting_device)
+    was_loaded_elsewhere = 1;
+  for (int i = 0; !was_loaded_elsewhere && i < 2000; ++i)
+    nanosleep(&(struct timespec){0, 1000000}, NULL);
+  if (!was_loaded_elsewhere)
+    return UNKNOWN;
   module *loaded = calloc(1, sizeof(module));
   snprintf(loaded->image, sizeof(loaded->image), "%s", text);
   loaded->owner = current();

@@ -62,6 +62,10 @@ void *fake_create_stream(void *context);
 void fake_drop_module(void);
 void fake_drop_blocks(void);
 
+/* Makes modules that are loaded for `device` wait until one was loaded for
+ * another device, at most 2 s, then fail; -1 ends that. */
+void fake_set_waiting_device(int device);
+
 /* Whether the calling thread is in a capture, during which modules must not be
  * loaded unless the mode of the thread was exchanged. */
 void fake_set_capturing(int capturing);
