@@ -45,6 +45,16 @@ void ContractionEmitter::prefetch(Value memory, OpFoldResult first,
       /*step=*/getLineElements(getElementTypeOrSelf(memory)));
 }
 
+void ContractionEmitter::prefetchPiece(ImplicitLocOpBuilder &body, Value memory,
+                                       OpFoldResult first, int64_t count) {
+  int64_t line = getLineElements(getElementTypeOrSelf(memory));
+  for (int64_t i = 0; i < count; i += line)
+    memref::PrefetchOp::create(
+        body, memory,
+        ValueRange{toValue(body, add(body, first, body.getIndexAttr(i)))},
+        /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+}
+
 /// The sum of the lanes of `vector`, added up in pairs.
 Value ContractionEmitter::addLanes(Value vector) {
   return vector::ReductionOp::create(b, vector::CombiningKind::ADD, vector,
@@ -491,246 +501,15 @@ void ContractionEmitter::sumLhs(const Block &block) {
 }
 
 //===----------------------------------------------------------------------===//
-// Blocks of a result
-//===----------------------------------------------------------------------===//
-
-SumBlock ContractionEmitter::allocateSums(Scratch &scratch, const Range &rows,
-                                          const Range &columns) {
-  int64_t height = isTransposed ? nc : mc, width = isTransposed ? mc : nc;
-  SumBlock sums;
-  sums.rows = rowFormat.width;
-  sums.columns = columnFormat.width;
-  sums.tilesPerRow = llvm::divideCeil(width, sums.columns);
-  int64_t rowSize = sums.tilesPerRow * sums.tileSize();
-  sums.memory =
-      scratch.allocate(llvm::divideCeil(height, sums.rows) * rowSize, sumType);
-  Value used = isTransposed ? columns.length : rows.length;
-  fillZero(sums.memory, toValue(b, mul(b, ceilDiv(b, used, sums.rows),
-                                       b.getIndexAttr(rowSize))));
-  return sums;
-}
-
-void ContractionEmitter::computeBlock(const Block &block) {
-  Scratch scratch(b);
-  const Extents &extents = block.segment.terms.front().extents;
-  Range columns =
-      getRange(block.other, nc, constant(b, 0), columnsOf(extents).getSize(b));
-  Epilogue epilogue;
-  epilogue.sums = allocateSums(scratch, block.rows, columns);
-  epilogue.isTransposed = isTransposed;
-  epilogue.isContiguous = isEpilogueContiguous();
-  epilogue.isWhole = hasWholeVectors(nc);
-  accumulate(block, columns, epilogue.sums);
-  store(*block.segment.product, epilogue, extents, {block.rows, mc},
-        BoundedRange{columns, nc});
-}
-
-/// Multiplies rhs, packed for some steps at a time, with the packed rows.
-void ContractionEmitter::accumulate(const Block &block, const Range &columns,
-                                    const SumBlock &sums) {
-  if (rhsLayout)
-    return accumulatePacked(block, columns, sums);
-  Scratch scratch(b);
-  const PanelFormat &format = formatOf(/*isLhs=*/false);
-  // A panel of rows is packed when it is multiplied, while it is in the
-  // first-level cache; columns pass by for every panel of rows.
-  int64_t packedColumns = isTransposed ? format.width : nc;
-  RhsBuffer rhs;
-  rhs.panels = scratch.allocate(
-      format.countPanels(packedColumns) * format.size(), format.elementType);
-  if (block.segment.terms.size() == 1)
-    rhs.rows =
-        getRows(scratch, /*isLhs=*/false, block.segment.terms.front(), columns);
-  Value count = toValue(b, countSteps(block.segment));
-  if (!isTransposed) {
-    Value last = toValue(b, sub(b, count, b.getIndexAttr(1)));
-    forLoop(b, count, [&](Value number) {
-      Value next = toValue(b, min(b, add(b, number, b.getIndexAttr(1)), last));
-      multiplyColumns(block, columns, sums, rhs, number, next);
-    });
-    return;
-  }
-  Value numPanels = toValue(b, ceilDiv(b, columns.length, rowFormat.width));
-  OpFoldResult together = countStepsTogether(block);
-  auto multiplyGroup = [&](Value first) {
-    Value end = toValue(b, min(b, add(b, first, together), count));
-    StepGroup group = {first, end, numPanels};
-    forLoop(b, numPanels, [&](Value panel) {
-      forLoop(b, group.first, group.end, [&](Value number) {
-        multiplyRows(block, columns, sums, rhs, group, panel, number);
-      });
-    });
-  };
-  forLoop(b, b.getIndexAttr(0), count, multiplyGroup, together);
-}
-
-/// How many blocks of steps a panel of rows is multiplied for before the next:
-/// as many as `cached_bytes` hold the packed columns of.
-OpFoldResult ContractionEmitter::countStepsTogether(const Block &block) {
-  int64_t elementBytes =
-      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
-  int64_t panels = tile.getCachedBytes() / (columnFormat.size() * elementBytes);
-  if (panels <= 1)
-    return b.getIndexAttr(1);
-  Value used = toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
-  Value fitting = arith::DivUIOp::create(b, constant(b, panels), used);
-  return arith::MaxUIOp::create(b, fitting, constant(b, 1)).getResult();
-}
-
-/// Rhs as it is read for block `number` of steps.
-PackSource ContractionEmitter::getRhs(Scratch &scratch, const Block &block,
-                                      const Range &columns,
-                                      const RhsBuffer &rhs, Value number) {
-  Step step = selectStep(block.segment, number);
-  PackSource source =
-      block.segment.terms.size() == 1
-          ? rhs.rows
-          : getRows(scratch, /*isLhs=*/false, step.term, columns);
-  addSteps(scratch, step, source);
-  return source;
-}
-
-/// Packs all columns of the block for some steps, and multiplies the packed
-/// rows with them. Meanwhile those for the `next` steps are on their way.
-void ContractionEmitter::multiplyColumns(const Block &block,
-                                         const Range &columns,
-                                         const SumBlock &sums,
-                                         const RhsBuffer &rhs, Value number,
-                                         Value next) {
-  Scratch tables(b);
-  PackSource source = getRhs(tables, block, columns, rhs, number);
-  packPanels(b, source, columnFormat, rhs.panels, constant(b, 0));
-  bool isPrefetched =
-      source.strategy == PackStrategy::AlongRows && contraction.n.size() == 1;
-  Step nextStep = isPrefetched ? selectStep(block.segment, next) : Step();
-  RegisterTile registerTile = getRegisterTile(source.numSteps, sums);
-  registerTile.rows = packed;
-  registerTile.columns = rhs.panels;
-  Value lhs = getPackedBlock(block, number);
-  Value numRows = toValue(b, ceilDiv(b, block.rows.length, rowFormat.width));
-  Value numColumns = toValue(b, ceilDiv(b, columns.length, columnFormat.width));
-  forLoop(b, numRows, [&](Value row) {
-    registerTile.firstRow = rowFormat.getPanel(b, lhs, row);
-    multiplyPanel(registerTile, sums, row, constant(b, 0), numColumns,
-                  [](Value) {});
-    if (isPrefetched)
-      prefetchColumns(nextStep, columns, row, numRows);
-  });
-}
-
-/// Asks for a share of the columns for `step`, one of `numShares`.
-void ContractionEmitter::prefetchColumns(const Step &step, const Range &columns,
-                                         Value number, Value numShares) {
-  const StridedArray &array = step.term.rhs;
-  Value column =
-      getOffset(b, array, columnsOf(step.term.extents), columns.start);
-  Value share = arith::CeilDivUIOp::create(b, step.length, numShares);
-  OpFoldResult first = mul(b, number, share);
-  OpFoldResult end = min(b, add(b, first, share), step.length);
-  forLoop(b, first, end, [&](Value k) {
-    Value row = getOffset(b, array, stepsOf(step.term.extents),
-                          toValue(b, add(b, step.first, k)));
-    prefetch(array.flat, add(b, row, column), columns.length);
-  });
-}
-
-/// Packs a panel of rows of rhs for some steps, and multiplies it with the
-/// packed columns.
-void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
-                                      const SumBlock &sums,
-                                      const RhsBuffer &rhs,
-                                      const StepGroup &group, Value row,
-                                      Value number) {
-  Scratch tables(b);
-  PackSource source = getRhs(tables, block, columns, rhs, number);
-  PackSource panel = source;
-  panel.firstRow = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
-  panel.endFill =
-      toValue(b, add(b, panel.firstRow, b.getIndexAttr(rowFormat.width)));
-  packPanels(b, panel, rowFormat, rhs.panels, constant(b, 0));
-  RegisterTile registerTile = getRegisterTile(source.numSteps, sums);
-  registerTile.rows = rhs.panels;
-  registerTile.columns = packed;
-  registerTile.firstRow = constant(b, 0);
-  Value lhs = getPackedBlock(block, number);
-  Value numColumns =
-      toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
-  multiplyPanel(registerTile, sums, row, lhs, numColumns, [&](Value column) {
-    prefetchPanel(source, group, row, number, column, numColumns);
-  });
-}
-
-RegisterTile ContractionEmitter::getRegisterTile(Value numSteps,
-                                                 const SumBlock &sums) {
-  RegisterTile registerTile;
-  registerTile.rowFormat = rowFormat;
-  registerTile.columnFormat = columnFormat;
-  registerTile.sums = sums.memory;
-  registerTile.numChunks = toValue(b, ceilDiv(b, numSteps, rowFormat.chunk()));
-  return registerTile;
-}
-
-void ContractionEmitter::multiplyPanel(
-    RegisterTile registerTile, const SumBlock &sums, Value row,
-    Value firstColumn, Value numColumns,
-    llvm::function_ref<void(Value)> afterTile) {
-  forLoop(b, numColumns, [&](Value column) {
-    registerTile.firstColumn = columnFormat.getPanel(b, firstColumn, column);
-    registerTile.firstSum = sums.getTile(b, row, column);
-    multiplyTile(b, tile.getKernel(), registerTile);
-    afterTile(column);
-  });
-}
-
-/// Asks for a part of what is packed after panel `row` and block `number` of
-/// steps, such that all of it is on its way when the last of `numColumns` tiles
-/// is done.
-void ContractionEmitter::prefetchPanel(const PackSource &source,
-                                       const StepGroup &group, Value row,
-                                       Value number, Value column,
-                                       Value numColumns) {
-  auto isLast = [&](Value index, Value end) -> Value {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                 toValue(b, add(b, index, b.getIndexAttr(1))),
-                                 end);
-  };
-  auto choose = [&](Value condition, Value one, Value other) -> Value {
-    return arith::SelectOp::create(b, condition, one, other);
-  };
-  // The next steps; or the next panel, from the first steps of the group on; or
-  // the first panel, with the first steps of the next group.
-  Value zero = constant(b, 0), width = constant(b, rowFormat.width);
-  Value isLastStep = isLast(number, group.end),
-        isLastPanel = isLast(row, group.numPanels);
-  Value nextPanel =
-      choose(isLastPanel, zero, toValue(b, add(b, row, b.getIndexAttr(1))));
-  Value panel = choose(isLastStep, nextPanel, row);
-  Value back =
-      toValue(b, mul(b, sub(b, group.first, number), b.getIndexAttr(kc)));
-  Value isSameGroup =
-      choose(isLastPanel, arith::ConstantIntOp::create(b, 0, 1), isLastStep);
-  Value steps = choose(isSameGroup, back, constant(b, kc));
-  OpFoldResult base = add(b, source.getStepOffset(b, zero), steps);
-
-  Value share = arith::CeilDivUIOp::create(b, width, numColumns);
-  Value first = toValue(b, min(b, mul(b, column, share), width));
-  Value end = toValue(b, min(b, add(b, first, share), width));
-  forLoop(b, first, end, [&](Value i) {
-    Value member = toValue(b, add(b, mul(b, panel, width), i));
-    Value rowOffset = memref::LoadOp::create(b, source.rowOffsets, member);
-    prefetch(source.array.flat, add(b, base, rowOffset), source.numSteps);
-  });
-}
-
-//===----------------------------------------------------------------------===//
 // Results
 //===----------------------------------------------------------------------===//
 
-/// Fills in where the arrays lie, and emits the way out of a block.
-void ContractionEmitter::store(const Output &output, Epilogue epilogue,
-                               const Extents &extents, const BoundedRange &rows,
-                               std::optional<BoundedRange> columns) {
-  Scratch scratch(b);
+/// Fills in where the arrays lie.
+void ContractionEmitter::addArrays(Scratch &scratch, const Output &output,
+                                   const Extents &extents,
+                                   const BoundedRange &rows,
+                                   std::optional<BoundedRange> columns,
+                                   Epilogue &epilogue) {
   auto createTable = [&](const StridedArray &array, const DimGroup &group,
                          const BoundedRange &range) {
     Value table = scratch.allocate(range.maxLength, b.getIndexType());
@@ -752,5 +531,13 @@ void ContractionEmitter::store(const Output &output, Epilogue epilogue,
   epilogue.numRows = rows.range.length;
   epilogue.numColumns = columns ? columns->range.length : constant(b, 1);
   epilogue.lanes = lanes;
-  storeBlock(b, epilogue);
+}
+
+/// Emits the way out of a block.
+void ContractionEmitter::store(const Output &output, Epilogue epilogue,
+                               const Extents &extents, const BoundedRange &rows,
+                               std::optional<BoundedRange> columns) {
+  Scratch scratch(b);
+  addArrays(scratch, output, extents, rows, columns, epilogue);
+  storeBlock(b, epilogue, constant(b, 0), epilogue.numRows);
 }

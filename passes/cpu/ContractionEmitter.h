@@ -133,29 +133,50 @@ private:
                        int64_t count);
   Value getColumnStep(ImplicitLocOpBuilder &body, Value k) const;
 
-  // A block of a result.
+  // A block of a result (MultiplyBlock.cpp).
   void computeBlock(const Block &block);
+  SumBlock allocateSums(Scratch &scratch);
+  RhsBuffer allocateRhs(Scratch &scratch, const Block &block,
+                        const Range &columns, int64_t size);
+  PackSource getRhs(Scratch &scratch, const Block &block, const Range &columns,
+                    const RhsBuffer &rhs, Value number);
+  void takeTurns(const Block &block, const Range &columns,
+                 const Epilogue &epilogue);
+  void takeTurn(const Block &block, const Range &columns,
+                const Epilogue &epilogue, const RhsBuffer &rhs, Value count,
+                Value turn);
+  void selectShare(Value row, Value numRows, PackSource &source);
+  int64_t countChunks() const;
+  void prefetchPackedRows(ImplicitLocOpBuilder &body, Value firstRow,
+                          Value column, Value chunk);
+  void prefetchShare(ImplicitLocOpBuilder &body, const PackSource &source,
+                     Value column, Value chunk);
+  void prefetchResult(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
+                      Value row, Value column, Value chunk);
   void accumulate(const Block &block, const Range &columns,
                   const SumBlock &sums);
   OpFoldResult countStepsTogether(const Block &block);
-  PackSource getRhs(Scratch &scratch, const Block &block, const Range &columns,
-                    const RhsBuffer &rhs, Value number);
-  void multiplyColumns(const Block &block, const Range &columns,
-                       const SumBlock &sums, const RhsBuffer &rhs, Value number,
-                       Value next);
-  void prefetchColumns(const Step &step, const Range &columns, Value number,
-                       Value numShares);
   void multiplyRows(const Block &block, const Range &columns,
                     const SumBlock &sums, const RhsBuffer &rhs,
                     const StepGroup &group, Value row, Value number);
-  RegisterTile getRegisterTile(Value numSteps, const SumBlock &sums);
+  RegisterTile getRegisterTile(Value length, const SumBlock &sums,
+                               Value number);
   /// Multiplies the tile's panel of rows, number `row`, with each of
-  /// `numColumns` from `firstColumn` on; `afterTile` emits what follows each.
-  void multiplyPanel(RegisterTile registerTile, const SumBlock &sums, Value row,
-                     Value firstColumn, Value numColumns,
-                     llvm::function_ref<void(Value)> afterTile);
+  /// `numColumns` from `firstColumn` on; `atChunk` emits what is done meanwhile
+  /// (the builder, the tile's column and the chunk are given), `afterTile` what
+  /// follows each.
+  void multiplyPanel(
+      RegisterTile registerTile, const SumBlock &sums, Value row,
+      Value firstColumn, Value numColumns,
+      llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
+      llvm::function_ref<void(Value)> afterTile);
+  void prefetchNextColumns(ImplicitLocOpBuilder &body, OpFoldResult first,
+                           Value number, Value chunk);
   void prefetchPanel(const PackSource &source, const StepGroup &group,
                      Value row, Value number, Value column, Value numColumns);
+  void addArrays(Scratch &scratch, const Output &output, const Extents &extents,
+                 const BoundedRange &rows, std::optional<BoundedRange> columns,
+                 Epilogue &epilogue);
   void store(const Output &output, Epilogue epilogue, const Extents &extents,
              const BoundedRange &rows, std::optional<BoundedRange> columns);
 
@@ -169,12 +190,13 @@ private:
   bool isEpilogueContiguous() const;
   bool hasWholeVectors(int64_t block) const;
   bool isLhsShared() const;
-  SumBlock allocateSums(Scratch &scratch, const Range &rows,
-                        const Range &columns);
   void fillZero(Value memory, Value count);
   /// Asks for `count` elements from `first` on, to come to the second-level
   /// cache.
   void prefetch(Value memory, OpFoldResult first, OpFoldResult count);
+  /// Asks for `count` elements, a known number, from `first` on.
+  static void prefetchPiece(ImplicitLocOpBuilder &body, Value memory,
+                            OpFoldResult first, int64_t count);
   Value addLanes(Value vector);
 
   DimGroup rowsOf(ArrayRef<OpFoldResult> extents) const {

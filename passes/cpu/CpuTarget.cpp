@@ -105,9 +105,10 @@ static std::pair<int64_t, int64_t> getVectorTile(CpuTargetAttr target) {
 }
 
 // Larger blocks save nothing more.
-static constexpr int64_t kMaxRows = 512, kMaxColumns = 192;
-// Blocks of columns that there should be for threads to share.
-static constexpr int64_t kMinBlocks = 16;
+static constexpr int64_t kMaxRows = 512, kMaxColumns = 256;
+// Blocks of columns that there should be for threads to share. AMX is faster
+// than the third-level cache brings rows of lhs, so its blocks are to be wide.
+static constexpr int64_t kMinBlocks = 16, kMinAmxBlocks = 8;
 
 /// Numbers of rows to have code for that does not pack rhs. AMX makes up for
 /// the packing sooner.
@@ -122,8 +123,9 @@ static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
 }
 
 CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
-                                             Type elementType, int64_t m,
-                                             int64_t n, int64_t k) {
+                                             Type elementType,
+                                             const ContractionSize &size) {
+  auto [m, n, k, isRhsColumns] = size;
   bool isAmx = hasAmx(target, elementType);
   int64_t sumBytes = getAccumulatorType(elementType).getWidth() / 8;
   int64_t bytes = isAmx ? 2 : sumBytes;
@@ -145,14 +147,32 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
   int64_t mc = std::min(roundDown(quarter / (kc * bytes), columns), kMaxRows);
   int64_t nc = std::min(roundDown(quarter / (mc * sumBytes), whole),
                         roundDown(kMaxColumns, whole));
+  // Where rhs is the side of columns, two blocks of it are there at a time, and
+  // rows of lhs pass by. More of these share packed columns, as far as there is
+  // room for their sums. For an unknown number of rows blocks stay small, as
+  // memory is set aside for whole ones; with AMX too, which reads larger sums
+  // slower.
+  if (isRhsColumns) {
+    nc = std::min(
+        nc, roundDown(target.getL2Bytes() * 3 / 8 / (2 * kc * bytes), whole));
+    int64_t room = target.getL2Bytes() * 5 / 8 - 2 * nc * kc * bytes;
+    if (!isAmx && !ShapedType::isDynamic(m))
+      mc = std::max(mc, std::min(roundDown(room / (nc * sumBytes), columns),
+                                 2 * kMaxRows));
+  }
   mc = balance(m, mc, columns);
   if (!ShapedType::isDynamic(n))
     nc =
-        std::min(nc, std::max<int64_t>(llvm::divideCeil(n, kMinBlocks), whole));
+        std::min(nc, std::max<int64_t>(llvm::divideCeil(n, isAmx ? kMinAmxBlocks
+                                                                 : kMinBlocks),
+                                       whole));
   nc = balance(n, nc, columns);
   return CpuTileAttr::get(
       target.getContext(), isAmx ? CpuKernel::Amx : CpuKernel::Fma,
       {mc, nc, kc}, {rows, columns}, lanes,
       /*packed_bytes=*/int64_t(16) << 20,
-      /*cached_bytes=*/target.getL2Bytes() / 4, getFewRows(m, isAmx));
+      // With AMX a whole block of 512 rows is half as large: less than what two
+      // of these take, so that the next is on its way beside sums.
+      /*cached_bytes=*/target.getL2Bytes() * (isAmx ? 3 : 4) / 16,
+      getFewRows(m, isAmx));
 }

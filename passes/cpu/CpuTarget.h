@@ -26,11 +26,19 @@ CpuTargetAttr getCpuTarget(MLIRContext *context, EmitError emitError,
 /// and the sizes of its caches.
 std::string describeHost();
 
-/// Blocks and register tile for a contraction of `elementType`. Extents are
-/// products over the contraction's m, n and k dimensions, the largest of any
-/// segment; `ShapedType::kDynamic` if unknown.
-CpuTileAttr chooseCpuTile(CpuTargetAttr target, Type elementType, int64_t m,
-                          int64_t n, int64_t k);
+/// What of an op's contractions decides how they are blocked.
+struct ContractionSize {
+  /// Products of extents over the m, n and k dimensions, the largest of any
+  /// segment; `ShapedType::kDynamic` if unknown.
+  int64_t m = 0, n = 0, k = 0;
+  /// True if steps of k follow each other in no rhs, so that it is the side of
+  /// columns.
+  bool isRhsColumns = true;
+};
+
+/// Blocks and register tile for contractions of `elementType`.
+CpuTileAttr chooseCpuTile(CpuTargetAttr target, Type elementType,
+                          const ContractionSize &size);
 
 /// The tile of an op in either form: its `boostr.cpu_tile`, else what fits
 /// `target` and the extents that are known.

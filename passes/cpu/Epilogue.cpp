@@ -49,8 +49,9 @@ namespace {
 /// Emits the way out of one block.
 class BlockStorer {
 public:
-  BlockStorer(ImplicitLocOpBuilder &b, const Epilogue &epilogue)
-      : b(b), epilogue(epilogue),
+  BlockStorer(ImplicitLocOpBuilder &b, const Epilogue &epilogue, Value firstRow,
+              Value endRow)
+      : b(b), epilogue(epilogue), firstRow(firstRow), endRow(endRow),
         sumType(getElementTypeOrSelf(epilogue.sums.memory)),
         vectorType(VectorType::get({epilogue.lanes}, sumType)) {}
 
@@ -72,6 +73,7 @@ private:
 
   ImplicitLocOpBuilder &b;
   const Epilogue &epilogue;
+  Value firstRow, endRow;
   Type sumType;
   VectorType vectorType;
 };
@@ -102,7 +104,7 @@ void BlockStorer::storeElement(Value row, Value column) {
 
 /// Vectors of columns, as they lie.
 void BlockStorer::storeRows(Value endColumn) {
-  forLoop(b, epilogue.numRows, [&](Value row) {
+  forLoop(b, firstRow, endRow, [&](Value row) {
     forLoop(
         b, endColumn,
         [&](Value column) { finish(loadSums(row, column), row, column); },
@@ -125,15 +127,14 @@ void BlockStorer::storeSquares(Value endColumn) {
     for (auto [vector, place] : llvm::zip_equal(square, places))
       vector::StoreOp::create(b, vector, epilogue.sums.memory,
                               ValueRange{place});
-    Value rest = toValue(
-        b, min(b, sub(b, epilogue.numRows, row), b.getIndexAttr(lanes)));
+    Value rest = toValue(b, min(b, sub(b, endRow, row), b.getIndexAttr(lanes)));
     forLoop(b, rest, [&](Value i) {
       Value member = toValue(b, add(b, column, i));
       finish(loadSums(row, member), toValue(b, add(b, row, i)), column);
     });
   };
   forLoop(
-      b, epilogue.numRows,
+      b, firstRow, endRow,
       [&](Value row) {
         forLoop(
             b, endColumn, [&](Value column) { storeSquare(row, column); },
@@ -157,13 +158,14 @@ void BlockStorer::store() {
     if (epilogue.isWhole)
       return;
   }
-  forLoop(b, epilogue.numRows, [&](Value row) {
+  forLoop(b, firstRow, endRow, [&](Value row) {
     forLoop(b, wholeColumns, epilogue.numColumns,
             [&](Value column) { storeElement(row, column); });
   });
 }
 
 void mlir::boostr::cpu::storeBlock(ImplicitLocOpBuilder &b,
-                                   const Epilogue &epilogue) {
-  BlockStorer(b, epilogue).store();
+                                   const Epilogue &epilogue, Value firstRow,
+                                   Value endRow) {
+  BlockStorer(b, epilogue, firstRow, endRow).store();
 }

@@ -37,7 +37,10 @@ struct Epilogue {
   bool isWhole = false;
 };
 
-void storeBlock(ImplicitLocOpBuilder &b, const Epilogue &epilogue);
+/// Emits the way out of the rows from `firstRow` to before `endRow` of the
+/// result; of all rows where sums are transposed.
+void storeBlock(ImplicitLocOpBuilder &b, const Epilogue &epilogue,
+                Value firstRow, Value endRow);
 
 } // namespace mlir::boostr::cpu
 

@@ -53,6 +53,8 @@ public:
   Packer(ImplicitLocOpBuilder &b, const PackSource &source,
          const PanelFormat &format, Value panels, Value base)
       : b(b), source(source), format(format), panels(panels), base(base),
+        begin(source.beginStep ? source.beginStep : constant(b, 0)),
+        end(source.endStep ? source.endStep : source.numSteps),
         lanes(format.lanes), pair(format.stepsPerLane) {}
 
   void pack();
@@ -61,7 +63,7 @@ private:
   void packGroup(Value row);
   void packRow(Value row, Value endStep);
   void packSquares(Value row, Value endStep);
-  void packVectors(Value row, Value endStep);
+  void packColumns();
   void gather(Value row, Value firstStep);
   void gatherStep(Value rowOffset, Value place, Value k, bool isZero);
 
@@ -85,10 +87,15 @@ private:
     return toValue(b,
                    min(b, sub(b, source.endFill, row), b.getIndexAttr(lanes)));
   }
-  /// Steps up to the end of the last chunk.
+  /// Steps up to the end of the last chunk, if the last step is among them.
   Value getFilledSteps() {
-    return toValue(b, mul(b, ceilDiv(b, source.numSteps, format.chunk()),
-                          b.getIndexAttr(format.chunk())));
+    Value filled = toValue(b, mul(b, ceilDiv(b, end, format.chunk()),
+                                  b.getIndexAttr(format.chunk())));
+    if (!source.endStep)
+      return filled;
+    Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, end,
+                                         source.numSteps);
+    return arith::SelectOp::create(b, isLast, filled, end);
   }
   /// Where the chunk that begins with step `k` lies, relative to its row's
   /// place.
@@ -96,10 +103,14 @@ private:
     return toValue(b, mul(b, k, b.getIndexAttr(format.width)));
   }
 
+  /// How far ahead vectors of columns are asked for.
+  static constexpr int64_t kStepsAhead = 4;
   ImplicitLocOpBuilder &b;
   const PackSource &source;
   const PanelFormat &format;
   Value panels, base;
+  /// The steps to pack.
+  Value begin, end;
   int64_t lanes, pair;
 };
 
@@ -144,7 +155,7 @@ void Packer::transpose(MutableArrayRef<Value> rows) {
 void Packer::packRow(Value row, Value endStep) {
   Value rowOffset = getRowOffset(row), place = getPlace(row);
   forLoop(
-      b, endStep,
+      b, begin, endStep,
       [&](Value k) {
         store(loadVector(rowOffset, k, format.chunk()),
               toValue(b, add(b, place, getChunkOffset(k))));
@@ -165,7 +176,7 @@ void Packer::packSquares(Value row, Value endStep) {
                          : getPlace(member));
   }
   forLoop(
-      b, endStep,
+      b, begin, endStep,
       [&](Value k) {
         SmallVector<Value> square;
         for (int64_t i = 0; i < lanes; ++i) {
@@ -188,16 +199,53 @@ void Packer::packSquares(Value row, Value endStep) {
       /*step=*/format.chunk());
 }
 
-/// Columns follow each other, and so they shall: vectors are copied.
-void Packer::packVectors(Value row, Value endStep) {
-  Value rowOffset = getRowOffset(row), place = getPlace(row);
+/// Columns follow each other, and so they shall: vectors are copied, step by
+/// step, since a step's columns are one piece of memory. Steps may lie a power
+/// of two apart, so that lines of many do not stay in the cache together.
+void Packer::packColumns() {
+  Value endStep = toValue(b, sub(b, end, rem(b, end, pair)));
+  OpFoldResult there = sub(b, source.endRow, source.firstRow);
+  Value endWhole = toValue(b, sub(b, source.endRow, rem(b, there, lanes)));
+  Value last = toValue(b, sub(b, source.numSteps, b.getIndexAttr(1)));
+  auto prefetchStep = [&](Value rowOffset, Value k) {
+    Value offset = toValue(b, add(b, rowOffset, source.getStepOffset(b, k)));
+    memref::PrefetchOp::create(b, source.array.flat, ValueRange{offset},
+                               /*isWrite=*/false, /*localityHint=*/3,
+                               /*isDataCache=*/true);
+  };
   forLoop(
-      b, endStep,
+      b, begin, endStep,
       [&](Value k) {
-        store(loadLanesAlongRows(rowOffset, k),
-              toValue(b, add(b, place, getChunkOffset(k))));
+        forLoop(
+            b, source.firstRow, endWhole,
+            [&](Value row) {
+              Value rowOffset = getRowOffset(row);
+              for (int64_t i = 0; i < pair; ++i)
+                prefetchStep(
+                    rowOffset,
+                    toValue(b, min(b,
+                                   add(b, k,
+                                       b.getIndexAttr(kStepsAhead * pair + i)),
+                                   last)));
+              store(loadLanesAlongRows(rowOffset, k),
+                    toValue(b, add(b, getPlace(row), getChunkOffset(k))));
+            },
+            /*step=*/lanes);
       },
       /*step=*/pair);
+  // What is left: steps to fill up, and the last columns, some of which may not
+  // exist and so do not follow.
+  Value isFilled = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, endStep,
+                                         getFilledSteps());
+  Value first = arith::SelectOp::create(b, isFilled, endWhole, source.firstRow);
+  forLoop(
+      b, first, source.endFill,
+      [&](Value row) {
+        Value isWhole =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row, endWhole);
+        gather(row, arith::SelectOp::create(b, isWhole, endStep, begin));
+      },
+      /*step=*/lanes);
 }
 
 /// One element; zero for steps past the end.
@@ -225,32 +273,26 @@ void Packer::gather(Value row, Value firstStep) {
   forLoop(b, countRows(row), [&](Value i) {
     Value member = toValue(b, add(b, row, i));
     Value rowOffset = getRowOffset(member), place = getPlace(member);
-    forLoop(b, firstStep, source.numSteps, [&](Value k) {
+    forLoop(b, firstStep, end, [&](Value k) {
       gatherStep(rowOffset, place, k, /*isZero=*/false);
     });
-    forLoop(b, source.numSteps, filled,
+    forLoop(b, end, filled,
             [&](Value k) { gatherStep(rowOffset, place, k, /*isZero=*/true); });
   });
 }
 
 void Packer::packGroup(Value row) {
   if (source.strategy == PackStrategy::Gather)
-    return gather(row, constant(b, 0));
-  bool isCopiedAlongRows = source.strategy == PackStrategy::AlongRows &&
-                           format.side == PanelSide::Columns;
-  OpFoldResult rest =
-      rem(b, source.numSteps, isCopiedAlongRows ? pair : format.chunk());
-  Value endStep = toValue(b, sub(b, source.numSteps, rest));
-  if (isCopiedAlongRows)
-    packVectors(row, endStep);
-  else if (source.strategy == PackStrategy::AlongK &&
-           format.side == PanelSide::Rows)
+    return gather(row, begin);
+  OpFoldResult rest = rem(b, end, format.chunk());
+  Value endStep = toValue(b, sub(b, end, rest));
+  if (source.strategy == PackStrategy::AlongK && format.side == PanelSide::Rows)
     forLoop(b, countRows(row),
             [&](Value i) { packRow(toValue(b, add(b, row, i)), endStep); });
   else
     packSquares(row, endStep);
   // Whole chunks leave nothing to fill.
-  if (isConstantIntValue(rem(b, source.numSteps, format.chunk()), 0))
+  if (isConstantIntValue(rest, 0))
     return;
   Value hasRest = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, endStep,
                                         getFilledSteps());
@@ -258,6 +300,9 @@ void Packer::packGroup(Value row) {
 }
 
 void Packer::pack() {
+  if (source.strategy == PackStrategy::AlongRows &&
+      format.side == PanelSide::Columns)
+    return packColumns();
   forLoop(
       b, source.firstRow, source.endFill,
       [&](Value row) {
@@ -268,8 +313,7 @@ void Packer::pack() {
         Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, end,
                                               source.endRow);
         ifElse(
-            b, isWhole, [&] { packGroup(row); },
-            [&] { gather(row, constant(b, 0)); });
+            b, isWhole, [&] { packGroup(row); }, [&] { gather(row, begin); });
       },
       /*step=*/lanes);
 }

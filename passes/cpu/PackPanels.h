@@ -40,6 +40,8 @@ struct PackSource {
   OpFoldResult stepStride;
   /// The first row to pack, rows that exist, rows to fill, and steps.
   Value firstRow, endRow, endFill, numSteps;
+  /// The steps to pack, whole chunks or up to the last; null for all.
+  Value beginStep, endStep;
 
   Value getStepOffset(ImplicitLocOpBuilder &b, Value k) const;
 };

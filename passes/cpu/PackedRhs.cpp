@@ -44,7 +44,7 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   Value numColumns = toValue(b, ceilDiv(b, rest, columnFormat.width));
   forLoop(b, countSteps(block.segment), [&](Value number) {
     RegisterTile registerTile =
-        getRegisterTile(selectStep(block.segment, number).length, sums);
+        getRegisterTile(selectStep(block.segment, number).length, sums, number);
     registerTile.rows = isTransposed ? panels : packed;
     registerTile.columns = isTransposed ? packed : panels;
     Value lhs = getPackedBlock(block, number);
@@ -52,11 +52,13 @@ void ContractionEmitter::accumulatePacked(const Block &block,
     forLoop(b, numRows, [&](Value row) {
       Value panel = rowFormat.getPanel(b, isTransposed ? rhs : lhs, row);
       registerTile.firstRow = panel;
-      multiplyPanel(registerTile, sums, row, isTransposed ? lhs : rhs,
-                    numColumns, [&](Value column) {
-                      if (isTransposed)
-                        prefetchPackedPanel(panels, panel, column, numColumns);
-                    });
+      multiplyPanel(
+          registerTile, sums, row, isTransposed ? lhs : rhs, numColumns,
+          [](ImplicitLocOpBuilder &, Value, Value) {},
+          [&](Value column) {
+            if (isTransposed)
+              prefetchPackedPanel(panels, panel, column, numColumns);
+          });
     });
   });
 }

@@ -76,6 +76,7 @@ public:
         vectorsPerRow(tile.columnFormat.width / lanes),
         vectorType(VectorType::get({lanes}, tile.columnFormat.elementType)) {}
 
+  Carried makeZero(ImplicitLocOpBuilder &b) const;
   Carried load(ImplicitLocOpBuilder &b) const;
   void store(ImplicitLocOpBuilder &b, ValueRange sums) const;
   Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
@@ -96,6 +97,11 @@ private:
 };
 
 } // namespace
+
+Carried VectorTile::makeZero(ImplicitLocOpBuilder &b) const {
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+  return Carried(numRows * vectorsPerRow, zero);
+}
 
 Carried VectorTile::load(ImplicitLocOpBuilder &b) const {
   Carried sums;
@@ -174,6 +180,7 @@ public:
       : tile(tile), tileRows(tile.rowFormat.width / kEdge),
         tileColumns(tile.columnFormat.width / kEdge) {}
 
+  Carried makeZero(ImplicitLocOpBuilder &b) const;
   Carried load(ImplicitLocOpBuilder &b) const;
   void store(ImplicitLocOpBuilder &b, ValueRange sums) const;
   Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
@@ -202,6 +209,15 @@ Value AmxTile::loadTile(ImplicitLocOpBuilder &b, Value memory, Value offset,
       amx::TileType::get({kEdge, columns}, getElementTypeOrSelf(memory));
   return amx::TileLoadOp::create(b, type, memory, ValueRange{offset},
                                  constant(b, stride));
+}
+
+Carried AmxTile::makeZero(ImplicitLocOpBuilder &b) const {
+  auto type =
+      amx::TileType::get({kEdge, kEdge}, getElementTypeOrSelf(tile.sums));
+  Carried sums;
+  for (int64_t i = 0; i < tileRows * tileColumns; ++i)
+    sums.push_back(amx::TileZeroOp::create(b, type));
+  return sums;
 }
 
 Carried AmxTile::load(ImplicitLocOpBuilder &b) const {
@@ -250,23 +266,36 @@ Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
 //===----------------------------------------------------------------------===//
 
 template <typename Tile>
-static void multiply(ImplicitLocOpBuilder &b,
-                     const RegisterTile &registerTile) {
+static void
+multiply(ImplicitLocOpBuilder &b, const RegisterTile &registerTile,
+         llvm::function_ref<void(ImplicitLocOpBuilder &, Value)> atChunk) {
   Tile tile(registerTile);
+  auto begin = scf::IfOp::create(
+      b, registerTile.isFirst,
+      [&](OpBuilder &nested, Location loc) {
+        ImplicitLocOpBuilder inner(loc, nested);
+        scf::YieldOp::create(inner, tile.makeZero(inner));
+      },
+      [&](OpBuilder &nested, Location loc) {
+        ImplicitLocOpBuilder inner(loc, nested);
+        scf::YieldOp::create(inner, tile.load(inner));
+      });
   tile.store(
-      b, carry(b, registerTile.numChunks, 1, tile.load(b),
+      b, carry(b, registerTile.numChunks, 1, begin.getResults(),
                [&](ImplicitLocOpBuilder &body, Value chunk, ValueRange sums) {
                  prefetchNextSums(body, registerTile, chunk);
+                 atChunk(body, chunk);
                  return tile.multiplyChunk(body, chunk, sums);
                }));
 }
 
-void mlir::boostr::cpu::multiplyTile(ImplicitLocOpBuilder &b, CpuKernel kernel,
-                                     const RegisterTile &tile) {
+void mlir::boostr::cpu::multiplyTile(
+    ImplicitLocOpBuilder &b, CpuKernel kernel, const RegisterTile &tile,
+    llvm::function_ref<void(ImplicitLocOpBuilder &, Value)> atChunk) {
   switch (kernel) {
   case CpuKernel::Fma:
-    return multiply<VectorTile>(b, tile);
+    return multiply<VectorTile>(b, tile, atChunk);
   case CpuKernel::Amx:
-    return multiply<AmxTile>(b, tile);
+    return multiply<AmxTile>(b, tile, atChunk);
   }
 }

@@ -21,12 +21,17 @@ struct RegisterTile {
   PanelFormat rowFormat, columnFormat;
   /// Chunks of steps in both panels.
   Value numChunks;
+  /// True if sums begin with zero; otherwise they are read.
+  Value isFirst;
 };
 
 /// Emits `sums[r][c] += sum over k of rows[r][k] * columns[c][k]`, with vectors
-/// of `vector.fma` or with tiles of `amx`.
-void multiplyTile(ImplicitLocOpBuilder &b, CpuKernel kernel,
-                  const RegisterTile &tile);
+/// of `vector.fma` or with tiles of `amx`. `atChunk` emits what is to be done
+/// meanwhile, once for each chunk of steps: it is given a builder and the
+/// chunk's number.
+void multiplyTile(
+    ImplicitLocOpBuilder &b, CpuKernel kernel, const RegisterTile &tile,
+    llvm::function_ref<void(ImplicitLocOpBuilder &, Value)> atChunk);
 
 } // namespace mlir::boostr::cpu
 

@@ -23,11 +23,6 @@ struct SelectCpuTile : boostr::impl::SelectCpuTileBase<SelectCpuTile> {
   void runOnOperation() override;
 };
 
-/// Extents of a contraction over its m, n and k dimensions, dynamic if unknown.
-struct ContractionSize {
-  int64_t m = 0, n = 0, k = 0;
-};
-
 } // namespace
 
 /// The larger of two extents; what is unknown may be the larger.
@@ -38,14 +33,17 @@ static int64_t larger(int64_t x, int64_t y) {
 }
 
 /// The largest extents in any contraction of the op: one tile serves them all.
-static ContractionSize getSize(SegmentedContractionOpInterface op) {
-  ContractionSize size;
+static cpu::ContractionSize getSize(SegmentedContractionOpInterface op) {
+  cpu::ContractionSize size;
   for (const SegmentedContraction &contraction : op.getContractions())
     for (const ContractionSegment &segment : contraction.segments)
       for (const ContractionTerm &term : segment.terms) {
         size.m = larger(size.m, getStaticProduct(term, contraction.m));
         size.n = larger(size.n, getStaticProduct(term, contraction.n));
         size.k = larger(size.k, getStaticProduct(term, contraction.k));
+        auto inner = cast<AffineDimExpr>(term.rhs.map.getResults().back());
+        if (llvm::is_contained(contraction.k, inner.getPosition()))
+          size.isRhsColumns = false;
       }
   return size;
 }
@@ -55,9 +53,8 @@ CpuTileAttr mlir::boostr::cpu::getCpuTile(SegmentedContractionOpInterface op,
   if (auto given =
           op->getAttrOfType<CpuTileAttr>(BoostrDialect::getCpuTileAttrName()))
     return given;
-  ContractionSize size = getSize(op);
-  return chooseCpuTile(target, getElementTypeOrSelf(op->getOperand(0)), size.m,
-                       size.n, size.k);
+  return chooseCpuTile(target, getElementTypeOrSelf(op->getOperand(0)),
+                       getSize(op));
 }
 
 void SelectCpuTile::runOnOperation() {

@@ -46,16 +46,16 @@
 // CHECK:           %[[IS_QUERY:.+]] = arith.cmpi ult, %[[TASK]], %[[C6]]
 // CHECK:           arith.select %[[IS_QUERY]], %[[C4]], %[[C2]] : index
 // CHECK:           %[[SUMS:.+]] = memref.alloc() {alignment = 64 : i64} : memref<32xf32>
-// CHECK:           vector.store {{.*}}, %[[SUMS]]
 // CHECK:           %[[ROWS:.+]] = memref.alloc() {alignment = 64 : i64} : memref<32xf32>
 // CHECK:           scf.for
 // CHECK:             %[[COPIED:.+]] = vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
 // CHECK:             vector.store %[[COPIED]], %[[ROWS]]
 // CHECK-NOT:         vector.shuffle
-// CHECK:             scf.for
-// CHECK-COUNT-2:       vector.load %[[SUMS]]
+// All of k is one block of steps: sums begin with zero and are not loaded.
+// CHECK-NOT:         vector.load %[[SUMS]]
 // CHECK:               scf.for %{{.+}} = %[[C0]] to %[[C2]] step %[[C1]]
 // CHECK:                 memref.prefetch %[[SUMS]]
+// CHECK:                 memref.prefetch %[[PACKED]]
 // CHECK:                 scf.for %{{.+}} = %[[C0]] to %[[C4]] step %[[C1]] iter_args(%[[SUM0:.+]] = {{.+}}, %[[SUM1:.+]] = {{.+}}) -> (vector<4xf32>, vector<4xf32>)
 // CHECK:                 %[[COLUMNS:.+]] = vector.load %[[PACKED]]
 // CHECK:                 %[[ELEMENT0:.+]] = memref.load %[[ROWS]]
@@ -79,9 +79,9 @@
 // CHECK:               %[[RESULT:.+]] = arith.addf %{{.+}}, %[[ADDEND]] : vector<4xf32>
 // CHECK:               vector.store %[[RESULT]], {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>
 // CHECK-NOT:         memref.load %[[SUMS]]
-// CHECK:           memref.dealloc %[[SUMS]]
+// CHECK:           memref.dealloc %[[SUMS]] :
 // CHECK-NOT:     scf.parallel
-// CHECK:         memref.dealloc %[[PACKED]]
+// CHECK:         memref.dealloc %[[PACKED]] :
 // CHECK-NEXT:    return
 func.func @fused_qkv_bias_f32(%input: memref<2x5x8xf32>, %weight: memref<32x8xf32>,
     %bias: memref<32xf32>, %query: memref<2x4x5x4xf32>,
@@ -232,7 +232,8 @@ func.func @out_proj_residual_f64(%attn: memref<1x5x4xf64>, %weight: memref<6x4xf
 // CHECK:           %[[ROWS:.+]] = memref.alloc() {{.*}} : memref<2048xbf16>
 // CHECK:           %[[COPIED:.+]] = vector.load {{.*}}, vector<32xbf16>
 // CHECK:           vector.store %[[COPIED]], %[[ROWS]]
-// CHECK-COUNT-2:   amx.tile_load %[[SUMS]][{{.*}}], %[[C16]] : memref<512xf32> into !amx.tile<16x16xf32>
+// CHECK-NOT:       amx.tile_load %[[SUMS]]
+// CHECK-COUNT-2:   amx.tile_zero : !amx.tile<16x16xf32>
 // CHECK:           scf.for {{.*}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>)
 // CHECK:             %[[COLUMN:.+]] = amx.tile_load %{{.*}}, %[[C32]] : memref<{{.*}}xbf16> into !amx.tile<16x32xbf16>
 // CHECK:             %[[ROW0:.+]] = amx.tile_load %[[ROWS]][{{.*}}], %[[C32]] : memref<2048xbf16> into !amx.tile<16x32xbf16>
@@ -253,14 +254,14 @@ func.func @out_proj_residual_amx(%attn: memref<1x16x64xbf16>, %weight: memref<32
 }
 
 // Where rows of the weight follow each other along the columns of the result,
-// pairs of them are interleaved.
+// pairs of them are interleaved, for the next turn.
 
 // CHECK-LABEL: func @out_proj_residual_grad_amx(
+// CHECK:           amx.tile_mulf
 // CHECK-NOT:       vector.shuffle
 // CHECK-COUNT-2:   vector.load {{.*}}, vector<16xbf16>
 // CHECK:           vector.interleave {{.*}} : vector<16xbf16> -> vector<32xbf16>
 // CHECK-NOT:       vector.shuffle
-// CHECK:           amx.tile_mulf
 // CHECK:         return
 func.func @out_proj_residual_grad_amx(%d_output: memref<1x16x64xbf16>,
     %attn: memref<1x16x32xbf16>, %weight: memref<64x32xbf16>, %d_attn: memref<1x16x32xbf16>) {
@@ -305,20 +306,36 @@ func.func @out_proj_residual_few_rows(%attn: memref<?x?x10xf32>, %weight: memref
 // One contraction for d_attn, one for d_weight and d_bias together. Rows of the
 // weight follow each other along the columns of d_attn: it is the side of columns,
 // packed as it lies, and only a vector past the end is gathered. d_output, along k,
-// is that of rows, and nothing is transposed.
+// is that of rows, and nothing is transposed. A block of steps is packed while the
+// one before is multiplied, so there is memory for two; what the next share of it
+// reads, or in the last turn where results will be stored, is on its way. A panel
+// of rows is stored as soon as it is done.
 
 // CHECK-LABEL: func @out_proj_residual_grad_all(
 // CHECK-NOT:     vector.shuffle
 // CHECK:         scf.parallel
-// CHECK:           %[[RHS:.+]] = memref.alloc() {{.*}} : memref<64xf32>
+// CHECK:           %[[SUMS:.+]] = memref.alloc() {{.*}} : memref<32xf32>
+// CHECK:           %[[RHS:.+]] = memref.alloc() {{.*}} : memref<128xf32>
 // CHECK-NOT:       vector.shuffle
-// CHECK:           %[[IS_WHOLE:.+]] = arith.cmpi ule
-// CHECK:           scf.if %[[IS_WHOLE]]
+// CHECK:           scf.for %[[TURN:.+]] = %[[C0:.+]] to %[[C2:.+]] step
+// CHECK-DAG:         %[[IS_PACKED:.+]] = arith.cmpi ult, %[[TURN]], %[[C1:.+]]
+// CHECK-DAG:         %[[IS_MULTIPLIED:.+]] = arith.cmpi ne, %[[TURN]], %[[C0]]
+// CHECK-DAG:         %[[IS_STORED:.+]] = arith.cmpi eq, %[[TURN]], %[[C1]]
+// CHECK:             scf.if %[[IS_MULTIPLIED]]
+// CHECK:               memref.prefetch {{.*}} locality<2>
+// CHECK:               scf.if %[[IS_STORED]]
+// CHECK:                 memref.prefetch
+// CHECK:               } else {
+// CHECK:                 memref.prefetch
+// CHECK:               vector.load %[[RHS]]
+// CHECK:               vector.fma
+// CHECK:             arith.andi %[[IS_PACKED]]
 // CHECK:             %[[VECTOR:.+]] = vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
 // CHECK:             vector.store %[[VECTOR]], %[[RHS]]
-// CHECK:           } else {
 // CHECK:             memref.store {{.*}}, %[[RHS]]
-// CHECK:           vector.fma
+// CHECK:             scf.if %[[IS_STORED]]
+// CHECK:               %[[SUM:.+]] = vector.load %[[SUMS]]
+// CHECK:               vector.store %[[SUM]], {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>
 //
 // d_output lies along the rows of d_weight, and is transposed into the side of
 // rows. Its sums are taken from there and stored to d_bias.
@@ -401,7 +418,7 @@ func.func @out_proj_residual_grad_accumulate_f32(%d_output: memref<1x4x8xbf16>,
 // CHECK-DAG:     %[[C1:.+]] = arith.constant 1 : index
 // CHECK-DAG:     %[[C2:.+]] = arith.constant 2 : index
 // CHECK-DAG:     %[[C3:.+]] = arith.constant 3 : index
-// CHECK-DAG:     %[[C4:.+]] = arith.constant 4 : index
+// CHECK-DAG:     %[[C5:.+]] = arith.constant 5 : index
 // CHECK-DAG:     %[[C8:.+]] = arith.constant 8 : index
 // Two blocks of 8 for 16 features of d_query, one each for d_key and d_value; and
 // two blocks of the five tokens.
@@ -412,7 +429,8 @@ func.func @out_proj_residual_grad_accumulate_f32(%d_output: memref<1x4x8xbf16>,
 // CHECK:           arith.select %[[IS_QUERY]], {{.*}} : memref<?xf32
 // CHECK-NOT:       vector.shuffle
 // CHECK:         scf.parallel
-// CHECK:           scf.for %[[BLOCK:.+]] = %[[C0]] to %[[C4]] step %[[C1]]
+// CHECK:           scf.for %[[TURN:.+]] = %[[C0]] to %[[C5]] step %[[C1]]
+// CHECK:             %[[BLOCK:.+]] = arith.minui %[[TURN]], %[[C3]]
 // CHECK:             %[[IS_KEY:.+]] = arith.cmpi ult, %[[BLOCK]], %[[C3]]
 // CHECK:             arith.select %[[IS_KEY]], {{.*}} : memref<?xf32
 // CHECK:             vector.fma
@@ -439,9 +457,9 @@ func.func @fused_qkv_grad_input(%d_query: memref<1x4x5x4xf32>,
 // CHECK-NOT:       vector.store {{.*}}, %[[PACKED]]
 // CHECK:           memref.store {{.*}}, %[[PACKED]]
 // CHECK:         scf.parallel
+// CHECK:           vector.fma
 // CHECK:           scf.if
 // CHECK:             vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
-// CHECK:           vector.fma
 // CHECK:         return
 func.func @fused_qkv_grad_input_odd_head_dim(%d_query: memref<1x1x5x3xf32>,
     %d_key: memref<1x1x5x3xf32>, %d_value: memref<1x1x5x3xf32>,

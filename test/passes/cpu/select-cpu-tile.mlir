@@ -107,13 +107,27 @@ func.func @fused_qkv_bf16_dynamic(%x: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, 
 // 512 x 6144 x 4096: blocks as the caches allow, cut equal.
 // CHECK-LABEL: func @fused_qkv_large(
 // AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 192, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 192, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 240, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 232, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
 func.func @fused_qkv_large(%x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>, %q: memref<1x32x512x128xf32>, %k: memref<1x8x512x128xf32>,
     %v: memref<1x8x512x128xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
       num_heads = 32 num_kv_heads = 8 head_dim = 128
       : memref<1x512x4096xf32>, memref<6144x4096xf32>, memref<1x32x512x128xf32>, memref<1x8x512x128xf32>, memref<1x8x512x128xf32>
+  return
+}
+
+// 6144 x 4096 x 512, of which the columns are packed: rows pass by, and blocks
+// have more of them.
+// CHECK-LABEL: func @fused_qkv_grad_weight(
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [320, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [320, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [320, 48, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
+func.func @fused_qkv_grad_weight(%dq: memref<1x32x512x128xf32>, %dk: memref<1x8x512x128xf32>, %dv: memref<1x8x512x128xf32>,
+    %x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>, %dw: memref<6144x4096xf32>) {
+  boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w outs(%dw) wrt(weight)
+      num_heads = 32 num_kv_heads = 8 head_dim = 128
+      : memref<1x32x512x128xf32>, memref<1x8x512x128xf32>, memref<1x8x512x128xf32>, memref<1x512x4096xf32>, memref<6144x4096xf32>, memref<6144x4096xf32>
   return
 }
 
@@ -195,7 +209,7 @@ func.func @untouched_value_form(%a: tensor<1x4x8xf32>, %w: tensor<8x8xf32>,
 
 // A register of 256 bits and caches that were written down by hand.
 // CHECK-LABEL: module @user_target
-// CHECK: #boostr.cpu_tile<kernel = fma, block = [128, 192, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 131072, few_rows = [1, 4, 32]>
+// CHECK: #boostr.cpu_tile<kernel = fma, block = [128, 240, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 131072, few_rows = [1, 4, 32]>
 module @user_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "znver4", features = "", vector_bits = 256, registers = 16,
     l1_bytes = 16384, l2_bytes = 524288>} {
@@ -215,7 +229,7 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "sapphirerapids", features = "", vector_bits = 512, registers = 32,
     l1_bytes = 49152, l2_bytes = 2097152>} {
   // CHECK-LABEL: func @bf16(
-  // CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 524288, few_rows = [1, 4, 8]>
+  // CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 256, 256], register = [32, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 393216, few_rows = [1, 4, 8]>
   func.func @bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>,
       %y: memref<?x?x?xbf16>) {
     boostr.out_proj_residual %a, %w residual(%y) outs(%y)

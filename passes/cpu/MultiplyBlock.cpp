@@ -1,0 +1,427 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A block of a result: what a task computes. Rhs is packed on the way, as the
+// side of columns or as that of rows.
+
+#include "boostr/passes/cpu/ContractionEmitter.h"
+#include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/cpu/RegisterTile.h"
+#include "boostr/passes/cpu/Scratch.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::cpu;
+
+//===----------------------------------------------------------------------===//
+// Blocks of a result
+//===----------------------------------------------------------------------===//
+
+SumBlock ContractionEmitter::allocateSums(Scratch &scratch) {
+  int64_t height = isTransposed ? nc : mc, width = isTransposed ? mc : nc;
+  SumBlock sums;
+  sums.rows = rowFormat.width;
+  sums.columns = columnFormat.width;
+  sums.tilesPerRow = llvm::divideCeil(width, sums.columns);
+  int64_t rowSize = sums.tilesPerRow * sums.tileSize();
+  sums.memory =
+      scratch.allocate(llvm::divideCeil(height, sums.rows) * rowSize, sumType);
+  return sums;
+}
+
+void ContractionEmitter::computeBlock(const Block &block) {
+  Scratch scratch(b);
+  const Extents &extents = block.segment.terms.front().extents;
+  Range columns =
+      getRange(block.other, nc, constant(b, 0), columnsOf(extents).getSize(b));
+  Epilogue epilogue;
+  epilogue.sums = allocateSums(scratch);
+  epilogue.isTransposed = isTransposed;
+  epilogue.isContiguous = isEpilogueContiguous();
+  epilogue.isWhole = hasWholeVectors(nc);
+  addArrays(scratch, *block.segment.product, extents, {block.rows, mc},
+            BoundedRange{columns, nc}, epilogue);
+  // Sums of nothing are zero.
+  const SumBlock &sums = epilogue.sums;
+  Value rows = isTransposed ? columns.length : block.rows.length;
+  Value isNothing = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                          toValue(b, countSteps(block.segment)),
+                                          constant(b, 0));
+  ifElse(b, isNothing, [&] {
+    fillZero(sums.memory, toValue(b, mul(b, ceilDiv(b, rows, sums.rows),
+                                         b.getIndexAttr(sums.tilesPerRow *
+                                                        sums.tileSize()))));
+  });
+  if (!isTransposed && !rhsLayout)
+    return takeTurns(block, columns, epilogue);
+  accumulate(block, columns, sums);
+  storeBlock(b, epilogue, constant(b, 0), epilogue.numRows);
+}
+
+/// Memory for `size` elements of packed rhs.
+ContractionEmitter::RhsBuffer
+ContractionEmitter::allocateRhs(Scratch &scratch, const Block &block,
+                                const Range &columns, int64_t size) {
+  RhsBuffer rhs;
+  rhs.panels = scratch.allocate(size, formatOf(/*isLhs=*/false).elementType);
+  if (block.segment.terms.size() == 1)
+    rhs.rows =
+        getRows(scratch, /*isLhs=*/false, block.segment.terms.front(), columns);
+  return rhs;
+}
+
+//===----------------------------------------------------------------------===//
+// Rhs as the side of columns
+//===----------------------------------------------------------------------===//
+
+/// Rhs is packed for a block of steps while that before is multiplied, a share
+/// for each panel of rows: so memory is read all the time. In the last turn
+/// nothing is packed, and a panel's sums are stored as soon as they are done.
+void ContractionEmitter::takeTurns(const Block &block, const Range &columns,
+                                   const Epilogue &epilogue) {
+  Scratch scratch(b);
+  int64_t size = columnFormat.countPanels(nc) * columnFormat.size();
+  RhsBuffer rhs = allocateRhs(scratch, block, columns, 2 * size);
+  Value count = toValue(b, countSteps(block.segment));
+  forLoop(b, add(b, count, b.getIndexAttr(1)), [&](Value turn) {
+    takeTurn(block, columns, epilogue, rhs, count, turn);
+  });
+}
+
+/// Packs block `turn` of `count` blocks of steps, and multiplies the one
+/// before.
+void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
+                                  const Epilogue &epilogue,
+                                  const RhsBuffer &rhs, Value count,
+                                  Value turn) {
+  Scratch tables(b);
+  auto compare = [&](arith::CmpIPredicate predicate, Value x,
+                     Value y) -> Value {
+    return arith::CmpIOp::create(b, predicate, x, y);
+  };
+  auto before = [&](Value number) -> Value {
+    Value positive = arith::MaxUIOp::create(b, number, constant(b, 1));
+    return arith::SubIOp::create(b, positive, constant(b, 1));
+  };
+  auto getBuffer = [&](Value number) {
+    return toValue(b, mul(b, rem(b, number, 2),
+                          b.getIndexAttr(columnFormat.countPanels(nc) *
+                                         columnFormat.size())));
+  };
+  Value isPacked = compare(arith::CmpIPredicate::ult, turn, count),
+        isMultiplied = compare(arith::CmpIPredicate::ne, turn, constant(b, 0)),
+        isStored = compare(arith::CmpIPredicate::eq, turn, count);
+  PackSource source = getRhs(tables, block, columns, rhs,
+                             toValue(b, min(b, turn, before(count))));
+  Value number = before(turn), buffer = getBuffer(number);
+  RegisterTile registerTile = getRegisterTile(
+      selectStep(block.segment, number).length, epilogue.sums, number);
+  registerTile.rows = packed;
+  registerTile.columns = rhs.panels;
+  Value lhs = getPackedBlock(block, number);
+  Value numRows = toValue(b, ceilDiv(b, block.rows.length, rowFormat.width));
+  Value numColumns = toValue(b, ceilDiv(b, columns.length, columnFormat.width));
+  forLoop(b, numRows, [&](Value row) {
+    selectShare(row, numRows, source);
+    ifElse(b, isMultiplied, [&] {
+      registerTile.firstRow = rowFormat.getPanel(b, lhs, row);
+      multiplyPanel(
+          registerTile, epilogue.sums, row, buffer, numColumns,
+          [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
+            prefetchPackedRows(body, registerTile.firstRow, column, chunk);
+            ifElse(
+                body, isStored,
+                [&] { prefetchResult(body, epilogue, row, column, chunk); },
+                [&] { prefetchShare(body, source, column, chunk); });
+          },
+          [](Value) {});
+    });
+    Value hasShare =
+        compare(arith::CmpIPredicate::ult, source.beginStep, source.numSteps);
+    ifElse(b, arith::AndIOp::create(b, isPacked, hasShare), [&] {
+      packPanels(b, source, columnFormat, rhs.panels, getBuffer(turn));
+    });
+    ifElse(b, isStored, [&] {
+      Value first = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
+      Value end =
+          toValue(b, min(b, add(b, first, b.getIndexAttr(rowFormat.width)),
+                         block.rows.length));
+      storeBlock(b, epilogue, first, end);
+    });
+  });
+}
+
+/// The steps that are packed with panel `row` of `numRows`: whole chunks, or
+/// single steps where these are copied.
+void ContractionEmitter::selectShare(Value row, Value numRows,
+                                     PackSource &source) {
+  int64_t multiple = source.strategy == PackStrategy::AlongRows
+                         ? columnFormat.stepsPerLane
+                         : columnFormat.chunk();
+  OpFoldResult pieces = ceilDiv(b, source.numSteps, multiple);
+  Value share = arith::CeilDivUIOp::create(b, toValue(b, pieces), numRows);
+  OpFoldResult steps = mul(b, share, b.getIndexAttr(multiple));
+  source.beginStep = toValue(b, min(b, mul(b, row, steps), source.numSteps));
+  source.endStep =
+      toValue(b, min(b, add(b, source.beginStep, steps), source.numSteps));
+}
+
+/// Chunks of steps that a panel of rows is multiplied for, column by column of
+/// tiles.
+int64_t ContractionEmitter::countChunks() const {
+  return columnFormat.countPanels(nc) * llvm::divideCeil(kc, rowFormat.chunk());
+}
+
+/// Asks for the part that falls to a chunk of tile `column` of the panel of
+/// packed rows that follows the one at `firstRow`.
+void ContractionEmitter::prefetchPackedRows(ImplicitLocOpBuilder &body,
+                                            Value firstRow, Value column,
+                                            Value chunk) {
+  int64_t line = getLineElements(rowFormat.elementType);
+  int64_t share =
+      llvm::alignTo(llvm::divideCeil(rowFormat.size(), countChunks()), line);
+  int64_t perTile = llvm::divideCeil(kc, rowFormat.chunk()) * share;
+  OpFoldResult offset = add(body, mul(body, column, body.getIndexAttr(perTile)),
+                            mul(body, chunk, body.getIndexAttr(share)));
+  offset = add(body, offset, body.getIndexAttr(rowFormat.size()));
+  prefetchPiece(body, packed, add(body, firstRow, offset), share);
+}
+
+/// Asks for the part that falls to a chunk, of the share that is packed next,
+/// of the columns of tile `column`.
+void ContractionEmitter::prefetchShare(ImplicitLocOpBuilder &body,
+                                       const PackSource &source, Value column,
+                                       Value chunk) {
+  if (source.strategy != PackStrategy::AlongRows)
+    return;
+  int64_t line = getLineElements(source.array.getElementType());
+  int64_t perStep = llvm::divideCeil(columnFormat.width, line);
+  int64_t steps = llvm::divideCeil(kc, rowFormat.countPanels(mc));
+  int64_t perChunk = llvm::divideCeil(steps * perStep,
+                                      llvm::divideCeil(kc, rowFormat.chunk()));
+  Value first =
+      toValue(body, mul(body, column, body.getIndexAttr(columnFormat.width)));
+  Value rowOffset = memref::LoadOp::create(body, source.rowOffsets, first);
+  Value last = toValue(body, sub(body, source.numSteps, body.getIndexAttr(1)));
+  for (int64_t i = 0; i < perChunk; ++i) {
+    OpFoldResult number =
+        add(body, mul(body, chunk, body.getIndexAttr(perChunk)),
+            body.getIndexAttr(i));
+    OpFoldResult step = add(body, source.beginStep, div(body, number, perStep));
+    OpFoldResult piece =
+        mul(body, rem(body, number, perStep), body.getIndexAttr(line));
+    Value k = toValue(body, min(body, step, last));
+    prefetchPiece(
+        body, source.array.flat,
+        add(body, add(body, rowOffset, piece), source.getStepOffset(body, k)),
+        line);
+  }
+}
+
+/// Asks for the part that falls to a chunk of where tile (`row`, `column`) of
+/// the result will be stored.
+void ContractionEmitter::prefetchResult(ImplicitLocOpBuilder &body,
+                                        const Epilogue &epilogue, Value row,
+                                        Value column, Value chunk) {
+  int64_t rows = llvm::divideCeil(rowFormat.width,
+                                  llvm::divideCeil(kc, rowFormat.chunk()));
+  const EpilogueArray &result = epilogue.result;
+  Value first =
+      toValue(body, mul(body, column, body.getIndexAttr(columnFormat.width)));
+  Value columnOffset =
+      memref::LoadOp::create(body, result.columnOffsets, first);
+  Value last = toValue(body, sub(body, epilogue.numRows, body.getIndexAttr(1)));
+  OpFoldResult begin =
+      add(body, mul(body, row, body.getIndexAttr(rowFormat.width)),
+          mul(body, chunk, body.getIndexAttr(rows)));
+  for (int64_t i = 0; i < rows; ++i) {
+    Value member =
+        toValue(body, min(body, add(body, begin, body.getIndexAttr(i)), last));
+    Value rowOffset = memref::LoadOp::create(body, result.rowOffsets, member);
+    prefetchPiece(body, result.array.flat, add(body, rowOffset, columnOffset),
+                  columnFormat.width);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Rhs as the side of rows
+//===----------------------------------------------------------------------===//
+
+/// Multiplies rhs, a panel packed for some steps at a time, with the packed
+/// rows of lhs. A panel is in the first-level cache when it is multiplied;
+/// columns pass by for every panel.
+void ContractionEmitter::accumulate(const Block &block, const Range &columns,
+                                    const SumBlock &sums) {
+  if (rhsLayout)
+    return accumulatePacked(block, columns, sums);
+  Scratch scratch(b);
+  RhsBuffer rhs =
+      allocateRhs(scratch, block, columns,
+                  rowFormat.countPanels(rowFormat.width) * rowFormat.size());
+  Value count = toValue(b, countSteps(block.segment));
+  Value numPanels = toValue(b, ceilDiv(b, columns.length, rowFormat.width));
+  OpFoldResult together = countStepsTogether(block);
+  auto multiplyGroup = [&](Value first) {
+    Value end = toValue(b, min(b, add(b, first, together), count));
+    StepGroup group = {first, end, numPanels};
+    forLoop(b, numPanels, [&](Value panel) {
+      forLoop(b, group.first, group.end, [&](Value number) {
+        multiplyRows(block, columns, sums, rhs, group, panel, number);
+      });
+    });
+  };
+  forLoop(b, b.getIndexAttr(0), count, multiplyGroup, together);
+}
+
+/// How many blocks of steps a panel of rows is multiplied for before the next:
+/// as many as `cached_bytes` hold the packed columns of.
+OpFoldResult ContractionEmitter::countStepsTogether(const Block &block) {
+  int64_t elementBytes =
+      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
+  int64_t panels = tile.getCachedBytes() / (columnFormat.size() * elementBytes);
+  if (panels <= 1)
+    return b.getIndexAttr(1);
+  Value used = toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
+  Value fitting = arith::DivUIOp::create(b, constant(b, panels), used);
+  return arith::MaxUIOp::create(b, fitting, constant(b, 1)).getResult();
+}
+
+/// Rhs as it is read for block `number` of steps.
+PackSource ContractionEmitter::getRhs(Scratch &scratch, const Block &block,
+                                      const Range &columns,
+                                      const RhsBuffer &rhs, Value number) {
+  Step step = selectStep(block.segment, number);
+  PackSource source =
+      block.segment.terms.size() == 1
+          ? rhs.rows
+          : getRows(scratch, /*isLhs=*/false, step.term, columns);
+  addSteps(scratch, step, source);
+  return source;
+}
+
+/// Packs a panel of rows of rhs for some steps, and multiplies it with the
+/// packed columns.
+void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
+                                      const SumBlock &sums,
+                                      const RhsBuffer &rhs,
+                                      const StepGroup &group, Value row,
+                                      Value number) {
+  Scratch tables(b);
+  PackSource source = getRhs(tables, block, columns, rhs, number);
+  PackSource panel = source;
+  panel.firstRow = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
+  panel.endFill =
+      toValue(b, add(b, panel.firstRow, b.getIndexAttr(rowFormat.width)));
+  packPanels(b, panel, rowFormat, rhs.panels, constant(b, 0));
+  RegisterTile registerTile = getRegisterTile(source.numSteps, sums, number);
+  registerTile.rows = rhs.panels;
+  registerTile.columns = packed;
+  registerTile.firstRow = constant(b, 0);
+  Value lhs = getPackedBlock(block, number);
+  Value numColumns =
+      toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
+  // Columns for the steps that follow are on their way, a part with each tile.
+  OpFoldResult blockSize =
+      b.getIndexAttr(columnFormat.countPanels(mc) * columnFormat.size());
+  OpFoldResult next =
+      add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
+  OpFoldResult firstTile = mul(b, row, numColumns);
+  multiplyPanel(
+      registerTile, sums, row, lhs, numColumns,
+      [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
+        prefetchNextColumns(body, next,
+                            toValue(body, add(body, firstTile, column)), chunk);
+      },
+      [&](Value column) {
+        prefetchPanel(source, group, row, number, column, numColumns);
+      });
+}
+
+/// The tile for `length` steps, of block `number` of them.
+RegisterTile ContractionEmitter::getRegisterTile(Value length,
+                                                 const SumBlock &sums,
+                                                 Value number) {
+  RegisterTile registerTile;
+  registerTile.rowFormat = rowFormat;
+  registerTile.columnFormat = columnFormat;
+  registerTile.sums = sums.memory;
+  registerTile.numChunks = toValue(b, ceilDiv(b, length, rowFormat.chunk()));
+  registerTile.isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                               number, constant(b, 0));
+  return registerTile;
+}
+
+void ContractionEmitter::multiplyPanel(
+    RegisterTile registerTile, const SumBlock &sums, Value row,
+    Value firstColumn, Value numColumns,
+    llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
+    llvm::function_ref<void(Value)> afterTile) {
+  forLoop(b, numColumns, [&](Value column) {
+    registerTile.firstColumn = columnFormat.getPanel(b, firstColumn, column);
+    registerTile.firstSum = sums.getTile(b, row, column);
+    multiplyTile(b, tile.getKernel(), registerTile,
+                 [&](ImplicitLocOpBuilder &body, Value chunk) {
+                   atChunk(body, column, chunk);
+                 });
+    afterTile(column);
+  });
+}
+
+/// Asks for the part of the packed columns from `first` on that falls to a
+/// chunk of tile `number` of the block.
+void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
+                                             OpFoldResult first, Value number,
+                                             Value chunk) {
+  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
+  int64_t share = llvm::alignTo(
+      llvm::divideCeil(columnFormat.size(), rowFormat.countPanels(nc) * chunks),
+      getLineElements(columnFormat.elementType));
+  OpFoldResult offset =
+      add(body, mul(body, number, body.getIndexAttr(share * chunks)),
+          mul(body, chunk, body.getIndexAttr(share)));
+  prefetchPiece(body, packed, add(body, first, offset), share);
+}
+
+/// Asks for a part of what is packed after panel `row` and block `number` of
+/// steps, such that all of it is on its way when the last of `numColumns` tiles
+/// is done.
+void ContractionEmitter::prefetchPanel(const PackSource &source,
+                                       const StepGroup &group, Value row,
+                                       Value number, Value column,
+                                       Value numColumns) {
+  auto isLast = [&](Value index, Value end) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                 toValue(b, add(b, index, b.getIndexAttr(1))),
+                                 end);
+  };
+  auto choose = [&](Value condition, Value one, Value other) -> Value {
+    return arith::SelectOp::create(b, condition, one, other);
+  };
+  // The next steps; or the next panel, from the first steps of the group on; or
+  // the first panel, with the first steps of the next group.
+  Value zero = constant(b, 0), width = constant(b, rowFormat.width);
+  Value isLastStep = isLast(number, group.end),
+        isLastPanel = isLast(row, group.numPanels);
+  Value nextPanel =
+      choose(isLastPanel, zero, toValue(b, add(b, row, b.getIndexAttr(1))));
+  Value panel = choose(isLastStep, nextPanel, row);
+  Value back =
+      toValue(b, mul(b, sub(b, group.first, number), b.getIndexAttr(kc)));
+  Value isSameGroup =
+      choose(isLastPanel, arith::ConstantIntOp::create(b, 0, 1), isLastStep);
+  Value steps = choose(isSameGroup, back, constant(b, kc));
+  OpFoldResult base = add(b, source.getStepOffset(b, zero), steps);
+
+  Value share = arith::CeilDivUIOp::create(b, width, numColumns);
+  Value first = toValue(b, min(b, mul(b, column, share), width));
+  Value end = toValue(b, min(b, add(b, first, share), width));
+  forLoop(b, first, end, [&](Value i) {
+    Value member = toValue(b, add(b, mul(b, panel, width), i));
+    Value rowOffset = memref::LoadOp::create(b, source.rowOffsets, member);
+    prefetch(source.array.flat, add(b, base, rowOffset), source.numSteps);
+  });
+}
