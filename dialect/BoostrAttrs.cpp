@@ -339,9 +339,10 @@ LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       stages <= 0 || group <= 0 || split <= 0 || narrow < 0)
     return emitError() << "tile sizes expected positive";
   bool isMma = kernel == GpuKernel::Mma;
-  if (warp.size() != (isMma ? 2 : 0))
-    return emitError() << "'warp' expected 2 sizes [m, n] with kernel mma and "
-                          "none with others, got "
+  bool mayHaveNoWarp = !isMma, mayHaveWarp = isMma || kernel == GpuKernel::Gemv;
+  if (!(warp.empty() && mayHaveNoWarp) && !(warp.size() == 2 && mayHaveWarp))
+    return emitError() << "'warp' expected 2 sizes [m, n] with kernel mma, "
+                          "those or none with gemv and none with others, got "
                        << warp.size();
   if (!llvm::all_of(warp, [](int64_t size) { return size > 0; }))
     return emitError() << "tile sizes expected positive";

@@ -3,7 +3,7 @@
 Batch and tokens are dynamic, so shapes that differ in nothing else share a module.
 
 usage: modules.py FOLDER [--dtype bf16|f16] [--boostr-compile PATH] [--target cuda:sm_90a] [--tile TILE]
-                  [--gemm generated cublaslt]
+                  [--gemm generated cublaslt] [--ops OP...]
 """
 
 import argparse
@@ -115,11 +115,11 @@ def module_path(folder, op, shape, dtype, gemm="generated"):
     return Path(folder) / f"{op}-{hashlib.sha256(text.encode()).hexdigest()[:16]}{suffix}.so"
 
 
-def compile_modules(folder, shapes, dtype, compiler, target, tile=None, gemms=GEMMS):
+def compile_modules(folder, shapes, dtype, compiler, target, tile=None, gemms=GEMMS, ops=OPS):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     texts = {module_path(folder, op, shape, dtype, gemm): (module_text(op, shape, dtype, tile), gemm)
-             for shape in shapes for op in OPS for gemm in gemms}
+             for shape in shapes for op in ops for gemm in gemms}
 
     def compile_one(item):
         path, (text, gemm) = item
@@ -141,9 +141,11 @@ def main():
     parser.add_argument("--target", default="cuda:sm_90a", help="as boostr-compile takes it")
     parser.add_argument("--tile", help="a #boostr.gpu_tile<...> to use for every contraction; --gemm generated then")
     parser.add_argument("--gemm", nargs="+", default=GEMMS, choices=GEMMS, help="what computes the products")
+    parser.add_argument("--ops", nargs="+", default=OPS, choices=OPS, help="what to compile")
     args = parser.parse_args()
     for path in compile_modules(args.folder, load_shapes(), args.dtype, args.boostr_compile,
-                                args.target, args.tile, ["generated"] if args.tile else args.gemm):
+                                args.target, args.tile, ["generated"] if args.tile else args.gemm,
+                                args.ops):
         print(path)
 
 

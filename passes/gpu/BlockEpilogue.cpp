@@ -118,13 +118,21 @@ Value BlockKernel::loadAddend(const EpilogueArray &addend, Value rowOffset,
       b, type, vector::ExtractOp::create(b, converted, 0));
 }
 
+SmallVector<Value> BlockKernel::loadAddends(const Epilogue &epilogue,
+                                            ArrayRef<Value> rowOffsets,
+                                            int64_t group, Type type) {
+  SmallVector<Value> loaded;
+  for (auto [addend, rowOffset] :
+       llvm::zip_equal(epilogue.addends, rowOffsets.drop_front()))
+    loaded.push_back(loadAddend(addend, rowOffset, group, type));
+  return loaded;
+}
+
 Value BlockKernel::addAddends(const Epilogue &epilogue,
                               ArrayRef<Value> rowOffsets, int64_t group,
                               Value sums) {
-  for (auto [addend, rowOffset] :
-       llvm::zip_equal(epilogue.addends, rowOffsets.drop_front()))
-    sums = arith::AddFOp::create(
-        b, sums, loadAddend(addend, rowOffset, group, sums.getType()));
+  for (Value addend : loadAddends(epilogue, rowOffsets, group, sums.getType()))
+    sums = arith::AddFOp::create(b, sums, addend);
   return sums;
 }
 

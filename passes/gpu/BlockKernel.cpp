@@ -74,7 +74,7 @@ void BlockKernel::emitLaunch(
   Value number = launch.getBlockIds().x;
   auto [segment, grid] = blocks.select(b, number);
   Value local = toValue(b, sub(b, number, grid.first));
-  auto [rowBlock, columnBlock] = orderBlocks(local, grid, frame.group);
+  auto [rowBlock, columnBlock] = orderBlocks(local, grid, frame);
   const Extents &extents = segment.terms.front().extents;
   rows = {times(rowBlock, frame.rows),
           DimGroup{contraction.m, extents}.getSize(b)};
@@ -87,16 +87,19 @@ void BlockKernel::emitLaunch(
 
 /// Row and column of block `number`: groups of rows of blocks, each walked by
 /// columns, so that blocks that run at once share operands.
-std::pair<Value, Value>
-BlockKernel::orderBlocks(Value number, const SegmentGrid &grid, int64_t group) {
+std::pair<Value, Value> BlockKernel::orderBlocks(Value number,
+                                                 const SegmentGrid &grid,
+                                                 const Frame &frame) {
+  if (frame.hasOneRowBlock)
+    return {constant(b, 0), number};
   Value rowBlocks = toValue(b, grid.rowBlocks);
   Value columnBlocks = toValue(b, grid.columnBlocks);
-  Value perGroup = times(columnBlocks, group);
+  Value perGroup = times(columnBlocks, frame.group);
   Value groupNumber = arith::DivUIOp::create(b, number, perGroup);
   Value inGroup = arith::RemUIOp::create(b, number, perGroup);
-  Value firstRow = times(groupNumber, group);
+  Value firstRow = times(groupNumber, frame.group);
   Value groupRows = toValue(b, min(b, sub(b, rowBlocks, firstRow),
-                                   OpFoldResult(b.getIndexAttr(group))));
+                                   OpFoldResult(b.getIndexAttr(frame.group))));
   Value row = plus(firstRow, arith::RemUIOp::create(b, inGroup, groupRows));
   Value column = arith::DivUIOp::create(b, inGroup, groupRows);
   return {row, column};

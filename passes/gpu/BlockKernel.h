@@ -98,6 +98,9 @@ protected:
     /// Rows of blocks that are walked together.
     int64_t group;
     int64_t sharedBytes;
+    /// Whether there are no more rows than a block has, so that no block
+    /// divides by how many blocks of rows there are before its first load.
+    bool hasOneRowBlock = false;
   };
   /// Emits a `gpu.launch` whose body is what `emitBlock` emits for one block,
   /// after `thread`, `rows`, `columns` and `isFirstColumn` are set.
@@ -141,6 +144,10 @@ protected:
   /// Where a row begins in the result and in each addend.
   SmallVector<Value> getRowOffsets(const Epilogue &epilogue,
                                    const Extents &extents, Value row);
+  /// What is added to the sums of a group, as vectors of `type`.
+  SmallVector<Value> loadAddends(const Epilogue &epilogue,
+                                 ArrayRef<Value> rowOffsets, int64_t group,
+                                 Type type);
   /// `sums`, a vector of a group, with what is added to them.
   Value addAddends(const Epilogue &epilogue, ArrayRef<Value> rowOffsets,
                    int64_t group, Value sums);
@@ -183,7 +190,7 @@ protected:
 
 private:
   std::pair<Value, Value>
-  orderBlocks(Value number, const cpu::SegmentGrid &grid, int64_t group);
+  orderBlocks(Value number, const cpu::SegmentGrid &grid, const Frame &frame);
   EpiloguePlan planEpilogue(ArrayRef<ContractionOperand> arrays, int64_t lanes);
   SmallVector<ContractionOperand> collectResults(bool isLhsSum);
   SmallVector<ContractionOperand> collectAddends(bool isLhsSum, size_t number);

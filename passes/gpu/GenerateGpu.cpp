@@ -10,6 +10,7 @@
 #include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
+#include "boostr/passes/gpu/gemv/SkinnyKernel.h"
 #include "boostr/passes/gpu/mma/MmaKernel.h"
 #include "boostr/passes/gpu/simt/SimtKernel.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
@@ -88,6 +89,11 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
   return success();
 }
 
+static GpuTargetAttr getTarget(Operation *op) {
+  return op->getParentOfType<ModuleOp>()->getAttrOfType<GpuTargetAttr>(
+      BoostrDialect::getGpuTargetAttrName());
+}
+
 /// For families whose kernel follows from the contraction and the tile alone.
 template <typename Tile, typename Kernel, typename... Options>
 static LogicalResult emitPlain(ImplicitLocOpBuilder &b,
@@ -106,8 +112,16 @@ static LogicalResult emitGemv(ImplicitLocOpBuilder &b,
                               SegmentedContractionOpInterface op,
                               const SegmentedContraction &contraction,
                               GpuTileAttr attr, bool hasOneRowBlock) {
-  return emitPlain<gemv::GemvTile, gemv::GemvKernel>(b, op, contraction, attr,
-                                                     hasOneRowBlock);
+  if (attr.getWarp().empty())
+    return emitPlain<gemv::GemvTile, gemv::GemvKernel>(b, op, contraction, attr,
+                                                       hasOneRowBlock);
+  StringRef reason;
+  std::optional<gemv::SkinnyTile> tile =
+      gemv::SkinnyTile::get(contraction, attr, getTarget(op), reason);
+  if (!tile)
+    return emitMisfit(op, reason);
+  gemv::SkinnyKernel(b, op, contraction, *tile, hasOneRowBlock).emit();
+  return success();
 }
 
 /// Whether the last dimension of each array of `op` is a whole number of pieces
@@ -138,10 +152,8 @@ static LogicalResult emitMma(ImplicitLocOpBuilder &b,
                              const SegmentedContraction &contraction,
                              GpuTileAttr attr) {
   StringRef reason;
-  auto target = op->getParentOfType<ModuleOp>()->getAttrOfType<GpuTargetAttr>(
-      BoostrDialect::getGpuTargetAttrName());
   std::optional<mma::MmaTile> tile =
-      mma::MmaTile::get(contraction, attr, target, reason);
+      mma::MmaTile::get(contraction, attr, getTarget(op), reason);
   if (!tile)
     return emitMisfit(op, reason);
   auto emit = [&](MultipleExtents extents) {
@@ -191,8 +203,7 @@ static LogicalResult emitSums(ImplicitLocOpBuilder &b,
   SegmentedContraction sums = contraction;
   for (ContractionSegment &segment : sums.segments)
     segment.product.reset();
-  auto target = op->getParentOfType<ModuleOp>()->getAttrOfType<GpuTargetAttr>(
-      BoostrDialect::getGpuTargetAttrName());
+  GpuTargetAttr target = getTarget(op);
   if (!target)
     return op->emitOpError() << "expected the module to have an attribute '"
                              << BoostrDialect::getGpuTargetAttrName()
@@ -264,11 +275,14 @@ static LogicalResult emit(ImplicitLocOpBuilder &b,
   OpBuilder::InsertionGuard guard(b);
   Value numRows;
   for (int64_t rows : tile.getFewRows()) {
-    GpuTileAttr few = gemv::chooseTile(op->getContext(), contraction, rows);
+    GpuTileAttr few =
+        gemv::chooseTile(op->getContext(), getTarget(op), contraction, rows);
     if (!few)
-      return op->emitOpError("has a tile with 'few_rows', expected operands "
-                             "that are known to run along k in pieces of 16 "
-                             "bytes");
+      return op->emitOpError()
+             << "has a tile with 'few_rows', expected at most "
+             << gemv::getMostRows(getTarget(op), contraction)
+             << " rows, and operands that are known to run along k in pieces "
+                "of 16 bytes";
     if (!numRows)
       numRows = countRows(b, contraction);
     Value isFew = isAtMost(b, numRows, rows);

@@ -139,29 +139,22 @@ static GpuTileAttr chooseSimtTile(MLIRContext *context,
                           /*narrow=*/0, /*fewRows=*/{});
 }
 
-/// Up to this many rows reading rhs takes longer than what is done with it, and
-/// the gemv kernel is faster than others. Measured: narrow tiles of wgmma take
-/// as long as 4 rows.
-static int64_t getMostFewRows(GpuTileAttr tile) {
-  return tile.getKernel() == GpuKernel::Wgmma ? 2 : 8;
-}
-
 /// The gemv kernel's tile if there are known to be few rows, else `tile`, with
 /// kernels for few rows if there may turn out to be few: one for a single row,
 /// which is the most frequent number of all.
-static GpuTileAttr addFewRows(GpuTileAttr tile,
+static GpuTileAttr addFewRows(GpuTileAttr tile, GpuTargetAttr target,
                               const SegmentedContraction &contraction) {
   MLIRContext *context = tile.getContext();
-  int64_t few = getMostFewRows(tile);
+  int64_t few = gemv::getMostRows(target, contraction);
   const ContractionTerm &term = contraction.segments.front().terms.front();
   int64_t rows = getStaticProduct(term, contraction.m);
   if (isAtMost(contraction, contraction.m, few)) {
-    GpuTileAttr gemv =
-        gemv::chooseTile(context, contraction, std::max<int64_t>(rows, 1));
+    GpuTileAttr gemv = gemv::chooseTile(context, target, contraction,
+                                        std::max<int64_t>(rows, 1));
     return gemv ? gemv : tile;
   }
   if (!ShapedType::isDynamic(rows) ||
-      !gemv::chooseTile(context, contraction, few))
+      !gemv::chooseTile(context, target, contraction, few))
     return tile;
   return GpuTileAttr::get(context, tile.getKernel(), tile.getBlock(),
                           tile.getStages(), tile.getGroup(), tile.getSplit(),
@@ -175,10 +168,10 @@ GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
                                         F32Precision precision) {
   MLIRContext *context = target.getContext();
   if (GpuTileAttr tile = chooseWgmmaTile(target, contraction, op))
-    return addFewRows(tile, contraction);
+    return addFewRows(tile, target, contraction);
   if (GpuTileAttr tile = mma::chooseTile(target, contraction, precision))
-    return addFewRows(tile, contraction);
-  return addFewRows(chooseSimtTile(context, contraction), contraction);
+    return addFewRows(tile, target, contraction);
+  return addFewRows(chooseSimtTile(context, contraction), target, contraction);
 }
 
 //===----------------------------------------------------------------------===//

@@ -37,6 +37,12 @@ MMA_TILES = {
     "wide": ((64, 128, 32), 3, 2, (32, 64)),
     "tall": ((128, 32, 64), 2, 3, (64, 16)),
 }
+# Of few tokens: warps that share k, that have columns of their own, and both.
+SKINNY_TILES = {
+    "share_steps": "kernel = gemv, block = [8, 16, 256], stages = 2, group = 1, warp = [8, 16]",
+    "own_columns": "kernel = gemv, block = [16, 64, 32], stages = 3, group = 1, warp = [16, 32]",
+    "both": "kernel = gemv, block = [24, 64, 64], stages = 2, group = 1, warp = [24, 32]",
+}
 
 
 def attribute(tile, count):
@@ -134,8 +140,8 @@ def test_tiles(tile):
 def test_few_tokens(element):
     """Known when compiling, and when running."""
     heads = Heads(3, 1, 24)
-    shapes = [(1, 1, 512), (5, 1, 512), (2, 4, 1056), (1, 9, 264), (1, 2, 0), (0, 1, 64)]
-    few = [shape for shape in shapes if 0 < shape[0] * shape[1] <= 8]
+    shapes = [(1, 1, 512), (5, 1, 512), (2, 4, 1056), (1, 9, 264), (1, 2, 0), (0, 1, 64), (16, 1, 328)]
+    few = [shape for shape in shapes if 0 < shape[0] * shape[1] <= 16]
     texts = [qkv.function(qkv.name_of(element, heads, f"static{i}", True), element, heads, shape,
                           True) for i, shape in enumerate(few)]
     for hidden in {shape[2] for shape in shapes}:
@@ -146,6 +152,31 @@ def test_few_tokens(element):
         qkv.check(module, element, heads, f"static{i}", shape, True)
     for shape in shapes:
         qkv.check(module, element, heads, f"dynamic{shape[2]}", shape, True)
+
+
+@pytest.mark.parametrize("tile", [None, *SKINNY_TILES])
+@pytest.mark.parametrize("element", ["f16", "bf16"])
+def test_few_tokens_by_tensor_cores(element, tile):
+    """Around the borders of tiles, k that fills no turn, several heads, what is added."""
+    heads = Heads(3, 2, 24)
+    shapes = [(1, 3, 512), (4, 1, 512), (2, 4, 264), (1, 9, 1312), (16, 1, 8), (3, 5, 40), (1, 17, 1048),
+              (2, 33, 264), (1, 3, 0), (0, 1, 264)]
+    texts = [(qkv.function(qkv.name_of(element, heads, f"dynamic{hidden}", bias), element, heads,
+                           (None, None, hidden), bias), r"(head_dim = \d+)")
+             for hidden in sorted({shape[2] for shape in shapes}) for bias in (True, False)]
+    texts += [(proj.function(f"proj_{element}_{bias}", element, (None, None, 328, 100), bias),
+               r"(residual\(%\w+\))") for bias in (True, False)]
+    if tile:
+        text = attribute_of(SKINNY_TILES[tile], 1)
+        texts = [re.sub(place, rf"\1 {text}", function) for function, place in texts]
+    else:
+        texts = [function for function, _ in texts]
+    module = compile_emulated(texts)
+    for bias in (True, False):
+        for shape in shapes:
+            qkv.check(module, element, heads, f"dynamic{shape[2]}", shape, bias)
+        for batch, tokens in ((1, 3), (7, 1), (3, 3), (2, 8), (1, 17)):
+            proj.check(module, "proj", element, bias, (batch, tokens, 328, 100))
 
 
 @pytest.mark.parametrize("tile", MMA_TILES)

@@ -5,6 +5,7 @@
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/ArrayLayout.h"
+#include "boostr/passes/gpu/gemv/SkinnyTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -25,9 +26,7 @@ static constexpr int64_t kPartialSums = 2;
 // Tiles
 //===----------------------------------------------------------------------===//
 
-/// Elements that all operands have beside each other along k, in up to 16
-/// bytes.
-static int64_t getChunk(const SegmentedContraction &contraction) {
+int64_t gemv::getChunk(const SegmentedContraction &contraction) {
   for (int64_t chunk : {8, 4, 2})
     if (llvm::all_of(contraction.segments, [&](const auto &segment) {
           return llvm::all_of(segment.terms, [&](const auto &term) {
@@ -70,13 +69,24 @@ std::optional<GemvTile> GemvTile::get(const SegmentedContraction &contraction,
   return tile;
 }
 
-GpuTileAttr gemv::chooseTile(MLIRContext *context,
+/// Up to this many rows fused multiply-adds take no longer than tensor cores.
+static constexpr int64_t kRowsOfThreads = 2;
+
+int64_t gemv::getMostRows(GpuTargetAttr target,
+                          const SegmentedContraction &contraction) {
+  return chooseSkinnyTile(target, contraction, 1) ? 16 : 8;
+}
+
+GpuTileAttr gemv::chooseTile(MLIRContext *context, GpuTargetAttr target,
                              const SegmentedContraction &contraction,
                              int64_t rows) {
+  if (rows > kRowsOfThreads)
+    if (GpuTileAttr tile = chooseSkinnyTile(target, contraction, rows))
+      return tile;
   const ContractionSegment &segment = contraction.segments.front();
   int64_t chunk = getChunk(contraction);
   int64_t bytes = getOperandType(contraction).getIntOrFloatBitWidth() / 8;
-  if (!segment.product || segment.lhsSum || chunk * bytes != 16)
+  if (!segment.product || segment.lhsSum || chunk * bytes != 16 || rows > 8)
     return {};
   // Enough bytes under way to keep the memory busy, and few enough registers.
   // More columns share what is read of many rows.

@@ -41,9 +41,19 @@ struct GemvTile {
   int64_t warpSteps() const { return kWarp * chunk; }
 };
 
-/// The tile for up to `rows` rows; null if memory of the operands is not known
-/// to run along k in pieces of 16 bytes.
-GpuTileAttr chooseTile(MLIRContext *context,
+/// Elements that all operands have beside each other along k, in up to 16
+/// bytes.
+int64_t getChunk(const SegmentedContraction &contraction);
+
+/// The most rows of which reading rhs takes all of the time in a kernel for few
+/// rows, on `target` (may be null).
+int64_t getMostRows(GpuTargetAttr target,
+                    const SegmentedContraction &contraction);
+
+/// The tile for up to `rows` rows, of this kernel or of `SkinnyKernel`; null if
+/// there are too many, or memory of the operands is not known to run along k in
+/// pieces of 16 bytes.
+GpuTileAttr chooseTile(MLIRContext *context, GpuTargetAttr target,
                        const SegmentedContraction &contraction, int64_t rows);
 
 class GemvKernel {

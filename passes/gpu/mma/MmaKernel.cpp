@@ -73,15 +73,10 @@ void MmaKernel::createShared(Value bytes) {
   staging = viewShared(bytes, 0, tile.stagingShape(), tile.sumType);
 }
 
-VectorType MmaKernel::sumsOfInstruction() const {
-  return VectorType::get(
-      {tile.instruction.rows * tile.instruction.columns / kWarp}, tile.sumType);
-}
-
 MmaKernel::Sums MmaKernel::createZeros() {
   const Instruction &shape = tile.instruction;
-  Value zeros =
-      arith::ConstantOp::create(b, b.getZeroAttr(sumsOfInstruction()));
+  Value zeros = arith::ConstantOp::create(
+      b, b.getZeroAttr(getSumsType(shape, tile.sumType)));
   int64_t rowTiles = tile.warpRows / shape.rows;
   Sums sums;
   sums.products.assign(rowTiles * tile.warpColumns / shape.columns, zeros);
@@ -271,39 +266,7 @@ Value MmaKernel::multiply(const Fragment &row, const Fragment &column,
 
 Value MmaKernel::emitInstruction(ArrayRef<Value> row, ArrayRef<Value> column,
                                  Value sum) {
-  VectorType type = sumsOfInstruction();
-  SmallVector<Value> elements;
-  for (int64_t i = 0; i < type.getNumElements(); ++i)
-    elements.push_back(vector::ExtractOp::create(b, sum, i));
-  auto structType = LLVM::LLVMStructType::getLiteral(
-      b.getContext(), SmallVector<Type>(elements.size(), tile.sumType));
-  const Instruction &shape = tile.instruction;
-  auto finish = [&](Value result) {
-    for (int64_t i = 0; i < type.getNumElements(); ++i)
-      elements[i] = LLVM::ExtractValueOp::create(b, result, i);
-    return vector::FromElementsOp::create(b, type, elements);
-  };
-  if (tile.elementType.isF64() && shape.rows == 16) {
-    // nvvm.mma.sync does not know it.
-    SmallVector<Value> operands(row);
-    llvm::append_range(operands, column);
-    llvm::append_range(operands, elements);
-    auto call = LLVM::CallIntrinsicOp::create(
-        b, structType, b.getStringAttr("llvm.nvvm.mma.m16n8k16.row.col.f64"),
-        operands);
-    return finish(call.getResult(0));
-  }
-  std::optional<std::array<NVVM::MMATypes, 2>> types;
-  auto both = [](NVVM::MMATypes type) { return std::array{type, type}; };
-  if (tile.elementType.isBF16())
-    types = both(NVVM::MMATypes::bf16);
-  else if (tile.elementType.isF32())
-    types = both(NVVM::MMATypes::tf32);
-  return finish(NVVM::MmaOp::create(
-      b, structType, row, column, elements,
-      ArrayRef<int64_t>{shape.rows, shape.columns, shape.steps},
-      /*b1Op=*/std::nullopt, /*intOverflow=*/std::nullopt, types,
-      std::array{NVVM::MMALayout::row, NVVM::MMALayout::col}));
+  return emitProduct(b, tile.instruction, tile.elementType, row, column, sum);
 }
 
 /// The warp's part of a stage, from `step` on.

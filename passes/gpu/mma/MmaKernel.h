@@ -49,7 +49,6 @@ private:
   Sums createZeros();
   SmallVector<Value> flatten(const Sums &sums);
   Sums unflatten(ArrayRef<Value> values);
-  VectorType sumsOfInstruction() const;
 
   // The ring.
   SmallVector<Value> accumulateTerm(const cpu::TermArrays &term,

@@ -27,13 +27,6 @@ static bool runsAlongSteps(const SegmentedContraction &contraction,
   return runsAlong(isLhs ? term.lhs : term.rhs, contraction.k.back());
 }
 
-/// The generation of `chip`, 80 for `sm_80`; 0 if that is not known.
-static int64_t getGeneration(StringRef chip) {
-  int64_t number = 0;
-  return chip.consume_front("sm_") && !chip.consumeInteger(10, number) ? number
-                                                                       : 0;
-}
-
 /// The instruction that multiplies operands of `type`, if there is one.
 static std::optional<Instruction>
 getInstruction(Type type, F32Precision precision, GpuTargetAttr target) {
@@ -41,9 +34,8 @@ getInstruction(Type type, F32Precision precision, GpuTargetAttr target) {
     return Instruction{16, 8, 16};
   if (type.isF64())
     // Half the rate is what sm_90 has left of the instruction of sm_80.
-    return target && getGeneration(target.getChip()) == 90
-               ? Instruction{16, 8, 16}
-               : Instruction{8, 8, 4};
+    return getGeneration(target) == 90 ? Instruction{16, 8, 16}
+                                       : Instruction{8, 8, 4};
   if (type.isF32() && precision != F32Precision::Ieee)
     return Instruction{16, 8, 8};
   return std::nullopt;
@@ -133,9 +125,9 @@ std::optional<MmaTile> MmaTile::get(const SegmentedContraction &contraction,
   return tile;
 }
 
-/// What a block may have on `chip`; 0 before there were asynchronous copies.
-static int64_t getSharedBytes(StringRef chip) {
-  int64_t generation = getGeneration(chip);
+/// What a block may have on `target`; 0 before there were asynchronous copies.
+static int64_t getSharedBytes(GpuTargetAttr target) {
+  int64_t generation = getGeneration(target);
   if (generation < 80)
     return 0;
   switch (generation) {
@@ -231,7 +223,7 @@ GpuTileAttr mma::chooseTile(GpuTargetAttr target,
                             const SegmentedContraction &contraction,
                             F32Precision precision) {
   Type type = getOperandType(contraction);
-  int64_t sharedBytes = getSharedBytes(target.getChip());
+  int64_t sharedBytes = getSharedBytes(target);
   if (!type.isF32())
     precision = F32Precision::Ieee;
   if (sharedBytes == 0 || !contraction.segments.front().product ||

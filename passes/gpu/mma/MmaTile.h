@@ -2,26 +2,19 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Which instruction of the tensor cores multiplies, and how the mma kernel
-// splits a block of the result over warps.
+// How the mma kernel splits a block of the result over warps, and which
+// instruction of the tensor cores multiplies.
 
 #ifndef BOOSTR_PASSES_GPU_MMA_MMATILE_H
 #define BOOSTR_PASSES_GPU_MMA_MMATILE_H
 
 #include "boostr/dialect/BoostrAttrs.h"
 #include "boostr/dialect/SegmentedContraction.h"
+#include "boostr/passes/gpu/mma/Instruction.h"
 
 namespace mlir::boostr::mma {
 
 inline constexpr int64_t kWarp = 32;
-
-/// One `mma.sync`: `rows x columns` sums of a warp, over `steps` steps of k.
-/// Thread `4 * g + t` of the warp has elements at rows `g + 8 * p` (columns of
-/// rhs alike) and steps `t + 4 * q` of 32 and 64 bits, or the pairs at steps
-/// `2 * t + 8 * q` of 16 bits; and sums at columns `2 * t` and `2 * t + 1`.
-struct Instruction {
-  int64_t rows = 0, columns = 0, steps = 0;
-};
 
 struct MmaTile {
   int64_t rows = 0, columns = 0, steps = 0;

@@ -1,0 +1,94 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "boostr/passes/gpu/gemv/SkinnyTile.h"
+#include "boostr/passes/gpu/gemv/GemvKernel.h"
+
+using namespace mlir;
+using namespace mlir::boostr;
+using namespace mlir::boostr::gemv;
+
+static constexpr int64_t kMaxThreads = 512;
+/// Pieces of 16 bytes that a thread has of both operands: half of its
+/// registers.
+static constexpr int64_t kMaxChunks = 32;
+/// Registers of a thread that sums may take.
+static constexpr int64_t kMaxSumRegisters = 64;
+
+/// Why there is no such kernel for `contraction`; empty if there is.
+static StringRef findMisfit(const SegmentedContraction &contraction,
+                            GpuTargetAttr target) {
+  const ContractionSegment &segment = contraction.segments.front();
+  if (!segment.product || segment.lhsSum)
+    return "gemv computes products and nothing beside them";
+  Type type = getElementTypeOrSelf(segment.terms.front().lhs.array);
+  if (!type.isF16() && !type.isBF16())
+    return "gemv with 'warp' multiplies f16 and bf16";
+  if (target && mma::getGeneration(target) < 80)
+    return "gemv with 'warp' is for sm_80 and newer";
+  if (getChunk(contraction) != SkinnyTile::kChunk)
+    return "gemv with 'warp' reads operands that are known to run along k in "
+           "pieces of 16 bytes";
+  return {};
+}
+
+/// Four threads that write what they have of a column's neighbouring rows meet
+/// different banks.
+SmallVector<int64_t, 3> SkinnyTile::sharedShape() const {
+  return {warpsAlongSteps, rows, columns + 4};
+}
+
+std::optional<SkinnyTile>
+SkinnyTile::get(const SegmentedContraction &contraction, GpuTileAttr attr,
+                GpuTargetAttr target, StringRef &reason) {
+  auto fail = [&](StringRef why) {
+    reason = why;
+    return std::nullopt;
+  };
+  if (StringRef misfit = findMisfit(contraction, target); !misfit.empty())
+    return fail(misfit);
+  SkinnyTile tile;
+  tile.rows = attr.getBlock()[0];
+  tile.columns = attr.getBlock()[1];
+  tile.warpColumns = attr.getWarp()[1];
+  tile.warpsAlongSteps = attr.getBlock()[2] / kSteps;
+  tile.stages = attr.getStages();
+  if (tile.rows % kInstruction.columns != 0 || tile.rows != attr.getWarp()[0])
+    return fail("a warp of gemv has all rows of its block, a multiple of 8");
+  if (tile.warpColumns % kInstruction.rows != 0 ||
+      tile.columns % tile.warpColumns != 0)
+    return fail("columns of a warp of gemv are a multiple of 16, and those of "
+                "a block a multiple of them");
+  if (tile.rows > kMaxSumRegisters * 32 ||
+      tile.warpColumns > kMaxSumRegisters * 32 / tile.rows)
+    return fail("a warp of gemv computes at most 2048 elements");
+  if (attr.getBlock()[2] % kSteps != 0 ||
+      tile.warpsAlongSteps > kMaxThreads / 32 ||
+      tile.warpsPerRow() > kMaxThreads / 32 || tile.threads() > kMaxThreads)
+    return fail("steps of a block of gemv are 32 for each of the warps that "
+                "share k, and there are up to 16 warps");
+  if (tile.threads() % tile.columns != 0)
+    return fail("threads of a block of gemv are a multiple of its columns");
+  if (tile.stages > kMaxChunks ||
+      tile.stages * (tile.rows + tile.warpColumns) / 8 > kMaxChunks)
+    return fail("a thread of gemv reads at most 32 pieces of 16 bytes at once");
+  return tile;
+}
+
+GpuTileAttr gemv::chooseSkinnyTile(GpuTargetAttr target,
+                                   const SegmentedContraction &contraction,
+                                   int64_t rows) {
+  if (!target || rows > 16 || !findMisfit(contraction, target).empty())
+    return {};
+  // Enough bytes under way to keep the memory busy, and few enough registers
+  // for three blocks on a multiprocessor: else weights of some sizes leave few
+  // blocks for the end. More columns would read lhs less often.
+  int64_t tileRows = llvm::alignTo(rows, SkinnyTile::kInstruction.columns);
+  constexpr int64_t columns = 16, warps = 8, stages = 4;
+  return GpuTileAttr::get(
+      target.getContext(), GpuKernel::Gemv,
+      {tileRows, columns, warps * SkinnyTile::kSteps}, stages,
+      /*group=*/1, /*split=*/1, /*narrow=*/0, /*fewRows=*/{},
+      /*warp=*/{tileRows, columns});
+}

@@ -1,0 +1,55 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How the skinny kernel splits a block of the result, and k, over warps.
+
+#ifndef BOOSTR_PASSES_GPU_GEMV_SKINNYTILE_H
+#define BOOSTR_PASSES_GPU_GEMV_SKINNYTILE_H
+
+#include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/dialect/SegmentedContraction.h"
+#include "boostr/passes/gpu/mma/Instruction.h"
+
+namespace mlir::boostr::gemv {
+
+struct SkinnyTile {
+  /// Elements that a thread reads at once: 16 bytes.
+  static constexpr int64_t kChunk = 8;
+  /// Steps of k that a warp multiplies at once: four threads share a row.
+  static constexpr int64_t kSteps = 4 * kChunk;
+  /// Columns of the result are rows of the instruction, so that few tokens
+  /// leave little of it empty.
+  static constexpr mma::Instruction kInstruction = {16, 8, 16};
+
+  /// Of a block; rows of a warp too.
+  int64_t rows = 0, columns = 0;
+  int64_t warpColumns = 0;
+  /// How many warps share k.
+  int64_t warpsAlongSteps = 0;
+  /// How many times `kSteps` a warp reads of rhs before it uses the first.
+  int64_t stages = 0;
+
+  /// Fails, telling `reason`, if the tile does not fit the kernel. An unknown
+  /// target is taken for sm_80.
+  static std::optional<SkinnyTile> get(const SegmentedContraction &contraction,
+                                       GpuTileAttr tile, GpuTargetAttr target,
+                                       StringRef &reason);
+
+  int64_t warpsPerRow() const { return columns / warpColumns; }
+  int64_t threads() const { return warpsPerRow() * warpsAlongSteps * 32; }
+  /// Steps of k that a block takes in one turn of its loop.
+  int64_t stepsPerTurn() const { return warpsAlongSteps * stages * kSteps; }
+  /// Sums of all warps, those of a row beside each other.
+  SmallVector<int64_t, 3> sharedShape() const;
+};
+
+/// The tile for up to `rows` rows; null if the contraction is nothing for the
+/// kernel on `target`.
+GpuTileAttr chooseSkinnyTile(GpuTargetAttr target,
+                             const SegmentedContraction &contraction,
+                             int64_t rows);
+
+} // namespace mlir::boostr::gemv
+
+#endif // BOOSTR_PASSES_GPU_GEMV_SKINNYTILE_H
