@@ -275,7 +275,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     * `mma`: warp products of tensor cores (`mma.sync`), for f16, bf16 and f64, and
       for f32 with a `precision` other than `ieee`; from sm_80 on;
     * `gemv`: warps that each compute some columns of a few rows, where reading B
-      takes all of the time.
+      takes all of the time; with `warp` by tensor cores, for f16 and bf16 from
+      sm_80 on.
 
     A thread block computes `block[0] x block[1]` elements of C at a time, with
     `block[2]` steps of k in shared memory, of which there are `stages` copies.
@@ -286,10 +287,12 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     without a tile may do a smaller one of each of several tiles.
 
     Of `gemv`, `block[2]` is what a warp reads of each column at once, and `stages`
-    how often before it uses any.
+    how often before it uses any. With `warp`, which is then `block[0], block[1]`,
+    the warps of a block share k, 32 steps of `block[2]` each.
 
     How many rows there are may be known only when the code runs. For each number
-    of `few_rows`, which increase, there is a `gemv` kernel too, and it is launched
+    of `few_rows`, which increase, there is a `gemv` kernel too (for more than one row
+    by tensor cores, where these multiply the type), and it is launched
     instead if it is the first that has all rows. With `narrow`, which only `wgmma`
     has, there is a second kernel with tiles of `narrow` columns, so that few rows
     occupy many multiprocessors; it is launched instead where C has at most

@@ -69,9 +69,6 @@ std::optional<GemvTile> GemvTile::get(const SegmentedContraction &contraction,
   return tile;
 }
 
-/// Up to this many rows fused multiply-adds take no longer than tensor cores.
-static constexpr int64_t kRowsOfThreads = 2;
-
 int64_t gemv::getMostRows(GpuTargetAttr target,
                           const SegmentedContraction &contraction) {
   return chooseSkinnyTile(target, contraction, 1) ? 16 : 8;
@@ -80,7 +77,7 @@ int64_t gemv::getMostRows(GpuTargetAttr target,
 GpuTileAttr gemv::chooseTile(MLIRContext *context, GpuTargetAttr target,
                              const SegmentedContraction &contraction,
                              int64_t rows) {
-  if (rows > kRowsOfThreads)
+  if (rows > 1)
     if (GpuTileAttr tile = chooseSkinnyTile(target, contraction, rows))
       return tile;
   const ContractionSegment &segment = contraction.segments.front();

@@ -45,8 +45,8 @@ struct GemvTile {
 /// bytes.
 int64_t getChunk(const SegmentedContraction &contraction);
 
-/// The most rows of which reading rhs takes all of the time in a kernel for few
-/// rows, on `target` (may be null).
+/// The most rows for which there is a kernel for few rows on `target`, which
+/// may be null.
 int64_t getMostRows(GpuTargetAttr target,
                     const SegmentedContraction &contraction);
 

@@ -39,24 +39,21 @@ SkinnyKernel::SkinnyKernel(ImplicitLocOpBuilder &b,
 
 void SkinnyKernel::emit() {
   int64_t sharedBytes = llvm::product_of(tile.sharedShape()) * 4;
-  Frame frame{tile.rows,   tile.columns,  tile.threads(), /*group=*/1,
-              sharedBytes, hasOneRowBlock};
+  Frame frame{tile.rows,   tile.columns, tile.threads(),
+              /*group=*/1, sharedBytes,  hasOneRowBlock};
   emitLaunch(frame, [&](const SegmentArrays &segment) { emitBlock(segment); });
 }
 
 void SkinnyKernel::emitBlock(const SegmentArrays &segment) {
-  Value warp = quotient(thread, kWarp);
+  warp = quotient(thread, kWarp);
   Value lane = remainder(thread, kWarp);
   group = quotient(lane, 4);
   inGroup = remainder(lane, 4);
-  warpColumn = times(remainder(warp, tile.warpsPerRow()), tile.warpColumns);
-  warpAlongSteps = quotient(warp, tile.warpsPerRow());
   shared = viewShared(createSharedBytes(), 0, tile.sharedShape(), sumType);
   Value zeros = arith::ConstantOp::create(
       b, b.getZeroAttr(mma::getSumsType(kShape, sumType)));
-  SmallVector<Value> sums(tile.warpColumns / kShape.rows * tile.rows /
-                              kShape.columns,
-                          zeros);
+  SmallVector<Value> sums(
+      tile.columns / kShape.rows * tile.rows / kShape.columns, zeros);
   sums = accumulateTerms(segment, sums,
                          [&](const TermArrays &term, ArrayRef<Value> carried) {
                            return accumulateTerm(term, carried);
@@ -64,8 +61,7 @@ void SkinnyKernel::emitBlock(const SegmentArrays &segment) {
   // While other warps still multiply.
   Epilogue epilogue = startEpilogue(*segment.product, /*isLhsSum=*/false,
                                     /*lanes=*/{2, 1});
-  SmallVector<Item> items =
-      startItems(epilogue, segment.terms.front().extents);
+  SmallVector<Item> items = startItems(epilogue, segment.terms.front().extents);
   stageSums(sums);
   ::mlir::gpu::BarrierOp::create(b);
   for (const Item &item : items)
@@ -86,8 +82,7 @@ SkinnyKernel::Lines SkinnyKernel::getLines(const LoadPlan &plan,
   Lines lines = {array, plan, extents, {}};
   Value last = toValue(b, sub(b, end, b.getIndexAttr(1)));
   for (int64_t i = 0; i < count; i += 8) {
-    Value index =
-        arith::MinUIOp::create(b, plus(first, plus(group, i)), last);
+    Value index = arith::MinUIOp::create(b, plus(first, plus(group, i)), last);
     lines.offsets.push_back(
         offsetOf(array, dims, extents, index, plan.isFlatInRows));
   }
@@ -110,8 +105,8 @@ void SkinnyKernel::load(const Lines &lines, Value step,
 /// No load crosses a barrier. Without, ptxas moves each to where it is used, to
 /// save registers, and few are under way.
 void SkinnyKernel::keepOrder() {
-  NVVM::SyncWarpOp::create(
-      b, arith::ConstantIntOp::create(b, b.getI32Type(), -1));
+  NVVM::SyncWarpOp::create(b,
+                           arith::ConstantIntOp::create(b, b.getI32Type(), -1));
 }
 
 /// A thread's 8 steps are the pairs of two instructions.
@@ -164,8 +159,7 @@ SmallVector<Value> SkinnyKernel::multiplyTurn(const Lines &lhs,
 /// One stage, of which some threads have nothing: zeros.
 SmallVector<Value> SkinnyKernel::multiplyRest(const Lines &lhs,
                                               const Lines &rhs, Value step,
-                                              Value numSteps,
-                                              ValueRange sums) {
+                                              Value numSteps, ValueRange sums) {
   auto type = VectorType::get({SkinnyTile::kChunk}, lhs.array.getElementType());
   size_t numRows = lhs.offsets.size();
   SmallVector<Type> types(numRows + rhs.offsets.size(), type);
@@ -194,17 +188,15 @@ SmallVector<Value> SkinnyKernel::accumulateTerm(const TermArrays &term,
   const Extents &extents = term.extents;
   Lines lhs = getLines(lhsPlan, term.lhs, contraction.m, extents, rows.start,
                        rows.end, tile.rows);
-  Lines rhs = getLines(rhsPlan, term.rhs, contraction.n, extents,
-                       plus(columns.start, warpColumn), columns.end,
-                       tile.warpColumns);
+  Lines rhs = getLines(rhsPlan, term.rhs, contraction.n, extents, columns.start,
+                       columns.end, tile.columns);
   Value numSteps = DimGroup{contraction.k, extents}.getSize(b);
   int64_t perTurn = tile.stepsPerTurn();
   Value whole = toValue(b, sub(b, numSteps, remainder(numSteps, perTurn)));
   Value inStage = times(inGroup, SkinnyTile::kChunk);
 
   // A warp's stages follow each other.
-  Value mine = plus(
-      times(warpAlongSteps, tile.stages * SkinnyTile::kSteps), inStage);
+  Value mine = plus(times(warp, tile.stages * SkinnyTile::kSteps), inStage);
   auto loop =
       scf::ForOp::create(b, constant(b, 0), whole, constant(b, perTurn), sums);
   keepRolled(loop);
@@ -216,10 +208,9 @@ SmallVector<Value> SkinnyKernel::accumulateTerm(const TermArrays &term,
 
   // Whole warps take a turn of the rest: tensor cores need all threads.
   b.setInsertionPointAfter(loop);
-  Value first = plus(whole, times(warpAlongSteps, SkinnyTile::kSteps));
+  Value first = plus(whole, times(warp, SkinnyTile::kSteps));
   auto restLoop = scf::ForOp::create(
-      b, first, numSteps,
-      constant(b, tile.warpsAlongSteps * SkinnyTile::kSteps),
+      b, first, numSteps, constant(b, tile.warps * SkinnyTile::kSteps),
       loop.getResults());
   keepRolled(restLoop);
   b.setInsertionPointToStart(restLoop.getBody());
@@ -277,23 +268,22 @@ SmallVector<Value> SkinnyKernel::loadAddends(const Epilogue &epilogue,
 
 /// Columns of the result are rows of the instruction.
 void SkinnyKernel::stageSums(ArrayRef<Value> sums) {
-  Value column = plus(warpColumn, group);
   Value row = times(inGroup, 2);
   auto sum = sums.begin();
-  for (int64_t j = 0; j < tile.warpColumns; j += kShape.rows)
+  for (int64_t j = 0; j < tile.columns; j += kShape.rows)
     for (int64_t i = 0; i < tile.rows; i += kShape.columns, ++sum)
       for (int64_t number = 0; number < 4; ++number)
-        memref::StoreOp::create(
-            b, vector::ExtractOp::create(b, *sum, number), shared,
-            ValueRange{warpAlongSteps, plus(row, i + number % 2),
-                       plus(column, j + number / 2 * 8)});
+        memref::StoreOp::create(b, vector::ExtractOp::create(b, *sum, number),
+                                shared,
+                                ValueRange{warp, plus(row, i + number % 2),
+                                           plus(group, j + number / 2 * 8)});
 }
 
 /// Sums of all warps are added in their order.
 void SkinnyKernel::store(const Epilogue &epilogue, const Item &item) {
   auto type = VectorType::get({epilogue.lanes}, sumType);
   Value sum;
-  for (int64_t warp = 0; warp < tile.warpsAlongSteps; ++warp) {
+  for (int64_t warp = 0; warp < tile.warps; ++warp) {
     Value part = vector::LoadOp::create(
         b, type, shared, ValueRange{constant(b, warp), item.row, storedColumn},
         /*nontemporal=*/false, llvm::MaybeAlign(epilogue.lanes * 4));

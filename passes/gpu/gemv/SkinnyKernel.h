@@ -2,12 +2,12 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The kernel for 3 to 16 rows of f16 or bf16, as when several tokens are
+// The kernel for 2 to 16 rows of f16 or bf16, as when several tokens are
 // decoded, or guesses of them are checked: tensor cores multiply, so that
 // reading rhs (the weight) still takes all of the time.
 //
 //   for each turn: ask for rhs, then for lhs; multiply
-//   sums -> shared memory -> add those of warps that share k, addends; store
+//   sums -> shared memory -> add those of all warps, which share k; store
 //
 // Operands go from global memory straight to where the instruction wants them.
 // It takes k in any order that both operands have in common: a thread reads 8
@@ -70,10 +70,9 @@ private:
   LoadPlan lhsPlan, rhsPlan;
   /// Sums of all warps; which of its columns this thread stores.
   Value shared, storedColumn;
-  /// Of this thread: its place in groups of four of its warp (`g` and `t` of
-  /// `mma::Instruction`); where its warp's columns begin in the block, and
-  /// which of those that share k its warp is.
-  Value group, inGroup, warpColumn, warpAlongSteps;
+  /// Of this thread: its warp, and its place in groups of four of it (`g` and
+  /// `t` of `mma::Instruction`).
+  Value warp, group, inGroup;
 };
 
 } // namespace mlir::boostr::gemv

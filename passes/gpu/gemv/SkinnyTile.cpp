@@ -36,7 +36,7 @@ static StringRef findMisfit(const SegmentedContraction &contraction,
 /// Four threads that write what they have of a column's neighbouring rows meet
 /// different banks.
 SmallVector<int64_t, 3> SkinnyTile::sharedShape() const {
-  return {warpsAlongSteps, rows, columns + 4};
+  return {warps, rows, columns + 4};
 }
 
 std::optional<SkinnyTile>
@@ -51,27 +51,22 @@ SkinnyTile::get(const SegmentedContraction &contraction, GpuTileAttr attr,
   SkinnyTile tile;
   tile.rows = attr.getBlock()[0];
   tile.columns = attr.getBlock()[1];
-  tile.warpColumns = attr.getWarp()[1];
-  tile.warpsAlongSteps = attr.getBlock()[2] / kSteps;
+  tile.warps = attr.getBlock()[2] / kSteps;
   tile.stages = attr.getStages();
-  if (tile.rows % kInstruction.columns != 0 || tile.rows != attr.getWarp()[0])
-    return fail("a warp of gemv has all rows of its block, a multiple of 8");
-  if (tile.warpColumns % kInstruction.rows != 0 ||
-      tile.columns % tile.warpColumns != 0)
-    return fail("columns of a warp of gemv are a multiple of 16, and those of "
-                "a block a multiple of them");
+  if (attr.getWarp() != attr.getBlock().take_front(2) ||
+      tile.rows % kInstruction.columns != 0 ||
+      tile.columns % kInstruction.rows != 0)
+    return fail("a warp of gemv computes all of its block, a multiple of 8 "
+                "rows and of 16 columns");
   if (tile.rows > kMaxSumRegisters * 32 ||
-      tile.warpColumns > kMaxSumRegisters * 32 / tile.rows)
+      tile.columns > kMaxSumRegisters * 32 / tile.rows)
     return fail("a warp of gemv computes at most 2048 elements");
-  if (attr.getBlock()[2] % kSteps != 0 ||
-      tile.warpsAlongSteps > kMaxThreads / 32 ||
-      tile.warpsPerRow() > kMaxThreads / 32 || tile.threads() > kMaxThreads)
-    return fail("steps of a block of gemv are 32 for each of the warps that "
-                "share k, and there are up to 16 warps");
-  if (tile.threads() % tile.columns != 0)
-    return fail("threads of a block of gemv are a multiple of its columns");
+  if (attr.getBlock()[2] % kSteps != 0 || tile.threads() > kMaxThreads ||
+      tile.threads() % tile.columns != 0)
+    return fail("steps of a block of gemv are 32 for each of up to 16 warps, "
+                "whose threads are a multiple of its columns");
   if (tile.stages > kMaxChunks ||
-      tile.stages * (tile.rows + tile.warpColumns) / 8 > kMaxChunks)
+      tile.stages * (tile.rows + tile.columns) / 8 > kMaxChunks)
     return fail("a thread of gemv reads at most 32 pieces of 16 bytes at once");
   return tile;
 }
@@ -83,7 +78,8 @@ GpuTileAttr gemv::chooseSkinnyTile(GpuTargetAttr target,
     return {};
   // Enough bytes under way to keep the memory busy, and few enough registers
   // for three blocks on a multiprocessor: else weights of some sizes leave few
-  // blocks for the end. More columns would read lhs less often.
+  // blocks for the end. More columns would read lhs less often, but need more
+  // registers.
   int64_t tileRows = llvm::alignTo(rows, SkinnyTile::kInstruction.columns);
   constexpr int64_t columns = 16, warps = 8, stages = 4;
   return GpuTileAttr::get(

@@ -2,7 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How the skinny kernel splits a block of the result, and k, over warps.
+// What a block of the skinny kernel computes, and how its warps share k.
 
 #ifndef BOOSTR_PASSES_GPU_GEMV_SKINNYTILE_H
 #define BOOSTR_PASSES_GPU_GEMV_SKINNYTILE_H
@@ -22,11 +22,10 @@ struct SkinnyTile {
   /// leave little of it empty.
   static constexpr mma::Instruction kInstruction = {16, 8, 16};
 
-  /// Of a block; rows of a warp too.
+  /// Of a block, and of each of its warps.
   int64_t rows = 0, columns = 0;
-  int64_t warpColumns = 0;
-  /// How many warps share k.
-  int64_t warpsAlongSteps = 0;
+  /// They share k.
+  int64_t warps = 0;
   /// How many times `kSteps` a warp reads of rhs before it uses the first.
   int64_t stages = 0;
 
@@ -36,10 +35,9 @@ struct SkinnyTile {
                                        GpuTileAttr tile, GpuTargetAttr target,
                                        StringRef &reason);
 
-  int64_t warpsPerRow() const { return columns / warpColumns; }
-  int64_t threads() const { return warpsPerRow() * warpsAlongSteps * 32; }
+  int64_t threads() const { return warps * 32; }
   /// Steps of k that a block takes in one turn of its loop.
-  int64_t stepsPerTurn() const { return warpsAlongSteps * stages * kSteps; }
+  int64_t stepsPerTurn() const { return warps * stages * kSteps; }
   /// Sums of all warps, those of a row beside each other.
   SmallVector<int64_t, 3> sharedShape() const;
 };

@@ -47,6 +47,32 @@ func.func @any_tokens(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>,
   return
 }
 
+// Several tokens: eight warps share k. All of a turn's weight is asked for, then
+// all of the tokens, then tensor cores multiply; a rest has zeros where there is
+// nothing. Sums of all warps meet in shared memory.
+
+// CHECK-LABEL: func @several_tokens(
+// CHECK:         gpu.launch {{.+}} threads(%{{.+}}) in (%{{.+}} = %c256, {{.+}}) dynamic_shared_memory_size
+// CHECK:           scf.for
+// CHECK-COUNT-8:     vector.load {{.+}} {alignment = 16 : i64} : memref<25165824xbf16, {{.+}}>, vector<8xbf16>
+// CHECK:             nvvm.bar.warp.sync
+// CHECK-COUNT-4:     vector.load {{.+}} {alignment = 16 : i64} : memref<?xbf16, {{.+}}>, vector<8xbf16>
+// CHECK:             nvvm.bar.warp.sync
+// CHECK-COUNT-8:     nvvm.mma.sync
+// CHECK-NOT:         nvvm.mma.sync
+// CHECK:             scf.yield
+// CHECK-NOT:       gpu.shuffle
+// CHECK:           gpu.barrier
+// CHECK-COUNT-8:   vector.load {{.+}} : memref<8x8x20xf32, #gpu.address_space<workgroup>>, vector<2xf32>
+// CHECK:           vector.store {{.+}} : memref<?xbf16, {{.+}}>, vector<2xbf16>
+// CHECK:         return
+func.func @several_tokens(%a: memref<1x?x4096xbf16>, %w: memref<6144x4096xbf16>, %y: memref<1x?x6144xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 256], stages = 4, group = 1, warp = [8, 16]>]}
+      : memref<1x?x4096xbf16>, memref<6144x4096xbf16>, memref<1x?x6144xbf16>, memref<1x?x6144xbf16>
+  return
+}
+
 // CHECK-LABEL: func @elsewhere
 // CHECK-NEXT:    return
 func.func @elsewhere() {

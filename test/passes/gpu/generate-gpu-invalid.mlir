@@ -161,6 +161,76 @@ func.func @negative_gemv_stages(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y
 
 // -----
 
+func.func @negative_gemv_warp_type(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: gemv with 'warp' multiplies f16 and bf16}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 256], stages = 4, group = 1, warp = [8, 16]>]}
+      : memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_warp_pieces(%a: memref<2x3x9xbf16>, %w: memref<8x9xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: gemv with 'warp' reads operands that are known to run along k in pieces of 16 bytes}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 256], stages = 4, group = 1, warp = [8, 16]>]}
+      : memref<2x3x9xbf16>, memref<8x9xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_warp_part(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a warp of gemv computes all of its block, a multiple of 8 rows and of 16 columns}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 32, 256], stages = 4, group = 1, warp = [8, 16]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_warp_rows(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a warp of gemv computes all of its block, a multiple of 8 rows and of 16 columns}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [4, 16, 256], stages = 4, group = 1, warp = [4, 16]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_warp_sums(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a warp of gemv computes at most 2048 elements}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [64, 64, 256], stages = 1, group = 1, warp = [64, 64]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_warp_steps(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: steps of a block of gemv are 32 for each of up to 16 warps, whose threads are a multiple of its columns}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 48], stages = 4, group = 1, warp = [8, 16]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemv_warp_stages(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a thread of gemv reads at most 32 pieces of 16 bytes at once}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 256], stages = 11, group = 1, warp = [8, 16]>]}
+      : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
 func.func @negative_gemv_lhs_sum(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>,
     %dw: memref<8x8xf32>, %db: memref<8xf32>) {
   // expected-error @below {{has a tile that does not fit: gemv computes products and nothing beside them}}
@@ -278,4 +348,16 @@ func.func @negative_mma_product(%dy: memref<2x3x8xf16>, %a: memref<2x3x8xf16>, %
       {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 2, group = 1, warp = [32, 32]>]}
       : memref<2x3x8xf16>, memref<2x3x8xf16>, memref<8x8xf16>, memref<8xf16>
   return
+}
+
+// -----
+
+module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_75", features = "+ptx75">} {
+  func.func @negative_gemv_warp_chip(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
+    // expected-error @below {{has a tile that does not fit: gemv with 'warp' is for sm_80 and newer}}
+    boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+        {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 256], stages = 4, group = 1, warp = [8, 16]>]}
+        : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
+    return
+  }
 }

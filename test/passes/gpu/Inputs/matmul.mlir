@@ -9,3 +9,10 @@ func.func @decode(%a: tensor<1x1x4096xbf16>, %w: tensor<6144x4096xbf16>, %r: ten
       : tensor<1x1x4096xbf16>, tensor<6144x4096xbf16>, tensor<1x1x6144xbf16>
   return %y : tensor<1x1x6144xbf16>
 }
+
+func.func @decode_several(%a: tensor<2x?x4096xf16>, %w: tensor<6144x4096xf16>, %r: tensor<2x?x6144xf16>) -> tensor<2x?x6144xf16> {
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 256], stages = 4, group = 1, warp = [8, 16]>]}
+      : tensor<2x?x4096xf16>, tensor<6144x4096xf16>, tensor<2x?x6144xf16>
+  return %y : tensor<2x?x6144xf16>
+}
