@@ -136,8 +136,9 @@ void SkinnyKernel::multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
   }
 }
 
-/// All stages from `step` on. All of rhs is asked for before all of lhs, which
-/// is in the L2 cache, and that before anything is used.
+/// All stages from `step` on. All of rhs is asked for before lhs, which is in
+/// the L2 cache. (A product crosses barriers: ptxas moves some before the last
+/// loads of lhs.)
 SmallVector<Value> SkinnyKernel::multiplyTurn(const Lines &lhs,
                                               const Lines &rhs, Value step,
                                               ValueRange sums) {
