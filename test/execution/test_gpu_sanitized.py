@@ -21,7 +21,7 @@ def test_fused_qkv(element, hidden):
     name = qkv.name_of(element, HEADS, "small", True)
     module = compile_functions(
         [qkv.function(name, element, HEADS, (None, None, hidden), True)])
-    for batch, tokens in ((1, 1), (2, 33), (2, 129)):
+    for batch, tokens in ((1, 1), (2, 3), (2, 33), (2, 129)):
         qkv.check(module, element, HEADS, "small", (batch, tokens, hidden), True)
 
 
