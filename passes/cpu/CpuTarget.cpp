@@ -161,6 +161,14 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                  2 * kMaxRows));
   }
   mc = balance(m, mc, columns);
+  // Where columns pass by for each panel of rows that is packed, both panels
+  // are to be in the first-level cache at once.
+  if (!isRhsColumns)
+    kc = balance(k,
+                 std::min(kc, roundDown(target.getL1Bytes() * 3 / 4 /
+                                            ((rows + columns) * bytes),
+                                        4 * chunk)),
+                 chunk);
   if (!ShapedType::isDynamic(n))
     nc =
         std::min(nc, std::max<int64_t>(llvm::divideCeil(n, isAmx ? kMinAmxBlocks

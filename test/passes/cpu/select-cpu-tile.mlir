@@ -57,8 +57,8 @@ func.func @fused_qkv_bf16_static(%x: memref<2x5x64xbf16>, %w: memref<256x64xbf16
 
 // Heads are static, so n is.
 // CHECK-LABEL: func @fused_qkv_f64_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [192, 48, 168], register = [12, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [32, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [192, 48, 96], register = [12, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [32, 24, 208], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 // SSE: #boostr.cpu_tile<kernel = fma, block = [32, 12, 256], register = [6, 4], lanes = 2, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @fused_qkv_f64_dynamic(%x: memref<?x?x?xf64>, %w: memref<?x?xf64>, %q: memref<?x4x?x32xf64>, %k: memref<?x2x?x32xf64>,
     %v: memref<?x2x?x32xf64>) {
@@ -69,7 +69,7 @@ func.func @fused_qkv_f64_dynamic(%x: memref<?x?x?xf64>, %w: memref<?x?xf64>, %q:
 }
 
 // CHECK-LABEL: func @fused_qkv_f32_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
 // AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 // SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @fused_qkv_f32_dynamic(%x: memref<?x?x?xf32>, %w: memref<?x?xf32>, %q: memref<?x4x?x32xf32>, %k: memref<?x2x?x32xf32>,
@@ -81,7 +81,7 @@ func.func @fused_qkv_f32_dynamic(%x: memref<?x?x?xf32>, %w: memref<?x?xf32>, %q:
 }
 
 // CHECK-LABEL: func @fused_qkv_f16_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
 // AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 // SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @fused_qkv_f16_dynamic(%x: memref<?x?x?xf16>, %w: memref<?x?xf16>, %q: memref<?x4x?x32xf16>, %k: memref<?x2x?x32xf16>,
@@ -93,7 +93,7 @@ func.func @fused_qkv_f16_dynamic(%x: memref<?x?x?xf16>, %w: memref<?x?xf16>, %q:
 }
 
 // CHECK-LABEL: func @fused_qkv_bf16_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 64, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
 // AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 // SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @fused_qkv_bf16_dynamic(%x: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %q: memref<?x4x?x32xbf16>, %k: memref<?x2x?x32xbf16>,
@@ -106,7 +106,7 @@ func.func @fused_qkv_bf16_dynamic(%x: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, 
 
 // 512 x 6144 x 4096: blocks as the caches allow, cut equal.
 // CHECK-LABEL: func @fused_qkv_large(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 192, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
 // AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 240, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
 // SSE: #boostr.cpu_tile<kernel = fma, block = [64, 232, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
 func.func @fused_qkv_large(%x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>, %q: memref<1x32x512x128xf32>, %k: memref<1x8x512x128xf32>,
@@ -209,7 +209,7 @@ func.func @untouched_value_form(%a: tensor<1x4x8xf32>, %w: tensor<8x8xf32>,
 
 // A register of 256 bits and caches that were written down by hand.
 // CHECK-LABEL: module @user_target
-// CHECK: #boostr.cpu_tile<kernel = fma, block = [128, 240, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 131072, few_rows = [1, 4, 32]>
+// CHECK: #boostr.cpu_tile<kernel = fma, block = [128, 240, 128], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 131072, few_rows = [1, 4, 32]>
 module @user_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "znver4", features = "", vector_bits = 256, registers = 16,
     l1_bytes = 16384, l2_bytes = 524288>} {
@@ -237,7 +237,7 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
     return
   }
   // CHECK-LABEL: func @f16(
-  // CHECK: #boostr.cpu_tile<kernel = fma, block = [512, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 524288, few_rows = [1, 4, 32]>
+  // CHECK: #boostr.cpu_tile<kernel = fma, block = [512, 192, 192], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 524288, few_rows = [1, 4, 32]>
   func.func @f16(%a: memref<?x?x?xf16>, %w: memref<?x?xf16>,
       %y: memref<?x?x?xf16>) {
     boostr.out_proj_residual %a, %w residual(%y) outs(%y)
