@@ -34,9 +34,8 @@ private:
 /// and is read without a lock.
 template <class Node> void pushFront(std::atomic<Node *> &first, Node *node) {
   node->next = first.load(std::memory_order_relaxed);
-  while (!first.compare_exchange_weak(node->next, node,
-                                      std::memory_order_release,
-                                      std::memory_order_relaxed))
+  while (!first.compare_exchange_weak(
+      node->next, node, std::memory_order_release, std::memory_order_relaxed))
     ;
 }
 
