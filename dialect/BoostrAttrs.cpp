@@ -50,6 +50,21 @@ static ParseResult parseGemm(AsmParser &parser, Gemm &gemm) {
   return success();
 }
 
+/// `, name = value` as often as there is one. `parse` parses the value, or says
+/// at the location that there is no such name.
+static ParseResult
+parseOptions(AsmParser &parser,
+             llvm::function_ref<ParseResult(StringRef, SMLoc)> parse) {
+  while (succeeded(parser.parseOptionalComma())) {
+    StringRef name;
+    SMLoc location = parser.getCurrentLocation();
+    if (parser.parseKeyword(&name) || parser.parseEqual() ||
+        parse(name, location))
+      return failure();
+  }
+  return success();
+}
+
 /// What a tile has only if it is not the usual, in any order: `, split = 8,
 /// narrow = 64, few_rows = [1]`.
 static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
@@ -61,27 +76,25 @@ static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
   narrow = 0;
   precision = F32Precision::Ieee;
   gemm = Gemm::Generated;
-  while (succeeded(parser.parseOptionalComma())) {
-    StringRef name;
-    SMLoc location = parser.getCurrentLocation();
-    if (parser.parseKeyword(&name) || parser.parseEqual())
-      return failure();
-    ParseResult parsed =
-        name == "split"       ? parser.parseInteger(split)
-        : name == "narrow"    ? parser.parseInteger(narrow)
-        : name == "few_rows"  ? parseNumbers(parser, rows)
-        : name == "warp"      ? parseNumbers(parser, warp)
-        : name == "precision" ? parsePrecision(parser, precision)
-        : name == "gemm"      ? parseGemm(parser, gemm)
-                              : parser.emitError(location)
-                                    << "expected 'split', 'narrow', "
-                                       "'few_rows', 'warp', 'precision' or "
-                                       "'gemm', got "
-                                    << name;
-    if (parsed)
-      return failure();
-  }
-  return success();
+  return parseOptions(
+      parser, [&](StringRef name, SMLoc location) -> ParseResult {
+        if (name == "split")
+          return parser.parseInteger(split);
+        if (name == "narrow")
+          return parser.parseInteger(narrow);
+        if (name == "few_rows")
+          return parseNumbers(parser, rows);
+        if (name == "warp")
+          return parseNumbers(parser, warp);
+        if (name == "precision")
+          return parsePrecision(parser, precision);
+        if (name == "gemm")
+          return parseGemm(parser, gemm);
+        return parser.emitError(location)
+               << "expected 'split', 'narrow', 'few_rows', 'warp', "
+                  "'precision' or 'gemm', got "
+               << name;
+      });
 }
 
 static void printNumbers(AsmPrinter &printer, StringRef name,
@@ -113,21 +126,15 @@ static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
 static ParseResult parseCpuTileOptions(AsmParser &parser, int64_t &cachedBytes,
                                        SmallVector<int64_t> &rows) {
   cachedBytes = 0;
-  while (succeeded(parser.parseOptionalComma())) {
-    StringRef name;
-    SMLoc location = parser.getCurrentLocation();
-    if (parser.parseKeyword(&name) || parser.parseEqual())
-      return failure();
-    ParseResult parsed =
-        name == "cached_bytes" ? parser.parseInteger(cachedBytes)
-        : name == "few_rows"
-            ? parseNumbers(parser, rows)
-            : parser.emitError(location)
-                  << "expected 'cached_bytes' or 'few_rows', got " << name;
-    if (parsed)
-      return failure();
-  }
-  return success();
+  return parseOptions(
+      parser, [&](StringRef name, SMLoc location) -> ParseResult {
+        if (name == "cached_bytes")
+          return parser.parseInteger(cachedBytes);
+        if (name == "few_rows")
+          return parseNumbers(parser, rows);
+        return parser.emitError(location)
+               << "expected 'cached_bytes' or 'few_rows', got " << name;
+      });
 }
 
 static void printCpuTileOptions(AsmPrinter &printer, int64_t cachedBytes,
