@@ -26,6 +26,11 @@ static constexpr int64_t kPartialSums = 2;
 // Tiles
 //===----------------------------------------------------------------------===//
 
+void gemv::keepLoadsBefore(ImplicitLocOpBuilder &b) {
+  NVVM::SyncWarpOp::create(b,
+                           arith::ConstantIntOp::create(b, b.getI32Type(), -1));
+}
+
 int64_t gemv::getChunk(const SegmentedContraction &contraction) {
   for (int64_t chunk : {8, 4, 2})
     if (llvm::all_of(contraction.segments, [&](const auto &segment) {
@@ -234,20 +239,14 @@ SmallVector<Value> GemvKernel::multiplySteps(ArrayRef<Line> lhs,
         toValue(b, add(b, step, b.getIndexAttr(stage * tile.warpSteps()))));
     columns.push_back(load(rhs, extents, steps.back()));
   }
-  // Or ptxas moves loads to where they are used, to save registers, and 2 of 8
-  // are under way. No load crosses a barrier. All threads of a warp are here
-  // but in a rest, which has one stage.
-  auto keepOrder = [&] {
-    if (stages > 1)
-      NVVM::SyncWarpOp::create(
-          b, arith::ConstantIntOp::create(b, b.getI32Type(), -1));
-  };
-  keepOrder();
+  // All threads of a warp are here but in a rest, which has one stage.
+  if (stages > 1)
+    keepLoadsBefore(b);
   SmallVector<Value> results(sums);
   for (auto [stage, step] : llvm::enumerate(steps)) {
     // Of many rows one stage at a time, to save registers.
     if (stage > 0 && tile.rows > 4)
-      keepOrder();
+      keepLoadsBefore(b);
     multiply(load(lhs, extents, step), columns[stage], results);
   }
   return results;

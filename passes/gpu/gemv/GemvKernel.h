@@ -41,6 +41,11 @@ struct GemvTile {
   int64_t warpSteps() const { return kWarp * chunk; }
 };
 
+/// Keeps loads before this point before it: no load crosses a barrier of the
+/// warp. Without, ptxas moves each to where it is used, to save registers, and
+/// few are under way. All threads of the warp must be here.
+void keepLoadsBefore(ImplicitLocOpBuilder &b);
+
 /// Elements that all operands have beside each other along k, in up to 16
 /// bytes.
 int64_t getChunk(const SegmentedContraction &contraction);

@@ -4,10 +4,10 @@
 
 #include "boostr/passes/gpu/gemv/SkinnyKernel.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/gemv/GemvKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -17,7 +17,6 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::cpu;
 using namespace mlir::boostr::gemv;
 
-static constexpr int64_t kWarp = 32;
 static constexpr const mma::Instruction &kShape = SkinnyTile::kInstruction;
 
 SkinnyKernel::SkinnyKernel(ImplicitLocOpBuilder &b,
@@ -102,13 +101,6 @@ void SkinnyKernel::load(const Lines &lines, Value step,
         /*nontemporal=*/false, llvm::MaybeAlign(16)));
 }
 
-/// No load crosses a barrier. Without, ptxas moves each to where it is used, to
-/// save registers, and few are under way.
-void SkinnyKernel::keepOrder() {
-  NVVM::SyncWarpOp::create(b,
-                           arith::ConstantIntOp::create(b, b.getI32Type(), -1));
-}
-
 /// A thread's 8 steps are the pairs of two instructions.
 void SkinnyKernel::multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
                             SmallVector<Value> &sums) {
@@ -146,7 +138,7 @@ SmallVector<Value> SkinnyKernel::multiplyTurn(const Lines &lhs,
     SmallVector<SmallVector<Value>> stages(tile.stages);
     for (auto [number, chunks] : llvm::enumerate(stages))
       load(lines, plus(step, number * SkinnyTile::kSteps), chunks);
-    keepOrder();
+    keepLoadsBefore(b);
     return stages;
   };
   SmallVector<SmallVector<Value>> columns = loadStages(rhs);

@@ -52,7 +52,6 @@ private:
                  ArrayRef<unsigned> dims, const Extents &extents, Value first,
                  Value end, int64_t count);
   void load(const Lines &lines, Value step, SmallVector<Value> &chunks);
-  void keepOrder();
   void multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
                 SmallVector<Value> &sums);
   SmallVector<Value> multiplyTurn(const Lines &lhs, const Lines &rhs,
