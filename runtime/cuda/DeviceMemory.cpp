@@ -5,6 +5,7 @@
 #include "boostr/runtime/cuda/DeviceMemory.h"
 
 #include "boostr/runtime/Invocation.h"
+#include "boostr/runtime/cuda/GrowingList.h"
 #include "boostr/runtime/cuda/Run.h"
 
 #include <new>

@@ -9,7 +9,6 @@
 
 #include "boostr/runtime/cuda/DriverApi.h"
 
-#include <atomic>
 #include <cstddef>
 #include <mutex>
 
@@ -29,15 +28,6 @@ private:
   static constexpr size_t count = 32;
   std::mutex mutexes[count];
 };
-
-/// Puts `node`, which nobody else knows yet, in front of a list that grows only
-/// and is read without a lock.
-template <class Node> void pushFront(std::atomic<Node *> &first, Node *node) {
-  node->next = first.load(std::memory_order_relaxed);
-  while (!first.compare_exchange_weak(
-      node->next, node, std::memory_order_release, std::memory_order_relaxed))
-    ;
-}
 
 } // namespace boostr::runtime::cuda
 

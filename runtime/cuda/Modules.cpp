@@ -4,6 +4,8 @@
 
 #include "boostr/runtime/cuda/Modules.h"
 
+#include "boostr/runtime/cuda/GrowingList.h"
+
 #include <cstdlib>
 #include <cstring>
 #include <memory>

@@ -7,6 +7,7 @@
 #include "boostr/runtime/cuda/Products.h"
 
 #include "boostr/runtime/Invocation.h"
+#include "boostr/runtime/cuda/GrowingList.h"
 #include "boostr/runtime/cuda/ProductPlan.h"
 #include "boostr/runtime/cuda/Run.h"
 
