@@ -59,6 +59,15 @@ class _Call:
         if tuple(tensor.shape) != expected:
             raise ValueError(f"{name}: expected {list(expected)}, got {list(tensor.shape)}")
 
+    def check_parts(self, name, tensors, heads, kv_heads, dim, *columns):
+        """The same for one tensor that has the rows of query, key and value, or for one each."""
+        rows = _kernels.part_rows(heads, kv_heads, dim)
+        if len(tensors) == 1:
+            self.check(name, tensors[0], sum(rows), *columns)
+            return
+        for number, (tensor, size) in enumerate(zip(tensors, rows)):
+            self.check(f"{name}[{number}]", tensor, size, *columns)
+
 
 def wanted(**flags) -> tuple[str, ...]:
     """The names of the gradients that are wanted."""
@@ -87,29 +96,16 @@ def weights_and_biases(w, b) -> tuple[tuple, tuple]:
     return weights, biases
 
 
-def part_rows(num_heads, num_kv_heads, head_dim, count):
-    """Rows of the packed weight, or of each of three."""
-    if count == 1:
-        return ((num_heads + 2 * num_kv_heads) * head_dim,)
-    return num_heads * head_dim, num_kv_heads * head_dim, num_kv_heads * head_dim
-
-
-def part_names(name: str, count: int) -> list[str]:
-    """What messages call one tensor, or each of three."""
-    return [name] if count == 1 else [f"{name}[{i}]" for i in range(count)]
-
-
 def fused_qkv(describe, x, weights, biases, num_heads, num_kv_heads, head_dim):
     heads, kv_heads = _count("num_heads", num_heads), _count("num_kv_heads", num_kv_heads)
     dim = _count("head_dim", head_dim)
     call = _Call(describe, "x", x, "batch", "sequence", "hidden")
-    hidden, count = call.shape[2], len(weights)
-    rows = part_rows(heads, kv_heads, dim, count)
-    for name, w, size in zip(part_names("w", count), weights, rows):
-        call.check(name, w, size, hidden)
-    for name, b, size in zip(part_names("b", count), biases, rows):
-        call.check(name, b, size)
-    return call.element, hidden, heads, kv_heads, dim, bool(biases), call.target, count > 1
+    hidden = call.shape[2]
+    call.check_parts("w", weights, heads, kv_heads, dim, hidden)
+    if biases:
+        call.check_parts("b", biases, heads, kv_heads, dim)
+    return (call.element, hidden, heads, kv_heads, dim, bool(biases), call.target,
+            len(weights) > 1)
 
 
 def fused_qkv_grad(describe, dq, dk, dv, x, weights, wrt):
@@ -124,11 +120,8 @@ def fused_qkv_grad(describe, dq, dk, dv, x, weights, wrt):
     _check_rank("x", x, "batch", "sequence", "hidden")
     hidden = x.shape[2]
     call.check("x", x, batch, length, hidden)
-    count = len(weights)
-    for name, w, size in zip(part_names("w", count), weights,
-                             part_rows(heads, kv_heads, dim, count)):
-        call.check(name, w, size, hidden)
-    return call.element, hidden, heads, kv_heads, dim, wrt, call.target, count > 1
+    call.check_parts("w", weights, heads, kv_heads, dim, hidden)
+    return call.element, hidden, heads, kv_heads, dim, wrt, call.target, len(weights) > 1
 
 
 def out_proj_residual(describe, attn, w, b, residual):

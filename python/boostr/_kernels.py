@@ -38,11 +38,15 @@ func.func @{op}({declared}) -> {given} {{
 }}""", target), op)
 
 
+def part_rows(num_heads: int, num_kv_heads: int, head_dim: int) -> tuple[int, int, int]:
+    """How many rows of a weight belong to query, key and value."""
+    return num_heads * head_dim, num_kv_heads * head_dim, num_kv_heads * head_dim
+
+
 def _rows(num_heads: int, num_kv_heads: int, head_dim: int, is_separate: bool) -> dict[str, int]:
     """Rows of the weight, or of each of three, by what their arguments' names end with."""
-    if not is_separate:
-        return {"": (num_heads + 2 * num_kv_heads) * head_dim}
-    return {"q": num_heads * head_dim, "k": num_kv_heads * head_dim, "v": num_kv_heads * head_dim}
+    rows = part_rows(num_heads, num_kv_heads, head_dim)
+    return dict(zip("qkv", rows)) if is_separate else {"": sum(rows)}
 
 
 def _list(names: Iterable[str]) -> str:

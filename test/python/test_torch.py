@@ -55,6 +55,18 @@ def close(result, expected, dtype):
     assert error <= LIMITS[dtype] * max(expected.abs().max(), 1)
 
 
+def close_with_gradients(results, operands, expected, exact, dtype):
+    """`results` of `operands` and their gradients, against those in float64."""
+    cotangents = [torch.randn_like(r) for r in results]
+    for r, e in zip(results, expected):
+        assert r.is_contiguous()
+        close(r, e, dtype)
+    gradients = torch.autograd.grad(results, operands, cotangents)
+    for g, e in zip(gradients, torch.autograd.grad(expected, exact,
+                                                   [c.double() for c in cotangents])):
+        close(g, e, dtype)
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", list(LIMITS), ids=str)
 def test_numbers_and_gradients(device, dtype):
@@ -64,15 +76,7 @@ def test_numbers_and_gradients(device, dtype):
              lambda *a: [out_proj_reference(*a)])):
         operands = make(device, dtype, requires_grad=True)
         exact = [o.detach().double().requires_grad_() for o in operands]
-        results, expected = ours(*operands), reference(*exact)
-        cotangents = [torch.randn_like(r) for r in results]
-        for r, e in zip(results, expected):
-            assert r.is_contiguous()
-            close(r, e, dtype)
-        gradients = torch.autograd.grad(results, operands, cotangents)
-        for g, e in zip(gradients, torch.autograd.grad(expected, exact,
-                                                       [c.double() for c in cotangents])):
-            close(g, e, dtype)
+        close_with_gradients(ours(*operands), operands, reference(*exact), exact, dtype)
 
 
 def test_gradcheck():

@@ -13,7 +13,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import boostr.torch as bt
-from test_torch import DEVICES, HEADS, LIMITS, close, qkv_operands, qkv_reference, seed
+from test_torch import (DEVICES, HEADS, LIMITS, close_with_gradients, qkv_operands, qkv_reference,
+                        seed)
 
 ROWS = [64, 32, 32]
 NUMBERS = (4, 2, 16)
@@ -42,15 +43,8 @@ def test_numbers_and_gradients(device, dtype, has_bias):
     if not has_bias:
         biases, tensors = None, tensors[:4]
     exact = [t.detach().double().requires_grad_() for t in tensors]
-    results, expected = bt.fused_qkv(x, weights, biases, **HEADS), reference(*exact)
-    cotangents = [torch.randn_like(r) for r in results]
-    for r, e in zip(results, expected):
-        assert r.is_contiguous()
-        close(r, e, dtype)
-    gradients = torch.autograd.grad(results, tensors, cotangents)
-    for g, e in zip(gradients, torch.autograd.grad(expected, exact,
-                                                   [c.double() for c in cotangents])):
-        close(g, e, dtype)
+    close_with_gradients(bt.fused_qkv(x, weights, biases, **HEADS), tensors, reference(*exact),
+                         exact, dtype)
 
 
 def test_gradcheck():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Optional
 import torch
 from torch import Tensor, nn
 
+from .._kernels import part_rows
 from ._ops import fused_qkv, out_proj_residual
 
 if TYPE_CHECKING:
@@ -72,8 +73,7 @@ class FusedQKV(nn.Module):
     @property
     def rows(self) -> tuple[int, int, int]:
         """How many rows of the weight belong to query, key and value."""
-        return (self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim,
-                self.num_kv_heads * self.head_dim)
+        return part_rows(self.num_heads, self.num_kv_heads, self.head_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`fused_qkv`: x [B, S, H] -> q [B, num_heads, S, D], k and v [B, num_kv_heads, S, D].
