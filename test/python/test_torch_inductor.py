@@ -219,6 +219,26 @@ def test_no_more_is_kept_for_the_backward_pass(kind, options):
     assert 0 < saved_bytes(model, ids, rewrite=True) <= 1.005 * without
 
 
+@in_one_graph
+@pytest.mark.parametrize("kind", ["LlamaForCausalLM", "Qwen2ForCausalLM"])
+def test_same_loss_and_gradients(kind):
+    """Of a whole model and every parameter, compiled by inductor with the pass switched on."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    model_class = getattr(transformers, kind)
+    model = model_class(model_class.config_class(**LLAMA))
+    ids = torch.randint(0, 101, (2, 20))
+    before = torch._inductor.config.pre_grad_custom_pass.count
+    outcomes = []
+    for run in (model, torch.compile(model, dynamic=False)):
+        loss = run(ids, labels=ids).loss
+        outcomes.append((loss, torch.autograd.grad(loss, list(model.parameters()))))
+    # In each of two layers query, key and value, and two residuals.
+    assert torch._inductor.config.pre_grad_custom_pass.count - before == 6
+    torch.testing.assert_close(*[loss for loss, _ in outcomes], rtol=1e-5, atol=1e-6)
+    for theirs, ours in zip(*[gradients for _, gradients in outcomes]):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
+
+
 def test_wrong_arguments():
     with pytest.raises(TypeError, match="copy_weights: expected a bool, got int"):
         bt.enable_inductor(copy_weights=1)
