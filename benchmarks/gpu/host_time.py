@@ -8,7 +8,9 @@
 
 Calls fused_qkv and its gradients for bfloat16 through the C interface, by ctypes; what that
 takes itself is measured with a call that is refused at once and subtracted. Each runtime
-runs in a process of its own, in turn, three times; the least of medians is printed.
+runs in a process of its own, in turn, three times; the least of medians is printed. Beside
+it, what no runtime can save: the driver's launch of an empty kernel with as many bytes of
+parameters as that of fused_qkv, less what ctypes takes.
 """
 
 import argparse
@@ -39,6 +41,33 @@ func.func @fused_qkv_grad(%q: {HEAD}, %k: {HEAD}, %v: {HEAD}, %x: {X}, %w: {W}) 
 }}"""
 
 
+PARAMETER_BYTES = 7 * 128 + 56  # Tensor maps and numbers.
+EMPTY = f"""
+.version 7.0
+.target sm_80
+.address_size 64
+.visible .entry empty(.param .align 64 .b8 all[{PARAMETER_BYTES}]) {{ ret; }}
+"""
+
+
+def launches():
+    """The driver's launch alone, and a call of the driver that does next to nothing."""
+    driver = ctypes.CDLL("libcuda.so.1")
+    module, function, context = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+    text = ctypes.create_string_buffer(EMPTY.encode())
+    for result in (driver.cuModuleLoadData(ctypes.byref(module), text),
+                   driver.cuModuleGetFunction(ctypes.byref(function), module, b"empty")):
+        if result:
+            raise RuntimeError(f"the driver's error {result} for an empty kernel")
+    storage = ctypes.create_string_buffer(PARAMETER_BYTES)
+    parameters = (ctypes.c_void_p * 1)(ctypes.addressof(storage))
+    none = ctypes.c_void_p()
+    arguments = (function, *map(ctypes.c_uint, (132, 1, 1, 384, 1, 1, 0)), none, parameters, none)
+    reference = ctypes.byref(context)
+    return {"launch": lambda storage=storage: driver.cuLaunchKernel(*arguments),
+            "driver": lambda: driver.cuCtxGetCurrent(reference)}
+
+
 def measure(runtime_path, module_path):
     """Microseconds of a call, by function."""
     import torch
@@ -59,6 +88,7 @@ def measure(runtime_path, module_path):
         runtime.boostr_call_on_stream(None, stream, None, None, 0, None, 0)
 
     calls["refused"] = refused
+    calls |= launches()
     times = {name: [] for name in calls}
     for _ in range(30):
         for name, call in calls.items():
@@ -96,6 +126,8 @@ def main():
         for name in ("fused_qkv", "fused_qkv_grad"):
             print(f"{path}: {name:16} {least[name] - least['refused']:6.2f} us "
                   f"(and {least['refused']:.2f} us of ctypes)")
+        print(f"{path}: {'an empty launch':16} {least['launch'] - least['driver']:6.2f} us "
+              f"(and {least['driver']:.2f} us of ctypes)")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@
 
 #include "boostr/passes/gpu/BlockKernel.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/KeepRolled.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -128,21 +128,6 @@ Value BlockKernel::viewShared(Value bytes, int64_t offset,
 //===----------------------------------------------------------------------===//
 // Sums
 //===----------------------------------------------------------------------===//
-
-void BlockKernel::keepRolled(scf::ForOp loop) {
-  MLIRContext *context = loop.getContext();
-  LLVM::LoopUnrollAttr never = LLVM::LoopUnrollAttr::get(
-      context, /*disable=*/BoolAttr::get(context, true), /*count=*/{},
-      /*runtimeDisable=*/{}, /*full=*/{}, /*followupUnrolled=*/{},
-      /*followupRemainder=*/{}, /*followupAll=*/{});
-  auto annotation = LLVM::LoopAnnotationAttr::get(
-      context, /*disableNonforced=*/{}, /*vectorize=*/{}, /*interleave=*/{},
-      never, /*unrollAndJam=*/{}, /*licm=*/{}, /*distribute=*/{},
-      /*pipeline=*/{}, /*peeled=*/{}, /*unswitch=*/{}, /*mustProgress=*/{},
-      /*isVectorized=*/{}, /*startLoc=*/{}, /*endLoc=*/{},
-      /*parallelAccesses=*/{});
-  loop->setAttr("llvm.loop_annotation", annotation);
-}
 
 SmallVector<Value> BlockKernel::accumulateTerms(
     const SegmentArrays &segment, ArrayRef<Value> zeros,

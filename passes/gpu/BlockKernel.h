@@ -118,8 +118,6 @@ protected:
                   llvm::function_ref<SmallVector<Value>(const cpu::TermArrays &,
                                                         ArrayRef<Value>)>
                       accumulate);
-  /// An iteration has enough to do in parallel; several run out of registers.
-  static void keepRolled(scf::ForOp loop);
 
   // BlockLoads.cpp: from global memory.
 
