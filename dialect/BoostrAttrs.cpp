@@ -211,12 +211,13 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       failed(expectDivides("lanes", lanes, "nc", block[1])) ||
       failed(expectDivides("lanes", lanes, "kc", block[2])))
     return failure();
-  if (kernel != CpuKernel::Amx)
+  if (!multipliesPairs(kernel))
     return success();
   if (lanes != 16)
-    return emitError() << "'lanes' expected 16 with 'kernel' = amx, got "
-                       << lanes;
-  if (failed(expectDivides("lanes", lanes, "rows", rows)))
+    return emitError() << "'lanes' expected 16 with 'kernel' = "
+                       << stringifyCpuKernel(kernel) << ", got " << lanes;
+  if (kernel == CpuKernel::Amx &&
+      failed(expectDivides("lanes", lanes, "rows", rows)))
     return failure();
   return expectDivides("two lanes", 2 * lanes, "kc", block[2]);
 }
@@ -227,12 +228,12 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 FloatType PackedLayoutAttr::getPanelType() const {
   Type type = getArray().getElementType();
-  return getKernel() == CpuKernel::Amx ? cast<FloatType>(type)
-                                       : getAccumulatorType(type);
+  return multipliesPairs(getKernel()) ? cast<FloatType>(type)
+                                      : getAccumulatorType(type);
 }
 
 int64_t PackedLayoutAttr::getStepsPerLane() const {
-  return getKernel() == CpuKernel::Amx ? 2 : 1;
+  return multipliesPairs(getKernel()) ? 2 : 1;
 }
 
 /// Blocks of dimension 0, none of which has rows of two ranges.
@@ -293,10 +294,10 @@ LogicalResult PackedLayoutAttr::verify(
     return emitError() << "'array' expected two static dimensions of f64, f32, "
                           "f16 or bf16, got "
                        << array;
-  if (kernel == CpuKernel::Amx && !type.isBF16())
+  if (multipliesPairs(kernel) && !type.isBF16())
     return emitError() << "'array' expected elements of type 'bf16' with "
-                          "'kernel' = amx, got "
-                       << type;
+                          "'kernel' = "
+                       << stringifyCpuKernel(kernel) << ", got " << type;
   if (block.size() != 2)
     return emitError() << "'block' expected 2 sizes [nc, kc], got "
                        << block.size();

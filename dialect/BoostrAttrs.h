@@ -14,4 +14,14 @@
 #define GET_ATTRDEF_CLASSES
 #include "boostr/dialect/BoostrAttrs.h.inc"
 
+namespace mlir::boostr {
+
+/// Whether panels hold bf16 as it is, two steps of k in a lane, of which the
+/// products are added at once; else the type of the sums.
+inline bool multipliesPairs(CpuKernel kernel) {
+  return kernel != CpuKernel::Fma;
+}
+
+} // namespace mlir::boostr
+
 #endif // BOOSTR_DIALECT_BOOSTRATTRS_H

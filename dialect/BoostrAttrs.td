@@ -76,7 +76,8 @@ def Boostr_CpuTargetAttr : Boostr_Attr<"CpuTarget", "cpu_target"> {
 
 def Boostr_CpuKernel : I32EnumAttr<"CpuKernel", "a kind of register tile", [
     I32EnumAttrCase<"Fma", 0, "fma">,
-    I32EnumAttrCase<"Amx", 1, "amx">]> {
+    I32EnumAttrCase<"Amx", 1, "amx">,
+    I32EnumAttrCase<"Dot", 2, "dot">]> {
   let cppNamespace = "::mlir::boostr";
   let genSpecializedAttr = 0;
 }
@@ -103,7 +104,11 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
     `kernel` is what multiplies:
 
     * `fma`: fused multiply-adds of vectors, in the type of accumulation;
+    * `dot`: vectors of 16 sums, to each of which the products of a pair of bf16 are
+      added at once, for CPUs with `avx512bf16`;
     * `amx`: tiles of 16 x 16 sums of products of bf16, for CPUs with `amx-bf16`.
+
+    Both take subnormal numbers of bf16 for zero and flush subnormal sums.
 
     Where A has few rows, reading B takes all of the time, and nothing of it is
     packed if its rows are whole in memory: up to the last number of `few_rows`. How
@@ -113,8 +118,8 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
     the last row.
 
     Constraints: sizes are positive, `packed_bytes` and `cached_bytes` may be 0; `lanes` divides
-    `columns`, `mc`, `nc` and `kc`. With `amx`, `lanes` is 16, divides `rows`, and 32
-    divides `kc`. `few_rows`, which may be left out, are positive and increase.
+    `columns`, `mc`, `nc` and `kc`. With `amx` and `dot`, `lanes` is 16 and 32 divides
+    `kc`; with `amx`, `lanes` divides `rows`. `few_rows`, which may be left out, are positive and increase.
 
     Example: `#boostr.cpu_tile<kernel = fma, block = [512, 256, 256], register = [14, 32], lanes = 16, packed_bytes = 16777216>`
   }];
@@ -167,7 +172,7 @@ def Boostr_PackedLayoutAttr : Boostr_Attr<"PackedLayout", "packed_layout"> {
     ```
 
     Constraints: `array` has two static dimensions and elements of f64, f32, f16 or
-    bf16 (bf16 with `amx`); sizes are positive, `lanes` is a power of two and
+    bf16 (bf16 with `amx` and `dot`); sizes are positive, `lanes` is a power of two and
     divides `nc` and `kc`; `rows` add up to dimension 0; there are fewer than 2^58
     elements, those that fill panels counted.
   }];

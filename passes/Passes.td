@@ -236,7 +236,7 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
     `packed_bytes` hold. A first `scf.parallel` packs them into panels, which lays
     them out for the register tile; a second runs over blocks of the result. A task
     of it packs its part of the right operand, multiplies panels in a register tile
-    of `vector.fma` or of `amx` tiles, and stores the block with bias, residual and
+    of `vector.fma`, `x86vector.avx512.dot` or `amx` tiles, and stores the block with bias, residual and
     rounding, where the result lies. A bias gradient is summed from the packed rows
     of the weight gradient. The result does not depend on the number of threads.
     A task has at least `min-task-work` multiply-adds, since waking a thread takes
@@ -249,7 +249,7 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
     the loop, that of a task in the task.
 
     Fails: on an op in value form, on an op without `boostr.cpu_tile`, on a weight
-    that is packed otherwise than the tile says, on a tile whose `lanes` fit no vector, and on `kernel = amx` for elements other than bf16.
+    that is packed otherwise than the tile says, on a tile whose `lanes` fit no vector, and on `kernel = amx` or `dot` for elements other than bf16.
 
     Example: `test/passes/cpu/generate-cpu.mlir`.
   }];
@@ -260,7 +260,7 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::amx::AMXDialect",
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
-    "::mlir::vector::VectorDialect"];
+    "::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"];
 }
 
 //===----------------------------------------------------------------------===//

@@ -74,9 +74,9 @@ ContractionEmitter::ContractionEmitter(ImplicitLocOpBuilder &b,
       minTaskWork(minTaskWork), segments(getSegmentArrays(b, op, contraction)) {
   Type type = segments.front().terms.front().lhs.getElementType();
   sumType = getAccumulatorType(type);
-  bool isAmx = tile.getKernel() == CpuKernel::Amx;
-  Type panelType = isAmx ? type : sumType;
-  int64_t stepsPerLane = isAmx ? 2 : 1;
+  bool hasPairs = multipliesPairs(tile.getKernel());
+  Type panelType = hasPairs ? type : sumType;
+  int64_t stepsPerLane = hasPairs ? 2 : 1;
   rowFormat = {
       PanelSide::Rows, tile.getRegisterTile()[0], kc, lanes, stepsPerLane,
       panelType};

@@ -86,15 +86,23 @@ static int64_t balance(int64_t extent, int64_t block, int64_t multiple) {
   return llvm::divideCeil(equal, multiple) * multiple;
 }
 
-/// True if the target multiplies tiles of `elementType`.
-static bool hasAmx(CpuTargetAttr target, Type elementType) {
+/// What multiplies elements of this type fastest.
+static CpuKernel chooseKernel(CpuTargetAttr target, Type elementType) {
   if (!elementType.isBF16())
-    return false;
+    return CpuKernel::Fma;
   // Names and features come from LLVM, which has checked them.
   auto ignore = [&]() -> InFlightDiagnostic { return {}; };
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget =
       createX86Subtarget(ignore, target.getCpu(), target.getFeatures());
-  return subtarget && subtarget->checkFeatures("+amx-tile,+amx-bf16,+avx512f");
+  if (!subtarget || target.getVectorBits() < 512)
+    return CpuKernel::Fma;
+  if (subtarget->checkFeatures("+amx-tile,+amx-bf16,+avx512f"))
+    return CpuKernel::Amx;
+  // Sapphire Rapids and what came after it, told by avx512fp16, multiply pairs
+  // at half of the rate of multiply-adds, as was measured.
+  bool hasFastDot = subtarget->checkFeatures("+avx512bf16,+avx512f") &&
+                    !subtarget->checkFeatures("+avx512fp16");
+  return hasFastDot ? CpuKernel::Dot : CpuKernel::Fma;
 }
 
 /// Rows and vectors of columns of the register tile: as many sums as leave
@@ -126,9 +134,10 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                              Type elementType,
                                              const ContractionSize &size) {
   auto [m, n, k, isRhsColumns] = size;
-  bool isAmx = hasAmx(target, elementType);
+  CpuKernel kernel = chooseKernel(target, elementType);
+  bool isAmx = kernel == CpuKernel::Amx;
   int64_t sumBytes = getAccumulatorType(elementType).getWidth() / 8;
-  int64_t bytes = isAmx ? 2 : sumBytes;
+  int64_t bytes = multipliesPairs(kernel) ? 2 : sumBytes;
   int64_t lanes = target.getVectorBits() / 8 / sumBytes;
   auto [rows, vectors] =
       isAmx ? std::pair<int64_t, int64_t>{32, 2} : getVectorTile(target);
@@ -136,7 +145,7 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
 
   // A panel of rows takes at most half of the first-level cache, so that
   // columns can stream by; longer ones save little.
-  int64_t chunk = isAmx ? 2 * lanes : lanes;
+  int64_t chunk = multipliesPairs(kernel) ? 2 * lanes : lanes;
   int64_t kc = std::min<int64_t>(
       roundDown(target.getL1Bytes() / 2 / (rows * bytes), chunk), 256);
   kc = balance(k, kc, chunk);
@@ -176,8 +185,7 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                        whole));
   nc = balance(n, nc, columns);
   return CpuTileAttr::get(
-      target.getContext(), isAmx ? CpuKernel::Amx : CpuKernel::Fma,
-      {mc, nc, kc}, {rows, columns}, lanes,
+      target.getContext(), kernel, {mc, nc, kc}, {rows, columns}, lanes,
       /*packed_bytes=*/int64_t(16) << 20,
       // With AMX a whole block of 512 rows is half as large: less than what two
       // of these take, so that the next is on its way beside sums.

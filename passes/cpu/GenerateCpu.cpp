@@ -13,6 +13,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 namespace mlir::boostr {
 #define GEN_PASS_DEF_GENERATECPU
@@ -103,11 +104,11 @@ static LogicalResult generate(SegmentedContractionOpInterface op,
            << "'" << name << "' expected 'lanes' a power of two, got "
            << tile.getLanes();
   Type elementType = getElementTypeOrSelf(op->getOperand(0));
-  if (tile.getKernel() == CpuKernel::Amx && !elementType.isBF16())
-    return op->emitOpError() << "'" << name
-                             << "' expected elements of type 'bf16' with "
-                                "'kernel' = amx, got "
-                             << elementType;
+  if (multipliesPairs(tile.getKernel()) && !elementType.isBF16())
+    return op->emitOpError()
+           << "'" << name
+           << "' expected elements of type 'bf16' with 'kernel' = "
+           << stringifyCpuKernel(tile.getKernel()) << ", got " << elementType;
 
   ImplicitLocOpBuilder b(op.getLoc(), op);
   for (const SegmentedContraction &contraction : op.getContractions())

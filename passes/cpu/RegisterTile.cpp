@@ -9,6 +9,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -67,14 +68,18 @@ static void prefetchNextSums(ImplicitLocOpBuilder &b, const RegisterTile &tile,
 
 namespace {
 
-/// The tile in vectors of `lanes` columns.
+/// The tile in vectors of `lanes` columns. A lane of packed columns holds one
+/// step of k, or the pair of them that is multiplied at once.
 class VectorTile {
 public:
   explicit VectorTile(const RegisterTile &tile)
       : tile(tile), numRows(tile.rowFormat.width),
         lanes(tile.columnFormat.lanes),
         vectorsPerRow(tile.columnFormat.width / lanes),
-        vectorType(VectorType::get({lanes}, tile.columnFormat.elementType)) {}
+        stepsPerLane(tile.columnFormat.stepsPerLane),
+        sumsType(VectorType::get({lanes}, getElementTypeOrSelf(tile.sums))),
+        factorsType(VectorType::get({lanes * stepsPerLane},
+                                    tile.columnFormat.elementType)) {}
 
   Carried makeZero(ImplicitLocOpBuilder &b) const;
   Carried load(ImplicitLocOpBuilder &b) const;
@@ -85,6 +90,9 @@ public:
 private:
   Carried multiplyStep(ImplicitLocOpBuilder &b, Value row, Value column,
                        ValueRange sums) const;
+  Value broadcast(ImplicitLocOpBuilder &b, Value row) const;
+  Value multiply(ImplicitLocOpBuilder &b, Value row, Value columns,
+                 Value sums) const;
   Value sumOffset(ImplicitLocOpBuilder &b, int64_t number) const {
     return plus(b, tile.firstSum, number * lanes);
   }
@@ -92,21 +100,21 @@ private:
   /// How far ahead columns are asked for.
   static constexpr int64_t kStepsAhead = 8;
   const RegisterTile &tile;
-  int64_t numRows, lanes, vectorsPerRow;
-  VectorType vectorType;
+  int64_t numRows, lanes, vectorsPerRow, stepsPerLane;
+  VectorType sumsType, factorsType;
 };
 
 } // namespace
 
 Carried VectorTile::makeZero(ImplicitLocOpBuilder &b) const {
-  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(sumsType));
   return Carried(numRows * vectorsPerRow, zero);
 }
 
 Carried VectorTile::load(ImplicitLocOpBuilder &b) const {
   Carried sums;
   for (int64_t i = 0; i < numRows * vectorsPerRow; ++i)
-    sums.push_back(vector::LoadOp::create(b, vectorType, tile.sums,
+    sums.push_back(vector::LoadOp::create(b, sumsType, tile.sums,
                                           ValueRange{sumOffset(b, i)}));
   return sums;
 }
@@ -116,25 +124,44 @@ void VectorTile::store(ImplicitLocOpBuilder &b, ValueRange sums) const {
     vector::StoreOp::create(b, sum, tile.sums, ValueRange{sumOffset(b, i)});
 }
 
-/// One step of k, whose elements begin at `row` and `column`: every row's
-/// element times every vector of columns.
+/// What a row has for a step, the element or pair at `row`, in every lane.
+Value VectorTile::broadcast(ImplicitLocOpBuilder &b, Value row) const {
+  if (stepsPerLane == 1)
+    return vector::BroadcastOp::create(
+        b, factorsType, memref::LoadOp::create(b, tile.rows, row));
+  Type word = b.getI32Type();
+  Value pair = vector::LoadOp::create(
+      b, VectorType::get({stepsPerLane}, factorsType.getElementType()),
+      tile.rows, ValueRange{row});
+  Value bits = vector::BitCastOp::create(b, VectorType::get({1}, word), pair);
+  Value all =
+      vector::BroadcastOp::create(b, VectorType::get({lanes}, word), bits);
+  return vector::BitCastOp::create(b, factorsType, all);
+}
+
+Value VectorTile::multiply(ImplicitLocOpBuilder &b, Value row, Value columns,
+                           Value sums) const {
+  if (stepsPerLane == 1)
+    return vector::FMAOp::create(b, row, columns, sums);
+  return x86vector::DotBF16Op::create(b, sumsType, sums, row, columns);
+}
+
+/// One step of k, or a pair, whose elements begin at `row` and `column`: every
+/// row's times every vector of columns.
 Carried VectorTile::multiplyStep(ImplicitLocOpBuilder &b, Value row,
                                  Value column, ValueRange sums) const {
   SmallVector<Value> columns;
   for (int64_t j = 0; j < vectorsPerRow; ++j)
     columns.push_back(vector::LoadOp::create(
-        b, vectorType, tile.columns, ValueRange{plus(b, column, j * lanes)}));
-  prefetch(b, tile.columns,
-           plus(b, column, kStepsAhead * tile.columnFormat.width),
-           tile.columnFormat.width);
+        b, factorsType, tile.columns,
+        ValueRange{plus(b, column, j * lanes * stepsPerLane)}));
+  int64_t width = tile.columnFormat.width * stepsPerLane;
+  prefetch(b, tile.columns, plus(b, column, kStepsAhead * width), width);
   Carried next;
   for (int64_t i = 0; i < numRows; ++i) {
-    Value element = memref::LoadOp::create(
-        b, tile.rows, plus(b, row, i * tile.rowFormat.chunk()));
-    Value broadcast = vector::BroadcastOp::create(b, vectorType, element);
+    Value inAllLanes = broadcast(b, plus(b, row, i * tile.rowFormat.chunk()));
     for (Value vector : columns)
-      next.push_back(
-          vector::FMAOp::create(b, broadcast, vector, sums[next.size()]));
+      next.push_back(multiply(b, inAllLanes, vector, sums[next.size()]));
   }
   return next;
 }
@@ -150,20 +177,20 @@ Carried VectorTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
   Value column =
       toValue(b, add(b, tile.firstColumn,
                      times(b, chunk, tile.columnFormat.chunkStride())));
-  return carry(
-      b, constant(b, lanes), unrolled, sums,
-      [&](ImplicitLocOpBuilder &body, Value step, ValueRange carried) {
-        Value stepRow = toValue(body, add(body, row, step));
-        Value stepColumn =
-            toValue(body, add(body, column,
-                              times(body, step, tile.columnFormat.width)));
-        Carried next(carried);
-        for (int64_t i = 0; i < unrolled; ++i)
-          next = multiplyStep(
-              body, plus(body, stepRow, i),
-              plus(body, stepColumn, i * tile.columnFormat.width), next);
-        return next;
-      });
+  return carry(b, constant(b, lanes), unrolled, sums,
+               [&](ImplicitLocOpBuilder &body, Value step, ValueRange carried) {
+                 int64_t width = tile.columnFormat.width * stepsPerLane;
+                 Value stepRow = toValue(
+                     body, add(body, row, times(body, step, stepsPerLane)));
+                 Value stepColumn =
+                     toValue(body, add(body, column, times(body, step, width)));
+                 Carried next(carried);
+                 for (int64_t i = 0; i < unrolled; ++i)
+                   next =
+                       multiplyStep(body, plus(body, stepRow, i * stepsPerLane),
+                                    plus(body, stepColumn, i * width), next);
+                 return next;
+               });
 }
 
 //===----------------------------------------------------------------------===//
@@ -294,6 +321,7 @@ void mlir::boostr::cpu::multiplyTile(
     llvm::function_ref<void(ImplicitLocOpBuilder &, Value)> atChunk) {
   switch (kernel) {
   case CpuKernel::Fma:
+  case CpuKernel::Dot:
     return multiply<VectorTile>(b, tile, atChunk);
   case CpuKernel::Amx:
     return multiply<AmxTile>(b, tile, atChunk);

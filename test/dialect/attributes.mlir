@@ -48,6 +48,11 @@ func.func private @tile() attributes {
 
 // -----
 
+// CHECK-LABEL: func.func private @tile_dot()
+// CHECK-SAME: tile = #boostr.cpu_tile<kernel = dot, block = [512, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 0>
+func.func private @tile_dot() attributes {
+  tile = #boostr.cpu_tile<kernel = dot, block = [512, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 0>}
+
 // CHECK-LABEL: func.func private @tile_amx()
 // CHECK-SAME: tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0, cached_bytes = 1048576, few_rows = [1, 4]>
 func.func private @tile_amx() attributes {
@@ -136,6 +141,18 @@ func.func private @negative_tile_amx_rows() attributes {
 func.func private @negative_tile_amx_kc() attributes {
   // expected-error @below {{'kc' expected a multiple of 'two lanes' = 32, got 48}}
   tile = #boostr.cpu_tile<kernel = amx, block = [16, 64, 48], register = [16, 32], lanes = 16, packed_bytes = 4096>}
+
+// -----
+
+func.func private @negative_tile_dot_lanes() attributes {
+  // expected-error @below {{'lanes' expected 16 with 'kernel' = dot, got 8}}
+  tile = #boostr.cpu_tile<kernel = dot, block = [16, 64, 32], register = [12, 32], lanes = 8, packed_bytes = 4096>}
+
+// -----
+
+func.func private @negative_tile_dot_kc() attributes {
+  // expected-error @below {{'kc' expected a multiple of 'two lanes' = 32, got 48}}
+  tile = #boostr.cpu_tile<kernel = dot, block = [16, 64, 48], register = [12, 32], lanes = 16, packed_bytes = 4096>}
 
 // -----
 

@@ -124,13 +124,15 @@ def test_element_types(tmp_path):
                 random(3, element, 1, tokens, rows)], weight=1)
 
 
-@pytest.mark.parametrize("cpu, needs", [("x86-64", set()), ("x86-64-v3", {"avx2", "fma"})])
-def test_other_cpus(tmp_path, cpu, needs):
+@pytest.mark.parametrize("cpu, needs, element", [
+    ("x86-64", set(), "f32"), ("x86-64-v3", {"avx2", "fma"}, "f32"),
+    ("x86-64-v4,+avx512bf16", {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16"}, "bf16")])
+def test_other_cpus(tmp_path, cpu, needs, element):
     if not needs <= host_features():
         pytest.skip(f"this CPU lacks some of {', '.join(sorted(needs))}")
-    module = build(tmp_path, [forward("f32", HEADS[0], 300)], target=f"cpu:{cpu}")
+    module = build(tmp_path, [forward(element, HEADS[0], 300)], target=f"cpu:{cpu}")
     for tokens in TOKENS:
-        check_forward(module, "f32", HEADS[0], 300, tokens)
+        check_forward(module, element, HEADS[0], 300, tokens)
 
 
 def test_any_alignment_will_do(tmp_path):

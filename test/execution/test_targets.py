@@ -17,6 +17,7 @@ TARGETS = {
     "cpu:x86-64,+avx": {"avx"},
     "cpu:x86-64-v3": {"avx2", "fma", "f16c"},
     "cpu:x86-64-v4": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+    "cpu:x86-64-v4,+avx512bf16": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16"},
     "cpu:x86-64-v4,+amx-bf16": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "amx_bf16"},
 }
 

@@ -42,6 +42,17 @@ func.func @negative_amx_f32(%a: memref<1x16x32xf32>, %w: memref<16x32xf32>,
 
 // -----
 
+func.func @negative_dot_f32(%a: memref<1x16x32xf32>, %w: memref<16x32xf32>,
+    %y: memref<1x16x16xf32>) {
+  // expected-error @below {{'boostr.out_proj_residual' op 'boostr.cpu_tile' expected elements of type 'bf16' with 'kernel' = dot, got 'f32'}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = dot, block = [16, 32, 32], register = [16, 32], lanes = 16, packed_bytes = 0>}
+      : memref<1x16x32xf32>, memref<16x32xf32>, memref<1x16x16xf32>, memref<1x16x16xf32>
+  return
+}
+
+// -----
+
 func.func @negative_packed_otherwise(%a: memref<1x4x64xf32>, %p: memref<12480xi8>, %y: memref<1x4x32xf32>) {
   %w = boostr.packed_array %p layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : memref<12480xi8> to memref<32x64xf32>
   // expected-error-re @below {{op expected its weight packed as #boostr.packed_layout<{{.*}} block = [16, 32], {{.*}}>, got #boostr.packed_layout<{{.*}} block = [16, 64], {{.*}}>}}

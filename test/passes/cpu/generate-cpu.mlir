@@ -253,6 +253,31 @@ func.func @out_proj_residual_amx(%attn: memref<1x16x64xbf16>, %weight: memref<32
   return
 }
 
+// Pairs of bf16 multiplied in vectors: packed as for AMX. A pair of steps of each
+// row is in all lanes, and is multiplied with the pairs of 16 columns.
+
+// CHECK-LABEL: func @out_proj_residual_dot(
+// CHECK:         memref.alloc() {{.*}} : memref<1024xbf16>
+// CHECK:           %[[SUMS:.+]] = memref.alloc() {{.*}} : memref<512xf32>
+// CHECK:           %[[ROWS:.+]] = memref.alloc() {{.*}} : memref<1024xbf16>
+// CHECK:           %[[COLUMNS:.+]] = vector.load {{.*}} : memref<{{.*}}xbf16>, vector<32xbf16>
+// CHECK:           %[[PAIR:.+]] = vector.load %[[ROWS]][{{.*}}] : memref<1024xbf16>, vector<2xbf16>
+// CHECK:           %[[BITS:.+]] = vector.bitcast %[[PAIR]] : vector<2xbf16> to vector<1xi32>
+// CHECK:           %[[ALL:.+]] = vector.broadcast %[[BITS]] : vector<1xi32> to vector<16xi32>
+// CHECK:           %[[ROW:.+]] = vector.bitcast %[[ALL]] : vector<16xi32> to vector<32xbf16>
+// CHECK:           x86vector.avx512.dot %{{.+}}, %[[ROW]], %[[COLUMNS]] : vector<32xbf16> -> vector<16xf32>
+// CHECK-NOT:       vector.fma
+// CHECK:           arith.truncf
+// CHECK:         return
+func.func @out_proj_residual_dot(%attn: memref<1x16x64xbf16>, %weight: memref<32x64xbf16>,
+    %output: memref<1x16x32xbf16>) {
+  boostr.out_proj_residual %attn, %weight residual(%output) outs(%output)
+      {boostr.cpu_tile = #boostr.cpu_tile<kernel = dot, block = [16, 32, 64], register = [8, 16], lanes = 16, packed_bytes = 4096>}
+      : memref<1x16x64xbf16>, memref<32x64xbf16>, memref<1x16x32xbf16>,
+        memref<1x16x32xbf16>
+  return
+}
+
 // Where rows of the weight follow each other along the columns of the result,
 // pairs of them are interleaved, for the next turn.
 

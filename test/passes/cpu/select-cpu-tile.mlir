@@ -245,3 +245,35 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
     return
   }
 }
+
+// -----
+
+// One that multiplies vectors of pairs of bf16 does that.
+// CHECK-LABEL: module @dot_target
+// CHECK: #boostr.cpu_tile<kernel = dot, block = [512, 96, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+module @dot_target attributes {boostr.cpu_target = #boostr.cpu_target<
+    cpu = "znver4", features = "", vector_bits = 512, registers = 32,
+    l1_bytes = 32768, l2_bytes = 1048576>} {
+  func.func @bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>,
+      %y: memref<?x?x?xbf16>) {
+    boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+        : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
+    return
+  }
+}
+
+// -----
+
+// But not where multiply-adds of f32 are faster.
+// CHECK-LABEL: module @slow_dot_target
+// CHECK: #boostr.cpu_tile<kernel = fma
+module @slow_dot_target attributes {boostr.cpu_target = #boostr.cpu_target<
+    cpu = "sapphirerapids", features = "-amx-bf16", vector_bits = 512, registers = 32,
+    l1_bytes = 49152, l2_bytes = 2097152>} {
+  func.func @bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>,
+      %y: memref<?x?x?xbf16>) {
+    boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+        : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
+    return
+  }
+}
