@@ -43,6 +43,15 @@ def test_out_proj_residual():
     out.check(module, "small", "bf16", True, (2, 130, 64, 192))
 
 
+def test_out_proj_residual_of_few_tokens():
+    """The weight read straight to registers, in several turns and a rest."""
+    width = 2200
+    module = compile_functions(
+        [out.function("deep_bf16_True", "bf16", (None, None, width, 64), True)])
+    for batch, tokens in ((1, 1), (1, 2), (1, 7), (2, 8)):
+        out.check(module, "deep", "bf16", True, (batch, tokens, width, 64))
+
+
 @pytest.mark.parametrize("element, dim", [("bf16", 64), ("f32", 7), ("f64", 16)])
 def test_cublaslt(element, dim):
     """What is packed and unpacked around products of the library."""
