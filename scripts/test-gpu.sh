@@ -11,7 +11,7 @@
 # JAX and hypothesis for the tests that say so; tests run side by side if pytest-xdist is there.
 # Tests of several devices need two GPUs in the machine, and say so where they are skipped.
 # The execution tests of the ops run once more with products by cuBLASLt, which is that of
-# PyTorch if it is not found otherwise.
+# PyTorch if it is not found otherwise, and once more with code for sm_80, as PTX.
 #
 # --sanitize runs one case of each family of kernels under compute-sanitizer instead:
 # memcheck, then racecheck.
@@ -82,4 +82,8 @@ echo "products by cuBLASLt"
 BOOSTR_TEST_GEMM=cublaslt "$python" -m pytest -q -p no:cacheprovider --tb=short -k 'not overlap' \
   "${parallel[@]}" test/execution/test_{fused_qkv,out_proj_residual}{,_grad}.py \
   test/execution/test_{layers,special_arrays,original_cases,finite_differences}.py "$@" || status=$?
+echo "code for sm_80, compiled for this device by the driver"
+BOOSTR_TEST_TARGET=cuda:sm_80 "$python" -m pytest -q -p no:cacheprovider --tb=short -k 'not overlap' \
+  "${parallel[@]}" test/execution/test_{fused_qkv,out_proj_residual}{,_grad}.py \
+  test/execution/test_tensor_cores.py "$@" || status=$?
 exit $status
