@@ -214,8 +214,15 @@ static Candidate chooseCandidate(const SegmentedContraction &contraction,
   constexpr int64_t enoughBlocks = 2 * 132, largeShared = 227 * 1024;
   if (precision != F32Precision::Tf32x3 && sharedBytes >= largeShared &&
       hasLargePieces(contraction) &&
-      countBlocks(contraction, 128, 256) >= enoughBlocks)
+      countBlocks(contraction, 128, 256) >= enoughBlocks) {
+    // Fragments of f32 and two operands that are copied row by row, each row at
+    // an address of its own, are more than there are registers for.
+    bool hasFewerSteps = type.isF32() && runsAlongSteps(contraction, true) &&
+                         runsAlongSteps(contraction, false);
+    if (hasFewerSteps)
+      return {128, 256, 64 / bytes, 64, 64, 4};
     return {128, 256, 128 / bytes, 64, 64, 3};
+  }
   return {128, 128, 64 / bytes, 64, 32, 4};
 }
 

@@ -40,3 +40,15 @@ func.func @few_bf16(%a: tensor<1x16x4096xbf16>, %w: tensor<4096x4096xbf16>, %r: 
       : tensor<1x16x4096xbf16>, tensor<4096x4096xbf16>, tensor<1x16x4096xbf16>
   return %y : tensor<1x16x4096xbf16>
 }
+
+func.func @qkv_f32(%x: tensor<?x?x4096xf32>, %w: tensor<6144x4096xf32>) -> (tensor<?x32x?x128xf32>, tensor<?x8x?x128xf32>, tensor<?x8x?x128xf32>) {
+  %q, %k, %v = boostr.fused_qkv %x, %w num_heads = 32 num_kv_heads = 8 head_dim = 128
+      : tensor<?x?x4096xf32>, tensor<6144x4096xf32>
+  return %q, %k, %v : tensor<?x32x?x128xf32>, tensor<?x8x?x128xf32>, tensor<?x8x?x128xf32>
+}
+
+func.func @out_f32(%a: tensor<?x?x4096xf32>, %w: tensor<4096x4096xf32>, %b: tensor<4096xf32>, %r: tensor<?x?x4096xf32>) -> tensor<?x?x4096xf32> {
+  %y = boostr.out_proj_residual %a, %w bias(%b) residual(%r)
+      : tensor<?x?x4096xf32>, tensor<4096x4096xf32>, tensor<4096xf32>, tensor<?x?x4096xf32>
+  return %y : tensor<?x?x4096xf32>
+}
