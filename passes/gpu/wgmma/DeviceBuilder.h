@@ -47,6 +47,9 @@ public:
     return createOrFold<arith::XOrIOp>(
         condition, arith::ConstantIntOp::create(*this, getI1Type(), 1));
   }
+  Value shiftLeft(Value x, Value y) {
+    return createOrFold<arith::ShLIOp>(x, y);
+  }
   Value select(Value condition, Value ifTrue, Value ifFalse);
 
   Value threadId();

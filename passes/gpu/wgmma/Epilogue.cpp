@@ -41,6 +41,14 @@ static Value roundPair(DeviceBuilder &b, Value first, Value second,
 
 static std::pair<Value, Value> extendPair(DeviceBuilder &b, Value bits,
                                           Type elementType) {
+  // A bf16 is the upper half of an f32.
+  if (elementType.isBF16()) {
+    auto bitcast = [&](Value half) -> Value {
+      return LLVM::BitcastOp::create(b, b.getF32Type(), half);
+    };
+    return {bitcast(b.shiftLeft(bits, b.number(16))),
+            bitcast(b.bitAnd(bits, int32_t(0xffff0000)))};
+  }
   Value pair =
       LLVM::BitcastOp::create(b, VectorType::get(2, elementType), bits);
   return splitPair(

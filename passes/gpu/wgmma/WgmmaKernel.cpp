@@ -333,6 +333,34 @@ WgmmaKernel::countColumnTiles(ArrayRef<OpFoldResult> segmentExtents) {
   return cpu::ceilDiv(host, heads, tile.heads);
 }
 
+/// A division takes long where every thread waits for it. By a small number it
+/// is a product with this and a shift, exact for numbers below 2^27.
+static constexpr int64_t kReciprocalOne = int64_t(1) << 31;
+
+static int64_t getReciprocal(int64_t divisor) {
+  return llvm::divideCeil(kReciprocalOne, divisor);
+}
+
+static Value divide(DeviceBuilder &b, Value x, Value reciprocal) {
+  auto widen = [&](Value value) {
+    return arith::ExtUIOp::create(b, b.getI64Type(), value);
+  };
+  Value product = arith::MulIOp::create(b, widen(x), widen(reciprocal));
+  Value quotient = arith::ShRUIOp::create(b, product, b.number64(31));
+  return arith::TruncIOp::create(b, b.getI32Type(), quotient);
+}
+
+/// That of the rows of the last group, if these are fewer than `group`.
+static OpFoldResult getLastRowsReciprocal(ImplicitLocOpBuilder &host,
+                                          OpFoldResult rowTiles,
+                                          int64_t group) {
+  Value rows = cpu::toValue(host, cpu::rem(host, rowTiles, group));
+  Value divisor = arith::MaxUIOp::create(host, rows, cpu::constant(host, 1));
+  return arith::CeilDivUIOp::create(host, cpu::constant(host, kReciprocalOne),
+                                    divisor)
+      .getResult();
+}
+
 void WgmmaKernel::collectParameters() {
   for (const ContractionSegment &segment : contraction.segments)
     extents.push_back(Extents(
@@ -366,6 +394,8 @@ void WgmmaKernel::collectParameters() {
           shape.segmented == SegmentedAxis::M ? rowTiles : columnTiles));
   }
   numRowTiles = parameters.addNumber(rowTiles);
+  lastRowsReciprocal =
+      parameters.addNumber(getLastRowsReciprocal(host, rowTiles, tile.group));
   numColumnTiles = parameters.addNumber(columnTiles);
   numSteps = b.number(0);
   for (Term &term : terms) {
@@ -404,9 +434,14 @@ WgmmaKernel::Tile WgmmaKernel::decodeTile(Value number) {
   Value perGroup = b.mul(numColumnTiles, tile.group);
   Value firstRow = b.mul(b.div(number, perGroup), tile.group);
   Value inGroup = b.rem(number, perGroup);
-  Value rows = b.min(b.sub(numRowTiles, firstRow), b.number(tile.group));
-  decoded.m = b.add(firstRow, b.rem(inGroup, rows));
-  decoded.n = b.div(inGroup, rows);
+  Value rowsThere = b.sub(numRowTiles, firstRow);
+  Value isWhole = b.isLess(b.number(tile.group - 1), rowsThere);
+  Value rows = b.select(isWhole, b.number(tile.group), rowsThere);
+  Value reciprocal =
+      b.select(isWhole, b.number(int32_t(getReciprocal(tile.group))),
+               lastRowsReciprocal);
+  decoded.n = divide(b, inGroup, reciprocal);
+  decoded.m = b.add(firstRow, b.sub(inGroup, b.mul(decoded.n, rows)));
   if (shape.segmented == SegmentedAxis::None)
     return decoded;
   Value &index = shape.segmented == SegmentedAxis::M ? decoded.m : decoded.n;

@@ -226,6 +226,8 @@ private:
   /// Of a narrow tile: the units of rows, and the rows of each.
   Value numUnits, unitRows;
   Value numTiles, numRowTiles, numColumnTiles, numSteps;
+  /// To divide by how many rows of tiles the last group has.
+  Value lastRowsReciprocal;
   /// If blocks share tiles: the tiles that none share; the pieces of each other
   /// one and steps in each; the blocks that compute these; how many tiles are
   /// shared (1 if none) and where the pieces end; and the workspace.
