@@ -6,6 +6,7 @@
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/ArrayLayout.h"
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
+#include "boostr/passes/gpu/gemv/StreamedLoad.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -108,7 +109,11 @@ GemvKernel::GemvKernel(ImplicitLocOpBuilder &b,
                        const SegmentedContraction &contraction,
                        const GemvTile &tile, bool hasOneRowBlock)
     : b(b), op(op), contraction(contraction), tile(tile),
-      hasOneRowBlock(hasOneRowBlock) {}
+      hasOneRowBlock(hasOneRowBlock),
+      streamsRhs(hasStreamedLoads(op) &&
+                 tile.chunk *
+                         getOperandType(contraction).getIntOrFloatBitWidth() ==
+                     8 * kStreamedBytes) {}
 
 void GemvKernel::emit() {
   NumberedBlocks blocks(b, op, contraction, tile.rows, tile.columns);
@@ -177,13 +182,18 @@ SmallVector<GemvKernel::Line> GemvKernel::getLines(const StridedArray &array,
 }
 
 SmallVector<Value> GemvKernel::load(ArrayRef<Line> lines,
-                                    const Extents &extents, Value step) {
+                                    const Extents &extents, Value step,
+                                    bool isStreamed) {
   SmallVector<Value> chunks;
   for (const Line &line : lines) {
     auto type = VectorType::get({tile.chunk}, line.array.getElementType());
     OpFoldResult offset = add(
         b, line.offset,
         cpu::getOffset(b, line.array, DimGroup{contraction.k, extents}, step));
+    if (isStreamed) {
+      chunks.push_back(loadStreamed(b, line.array, type, toValue(b, offset)));
+      continue;
+    }
     chunks.push_back(vector::LoadOp::create(
         b, type, line.array.flat, ValueRange{toValue(b, offset)},
         /*nontemporal=*/false,
@@ -237,7 +247,7 @@ SmallVector<Value> GemvKernel::multiplySteps(ArrayRef<Line> lhs,
   for (int64_t stage = 0; stage < stages; ++stage) {
     steps.push_back(
         toValue(b, add(b, step, b.getIndexAttr(stage * tile.warpSteps()))));
-    columns.push_back(load(rhs, extents, steps.back()));
+    columns.push_back(load(rhs, extents, steps.back(), streamsRhs));
   }
   // All threads of a warp are here but in a rest, which has one stage.
   if (stages > 1)
@@ -247,7 +257,8 @@ SmallVector<Value> GemvKernel::multiplySteps(ArrayRef<Line> lhs,
     // Of many rows one stage at a time, to save registers.
     if (stage > 0 && tile.rows > 4)
       keepLoadsBefore(b);
-    multiply(load(lhs, extents, step), columns[stage], results);
+    multiply(load(lhs, extents, step, /*isStreamed=*/false), columns[stage],
+             results);
   }
   return results;
 }

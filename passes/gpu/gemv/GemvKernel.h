@@ -86,7 +86,7 @@ private:
                              ArrayRef<unsigned> dims, const Extents &extents,
                              Value first, Value end, int64_t count);
   SmallVector<Value> load(ArrayRef<Line> lines, const Extents &extents,
-                          Value step);
+                          Value step, bool isStreamed);
   void multiply(ValueRange lhs, ValueRange rhs, SmallVector<Value> &sums);
   SmallVector<Value> multiplySteps(ArrayRef<Line> lhs, ArrayRef<Line> rhs,
                                    const Extents &extents, Value step,
@@ -104,6 +104,8 @@ private:
   /// Whether there are no more rows than a block has, so that no block divides
   /// by how many blocks of rows there are before its first load.
   bool hasOneRowBlock;
+  /// Whether rhs comes by `loadStreamed`.
+  bool streamsRhs;
 
   /// Of this thread: its place in the warp; the first row and column of the
   /// warp, and how many there are in all.

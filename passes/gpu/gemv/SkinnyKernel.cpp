@@ -6,6 +6,7 @@
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/KeepRolled.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
+#include "boostr/passes/gpu/gemv/StreamedLoad.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -25,7 +26,7 @@ SkinnyKernel::SkinnyKernel(ImplicitLocOpBuilder &b,
                            const SegmentedContraction &contraction,
                            const SkinnyTile &tile, bool hasOneRowBlock)
     : BlockKernel(b, op, contraction, b.getF32Type()), tile(tile),
-      hasOneRowBlock(hasOneRowBlock),
+      streamsRhs(hasStreamedLoads(op)), hasOneRowBlock(hasOneRowBlock),
       lhsPlan(planOperand(/*isLhs=*/true, tile.rows, tile.stepsPerTurn(),
                           tile.threads())
                   .plan),
@@ -90,16 +91,21 @@ SkinnyKernel::Lines SkinnyKernel::getLines(const LoadPlan &plan,
 }
 
 /// 8 steps from `step` on of each line.
-void SkinnyKernel::load(const Lines &lines, Value step,
+void SkinnyKernel::load(const Lines &lines, Value step, bool isStreamed,
                         SmallVector<Value> &chunks) {
   auto type =
       VectorType::get({SkinnyTile::kChunk}, lines.array.getElementType());
   Value stepOffset = offsetOf(lines.array, contraction.k, lines.extents, step,
                               lines.plan.isFlatInSteps);
-  for (Value offset : lines.offsets)
-    chunks.push_back(vector::LoadOp::create(
-        b, type, lines.array.flat, ValueRange{plus(offset, stepOffset)},
-        /*nontemporal=*/false, llvm::MaybeAlign(16)));
+  for (Value lineOffset : lines.offsets) {
+    Value offset = plus(lineOffset, stepOffset);
+    chunks.push_back(isStreamed
+                         ? loadStreamed(b, lines.array, type, offset)
+                         : vector::LoadOp::create(
+                               b, type, lines.array.flat, ValueRange{offset},
+                               /*nontemporal=*/false, llvm::MaybeAlign(16))
+                               .getResult());
+  }
 }
 
 /// A thread's 8 steps are the pairs of two instructions.
@@ -135,15 +141,15 @@ void SkinnyKernel::multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
 SmallVector<Value> SkinnyKernel::multiplyTurn(const Lines &lhs,
                                               const Lines &rhs, Value step,
                                               ValueRange sums) {
-  auto loadStages = [&](const Lines &lines) {
+  auto loadStages = [&](const Lines &lines, bool isStreamed) {
     SmallVector<SmallVector<Value>> stages(tile.stages);
     for (auto [number, chunks] : llvm::enumerate(stages))
-      load(lines, plus(step, number * SkinnyTile::kSteps), chunks);
+      load(lines, plus(step, number * SkinnyTile::kSteps), isStreamed, chunks);
     keepLoadsBefore(b);
     return stages;
   };
-  SmallVector<SmallVector<Value>> columns = loadStages(rhs);
-  SmallVector<SmallVector<Value>> rows = loadStages(lhs);
+  SmallVector<SmallVector<Value>> columns = loadStages(rhs, streamsRhs);
+  SmallVector<SmallVector<Value>> rows = loadStages(lhs, /*isStreamed=*/false);
   SmallVector<Value> results(sums);
   for (auto [row, column] : llvm::zip_equal(rows, columns))
     multiply(row, column, results);
@@ -163,8 +169,8 @@ SmallVector<Value> SkinnyKernel::multiplyRest(const Lines &lhs,
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
     SmallVector<Value> chunks;
-    load(lhs, step, chunks);
-    load(rhs, step, chunks);
+    load(lhs, step, /*isStreamed=*/false, chunks);
+    load(rhs, step, streamsRhs, chunks);
     scf::YieldOp::create(b, chunks);
     b.setInsertionPointToStart(branch.elseBlock());
     Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));

@@ -51,7 +51,8 @@ private:
   Lines getLines(const LoadPlan &plan, const cpu::StridedArray &array,
                  ArrayRef<unsigned> dims, const Extents &extents, Value first,
                  Value end, int64_t count);
-  void load(const Lines &lines, Value step, SmallVector<Value> &chunks);
+  void load(const Lines &lines, Value step, bool isStreamed,
+            SmallVector<Value> &chunks);
   void multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
                 SmallVector<Value> &sums);
   SmallVector<Value> multiplyTurn(const Lines &lhs, const Lines &rhs,
@@ -65,6 +66,8 @@ private:
   void store(const Epilogue &epilogue, const Item &item);
 
   const SkinnyTile &tile;
+  /// Whether rhs comes by `loadStreamed`.
+  bool streamsRhs;
   bool hasOneRowBlock;
   LoadPlan lhsPlan, rhsPlan;
   /// Sums of all warps; which of its columns this thread stores.
