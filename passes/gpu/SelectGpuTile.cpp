@@ -69,8 +69,17 @@ static int64_t getColumnCost(const SegmentedContraction &contraction,
 
 /// Columns of tiles for few rows, where the time is that of reading rhs: so
 /// many tiles that every multiprocessor has one to read for.
-static int64_t getNarrowColumns(const wgmma::WgmmaShape &shape) {
+static int64_t getNarrowColumns(const SegmentedContraction &contraction,
+                                const wgmma::WgmmaShape &shape) {
   int64_t dim = shape.headDim;
+  // Half as many columns if these are still no more tiles than an H100 has
+  // multiprocessors.
+  constexpr int64_t multiprocessors = 132, half = wgmma::kUnit / 2;
+  int64_t columns = getStaticProduct(contraction.segments.front().terms.front(),
+                                     contraction.n);
+  if (!shape.n.outer && shape.rhsAlongK && shape.resultBytes == 2 &&
+      !ShapedType::isDynamic(columns) && columns <= multiprocessors * half)
+    return half;
   if (dim == 0 || dim % wgmma::kUnit == 0)
     return wgmma::kUnit;
   return dim < wgmma::kUnit ? wgmma::kUnit / dim * dim : dim;
@@ -93,7 +102,7 @@ static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
                                   contraction.m);
   int64_t narrow =
       ShapedType::isDynamic(rows) || rows <= wgmma::kConsumers * wgmma::kUnit
-          ? getNarrowColumns(*shape)
+          ? getNarrowColumns(contraction, *shape)
           : 0;
   GpuTileAttr best;
   int64_t leastCost = 0;

@@ -130,8 +130,12 @@ void WgmmaKernel::addBias(const ColumnBox &box, MutableArrayRef<Value> sums) {
 Value WgmmaKernel::getFragment(const SharedBox &box, int64_t group) {
   Value lane = b.bitAnd(thread, 31);
   Value row = b.add(b.mul(b.div(thread, 32), 16), b.bitAnd(lane, 15));
-  Value chunk = b.bitXor(b.div(lane, 16), b.bitAnd(lane, 7));
-  Value place = b.add(b.mul(row, 128), b.mul(chunk, 16));
+  // The copy engine swizzles the pieces of a row by which 128 bytes it is in.
+  int64_t rowBytes = tile.boxRowBytes(shape, 2);
+  Value start = b.mul(row, rowBytes);
+  Value swizzle = b.bitAnd(b.div(start, kRowBytes), int32_t(rowBytes / 16 - 1));
+  Value chunk = b.bitXor(b.div(lane, 16), swizzle);
+  Value place = b.add(start, b.mul(chunk, 16));
   return b.sharedPointer(b.add(box.base, b.bitXor(place, b.number(group * 16))),
                          box.offset);
 }

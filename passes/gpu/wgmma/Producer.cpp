@@ -130,8 +130,9 @@ void WgmmaKernel::prefetchAddend(const Tile &tile, Value step) {
     Coordinates coordinates = noCoordinates();
     setUnit(coordinates, shape.m, m,
             b.add(b.mul(tile.m, kConsumers), b.div(step, perUnit)));
-    coordinates[shape.n.inner] = b.add(b.mul(tile.n, this->tile.columns),
-                                       b.mul(b.rem(step, perUnit), kUnit));
+    coordinates[shape.n.inner] =
+        b.add(b.mul(tile.n, this->tile.columns),
+              b.mul(b.rem(step, perUnit), this->tile.boxColumns(shape, 2)));
     b.prefetchBox(select(tile, addends),
                   getMapCoordinates(resultDims, coordinates));
   });
@@ -181,7 +182,8 @@ WgmmaKernel::Position WgmmaKernel::loadAddends(const Tile &tile,
     b.wait(emptyBarrier(position.slot), position.parity);
     Value barrier = fullBarrier(position.slot);
     b.arriveAndExpect(barrier,
-                      b.mul(countLoadedRows(tile), (end - first) * kRowBytes));
+                      b.mul(countLoadedRows(tile),
+                            (end - first) * this->tile.boxRowBytes(shape, 2)));
     Value address = stageAddress(position.slot);
     forEachAddendBox(
         tile, [&](int64_t unit, size_t number, ValueRange coordinates) {

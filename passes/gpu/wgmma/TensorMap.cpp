@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -15,7 +16,11 @@ using namespace mlir::boostr::wgmma;
 
 // Of the CUDA driver's interface.
 static constexpr int64_t kTensorMapBytes = 128, kTensorMapAlignment = 64;
-static constexpr int64_t kSwizzle128Bytes = 3;
+/// CU_TENSOR_MAP_SWIZZLE_{32B, 64B, 128B}: 1 to 3.
+static int64_t getSwizzle(int64_t rowBytes) {
+  return llvm::Log2_64(rowBytes / 16);
+}
+
 /// CUtensorMapDataType of an element type that tensor maps are made for.
 static int64_t getDataType(Type type) {
   if (type.isF32())
@@ -96,7 +101,8 @@ Value KernelParameters::addAddress(Value address) {
 }
 
 Value KernelParameters::addTensorMap(const TensorView &view,
-                                     ArrayRef<OpFoldResult> box) {
+                                     ArrayRef<OpFoldResult> box,
+                                     int64_t rowBytes) {
   OpFoldResult bytes = host.getIndexAttr(getElementBytes(view.array));
   SmallVector<OpFoldResult> extents, strides, boxExtents;
   for (unsigned dim : view.dims) {
@@ -124,7 +130,7 @@ Value KernelParameters::addTensorMap(const TensorView &view,
       ValueRange{map, number(getDataType(view.array.getElementType())),
                  number(view.dims.size()), address, createArray(extents, i64),
                  createArray(strides, i64), createArray(boxExtents, i32),
-                 number(kSwizzle128Bytes)});
+                 number(getSwizzle(rowBytes))});
   return addParameter(map, pointer, /*byValue=*/true);
 }
 

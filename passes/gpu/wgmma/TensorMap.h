@@ -37,8 +37,10 @@ public:
   Value addAddress(const cpu::StridedArray &array);
   Value addAddress(Value address);
   /// A tensor map (128 bytes by value) for boxes of `box` elements, by
-  /// dimension of the contraction, whose rows of 128 bytes are swizzled.
-  Value addTensorMap(const TensorView &view, ArrayRef<OpFoldResult> box);
+  /// dimension of the contraction, whose rows of `rowBytes` (32, 64 or 128)
+  /// bytes are swizzled.
+  Value addTensorMap(const TensorView &view, ArrayRef<OpFoldResult> box,
+                     int64_t rowBytes = 128);
 
   /// Gives the kernel the type that the parameters make. Operands of the
   /// launch are in `operands`.

@@ -286,13 +286,15 @@ void WgmmaKernel::collectResults() {
     Value destination = destinations[product.number];
     resultType = getElementTypeOrSelf(destination);
     resultDims = getViewDims(shape, product.map);
+    int64_t rowBytes = tile.boxRowBytes(shape, shape.resultBytes);
     Walk columns;
     columns.innerBox =
-        host.getIndexAttr(128 / (resultType.getIntOrFloatBitWidth() / 8));
+        host.getIndexAttr(tile.boxColumns(shape, shape.resultBytes));
     columns.outerBox = host.getIndexAttr(1);
     Extents box = getBox({{&shape.m, mWalk}, {&shape.n, columns}});
     results.push_back(parameters.addTensorMap(
-        getView(destination, product.rows, product.map, segmentExtents), box));
+        getView(destination, product.rows, product.map, segmentExtents), box,
+        rowBytes));
     for (const ContractionOperand &addend : product.addends) {
       if (!isTileAddend(addend, product)) {
         bias.push_back(parameters.addAddress(cpu::StridedArray::get(
@@ -303,8 +305,8 @@ void WgmmaKernel::collectResults() {
         numColumns.push_back(parameters.addNumber(count));
       } else if (shape.readsAddend) {
         addends.push_back(parameters.addTensorMap(
-            getView(addend.array, addend.rows, addend.map, segmentExtents),
-            box));
+            getView(addend.array, addend.rows, addend.map, segmentExtents), box,
+            rowBytes));
       }
     }
     if (!segment.lhsSum)

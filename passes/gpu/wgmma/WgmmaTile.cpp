@@ -33,6 +33,11 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
     return fail("a tile of wgmma has a multiple of 8 columns up to 256");
   if (!shape.rhsAlongK && tile.columns % kUnit != 0)
     return fail("columns that memory runs along come in multiples of 64");
+  // Rows of whole boxes, or of one that the copy engine swizzles too.
+  if (!shape.n.outer && tile.columns * shape.resultBytes % kRowBytes != 0 &&
+      (shape.resultBytes != 2 || tile.columns != 32))
+    return fail("columns that are no heads fill rows of 128 bytes of the "
+                "result, or are 32 of 16 bits");
   if (shape.n.outer) {
     if (tile.columns % shape.headDim == 0)
       tile.heads = tile.columns / shape.headDim;
@@ -54,7 +59,8 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
 std::optional<WgmmaTile> WgmmaTile::getNarrow(const WgmmaShape &shape,
                                               GpuTileAttr attr,
                                               StringRef &reason) {
-  constexpr int64_t mostStages = 8;
+  // As many as fit beside the largest boxes that results leave through.
+  constexpr int64_t mostStages = 9;
   std::optional<WgmmaTile> tile;
   for (int64_t stages = mostStages; stages > 1 && !tile; --stages)
     tile = get(shape,
@@ -71,7 +77,7 @@ std::optional<WgmmaTile> WgmmaTile::getNarrow(const WgmmaShape &shape,
 
 SmallVector<ColumnBox> WgmmaTile::getColumnBoxes(const WgmmaShape &shape,
                                                  int64_t bytes) const {
-  int64_t width = 128 / bytes;
+  int64_t width = boxColumns(shape, bytes);
   int64_t span = heads ? shape.headDim : columns;
   SmallVector<ColumnBox> boxes;
   for (int64_t head = 0; head < columns / span; ++head)

@@ -83,6 +83,16 @@ struct WgmmaTile {
   /// Boxes of the result whose elements have `bytes` bytes.
   SmallVector<ColumnBox> getColumnBoxes(const WgmmaShape &shape,
                                         int64_t bytes) const;
+  /// Columns of a box of the result, whose elements have `bytes` bytes: those
+  /// of a row of 128 bytes, but none of the next tile's.
+  int64_t boxColumns(const WgmmaShape &shape, int64_t bytes) const {
+    int64_t width = kRowBytes / bytes;
+    return shape.n.outer ? width : std::min(width, columns);
+  }
+  /// Bytes of a row of such a box.
+  int64_t boxRowBytes(const WgmmaShape &shape, int64_t bytes) const {
+    return boxColumns(shape, bytes) * bytes;
+  }
   /// How many boxes of each consumer fit in a stage of the ring.
 
   int64_t boxesPerStage() const {
