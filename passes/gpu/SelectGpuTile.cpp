@@ -10,6 +10,7 @@
 #include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
+#include "boostr/passes/gpu/gemv/SkinnyTile.h"
 #include "boostr/passes/gpu/mma/MmaTile.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"
 
@@ -148,14 +149,13 @@ static GpuTileAttr chooseSimtTile(MLIRContext *context,
                           /*narrow=*/0, /*fewRows=*/{});
 }
 
-/// Up to this many rows a kernel for few rows is faster than others. Measured:
-/// from 9 rows on it takes as long as narrow tiles of wgmma.
+/// Up to this many rows a kernel for few rows is faster than others.
 static int64_t getMostFewRows(GpuTileAttr tile, GpuTargetAttr target,
                               const SegmentedContraction &contraction) {
-  constexpr int64_t besideWgmma = 8;
   int64_t most = gemv::getMostRows(target, contraction);
-  return tile.getKernel() == GpuKernel::Wgmma ? std::min(most, besideWgmma)
-                                              : most;
+  if (tile.getKernel() != GpuKernel::Wgmma)
+    return most;
+  return std::min(most, gemv::getMostRowsBesideWgmma(contraction));
 }
 
 /// The gemv kernel's tile if there are known to be few rows, else `tile`, with

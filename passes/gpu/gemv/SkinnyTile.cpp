@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
+#include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
 
 using namespace mlir;
@@ -10,6 +11,8 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::gemv;
 
 static constexpr int64_t kMaxThreads = 512;
+/// Columns of a block that is chosen here.
+static constexpr int64_t kColumns = 16;
 /// Pieces of 16 bytes that a thread has of both operands: half of its
 /// registers.
 static constexpr int64_t kMaxChunks = 32;
@@ -71,6 +74,24 @@ SkinnyTile::get(const SegmentedContraction &contraction, GpuTileAttr attr,
   return tile;
 }
 
+/// Whether an H100 runs all blocks of 16 warps at once: two of them on each of
+/// 132 multiprocessors. Not if it is unknown how many there are.
+static bool runsInOneWave(const SegmentedContraction &contraction) {
+  constexpr int64_t atOnce = 2 * 132;
+  int64_t blocks = 0;
+  for (const ContractionSegment &segment : contraction.segments) {
+    int64_t columns = getStaticProduct(segment.terms.front(), contraction.n);
+    if (ShapedType::isDynamic(columns))
+      return false;
+    blocks += llvm::divideCeil(columns, kColumns);
+  }
+  return blocks <= atOnce;
+}
+
+int64_t gemv::getMostRowsBesideWgmma(const SegmentedContraction &contraction) {
+  return runsInOneWave(contraction) ? 16 : 8;
+}
+
 GpuTileAttr gemv::chooseSkinnyTile(GpuTargetAttr target,
                                    const SegmentedContraction &contraction,
                                    int64_t rows) {
@@ -79,9 +100,12 @@ GpuTileAttr gemv::chooseSkinnyTile(GpuTargetAttr target,
   // Enough bytes under way to keep the memory busy, and few enough registers
   // for three blocks on a multiprocessor: else weights of some sizes leave few
   // blocks for the end. More columns would read lhs less often, but need more
-  // registers.
+  // registers. Where all blocks run at once, none is left for the end, and more
+  // warps with fewer stages each have their bytes under way sooner.
   int64_t tileRows = llvm::alignTo(rows, SkinnyTile::kInstruction.columns);
-  constexpr int64_t columns = 16, warps = 8, stages = 4;
+  bool isOneWave = runsInOneWave(contraction);
+  constexpr int64_t columns = kColumns;
+  int64_t warps = isOneWave ? 16 : 8, stages = isOneWave ? 2 : 4;
   return GpuTileAttr::get(
       target.getContext(), GpuKernel::Gemv,
       {tileRows, columns, warps * SkinnyTile::kSteps}, stages,

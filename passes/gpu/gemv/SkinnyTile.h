@@ -42,6 +42,10 @@ struct SkinnyTile {
   SmallVector<int64_t, 3> sharedShape() const;
 };
 
+/// Up to so many rows a kernel for few rows is faster than narrow tiles of
+/// wgmma, as was measured (docs/gpu-performance.md).
+int64_t getMostRowsBesideWgmma(const SegmentedContraction &contraction);
+
 /// The tile for up to `rows` rows; null if the contraction is nothing for the
 /// kernel on `target`.
 GpuTileAttr chooseSkinnyTile(GpuTargetAttr target,

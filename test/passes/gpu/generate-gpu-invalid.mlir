@@ -361,3 +361,13 @@ module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_75", featur
     return
   }
 }
+
+// -----
+
+func.func @negative_wgmma_columns(%a: memref<?x?x512xbf16>, %w: memref<960x512xbf16>, %y: memref<?x?x960xbf16>) {
+  // expected-error @below {{columns that are no heads fill rows of 128 bytes of the result, or are 32 of 16 bits}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 96, 64], stages = 4, group = 16>]}
+      : memref<?x?x512xbf16>, memref<960x512xbf16>, memref<?x?x960xbf16>, memref<?x?x960xbf16>
+  return
+}

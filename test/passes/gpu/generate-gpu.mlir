@@ -76,6 +76,23 @@ func.func @narrow_tiles(%x: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>,
   return
 }
 
+// Rows of 64 bytes where they are no heads: boxes of 32 columns, with the swizzle of
+// 64 bytes (2), for the residual and the result; operands keep that of 128 (3).
+
+// CHECK-LABEL: func @narrow_tiles_of_32_columns(
+// CHECK:         scf.if
+// CHECK-COUNT-2:   llvm.call @boostr_cuda_encode_tensor_map({{.*}}, %c3_i32)
+// CHECK-COUNT-2:   llvm.call @boostr_cuda_encode_tensor_map({{.*}}, %c2_i32)
+// CHECK:         } else {
+// CHECK-COUNT-4:   llvm.call @boostr_cuda_encode_tensor_map({{.*}}, %c3_i32)
+// CHECK:         return
+func.func @narrow_tiles_of_32_columns(%a: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>, %y: memref<?x?x1024xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 32>]}
+      : memref<?x?x512xbf16>, memref<1024x512xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>
+  return
+}
+
 // CHECK-LABEL: func @elsewhere
 // CHECK-NEXT:    return
 func.func @elsewhere() {
