@@ -29,11 +29,18 @@ namespace endian = llvm::support::endian;
 /// description that is cheap and changes with every build.
 static std::string describeFileOf(void *code) {
   Dl_info info;
+  if (!dladdr(code, &info))
+    return "";
+  // Of a program this is how it was called, which names no file if it was found
+  // on PATH.
+  std::string path = info.dli_fname;
+  if (!StringRef(path).contains('/'))
+    path = llvm::sys::fs::getMainExecutable(info.dli_fname, code);
   llvm::sys::fs::file_status status;
-  if (!dladdr(code, &info) || llvm::sys::fs::status(info.dli_fname, status))
+  if (llvm::sys::fs::status(path, status))
     return "";
   auto time = status.getLastModificationTime().time_since_epoch().count();
-  return (Twine(info.dli_fname) + ":" + Twine(status.getSize()) + ":" +
+  return (Twine(path) + ":" + Twine(status.getSize()) + ":" +
           Twine(static_cast<int64_t>(time)) + ";")
       .str();
 }

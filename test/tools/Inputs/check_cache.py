@@ -1,6 +1,7 @@
 """The checks of cache.test, in the folder that is given."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,22 @@ def options_and_target_make_another():
     run(2, "--target=cpu:x86-64")
     run(2, "--contractions=linalg")
     assert len(entries()) == 3
+
+
+@check
+def another_compiler_makes_another():
+    folder = FOLDER / "bin"
+    folder.mkdir()
+    program = Path(shutil.copy2(shutil.which("boostr-compile"), folder))
+
+    def compile_once():
+        finish(start("boostr-compile", source(2), "--target=cpu", "--emit=obj", "-o",
+                     FOLDER / "f.o", PATH=f"{folder}:{os.environ['PATH']}"))
+        return len(entries())
+
+    assert (compile_once(), compile_once()) == (1, 1)
+    os.utime(program, (0, 0))
+    assert compile_once() == 2
 
 
 @check
