@@ -187,8 +187,13 @@ private:
   void addSteps(Scratch &scratch, const Step &step, PackSource &source);
   Range getRange(Value number, int64_t size, Value first, Value end);
   PackStrategy getStrategy(bool isLhs, const PanelFormat &format) const;
-  bool isEpilogueContiguous() const;
-  bool hasWholeVectors(int64_t block) const;
+  bool isEpilogueContiguous() const { return areContiguous(lanes); }
+  bool areContiguous(int64_t count) const;
+  bool hasWholeVectors(int64_t block) const {
+    return hasWholeColumns(block, lanes);
+  }
+  bool hasWholeColumns(int64_t block, int64_t count) const;
+  bool hasPairs() const;
   bool isLhsShared() const;
   void fillZero(Value memory, Value count);
   /// Asks for `count` elements from `first` on, to come to the second-level

@@ -43,6 +43,7 @@ void ContractionEmitter::computeBlock(const Block &block) {
   epilogue.isTransposed = isTransposed;
   epilogue.isContiguous = isEpilogueContiguous();
   epilogue.isWhole = hasWholeVectors(nc);
+  epilogue.hasPairs = hasPairs();
   addArrays(scratch, *block.segment.product, extents, {block.rows, mc},
             BoundedRange{columns, nc}, epilogue);
   // Sums of nothing are zero.
@@ -360,15 +361,10 @@ void ContractionEmitter::multiplyPanel(
     Value firstColumn, Value numColumns,
     llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
     llvm::function_ref<void(Value)> afterTile) {
-  forLoop(b, numColumns, [&](Value column) {
-    registerTile.firstColumn = columnFormat.getPanel(b, firstColumn, column);
-    registerTile.firstSum = sums.getTile(b, row, column);
-    multiplyTile(b, tile.getKernel(), registerTile,
-                 [&](ImplicitLocOpBuilder &body, Value chunk) {
-                   atChunk(body, column, chunk);
-                 });
-    afterTile(column);
-  });
+  registerTile.firstColumn = firstColumn;
+  registerTile.firstSum = sums.getTile(b, row, constant(b, 0));
+  multiplyTiles(b, tile.getKernel(), registerTile, numColumns, atChunk,
+                afterTile);
 }
 
 /// Asks for the part of the packed columns from `first` on that falls to a
