@@ -32,15 +32,15 @@ void ContractionEmitter::fillZero(Value memory, Value count) {
       lanes);
 }
 
-void ContractionEmitter::prefetch(Value memory, OpFoldResult first,
-                                  OpFoldResult count) {
+void ContractionEmitter::prefetch(ImplicitLocOpBuilder &body, Value memory,
+                                  OpFoldResult first, OpFoldResult count) {
   forLoop(
-      b, count,
+      body, count,
       [&](Value i) {
-        memref::PrefetchOp::create(b, memory,
-                                   ValueRange{toValue(b, add(b, first, i))},
-                                   /*isWrite=*/false, /*localityHint=*/2,
-                                   /*isDataCache=*/true);
+        memref::PrefetchOp::create(
+            body, memory, ValueRange{toValue(body, add(body, first, i))},
+            /*isWrite=*/false, /*localityHint=*/2,
+            /*isDataCache=*/true);
       },
       /*step=*/getLineElements(getElementTypeOrSelf(memory)));
 }
