@@ -111,6 +111,18 @@ PackStrategy ContractionEmitter::getStrategy(bool isLhs,
   return *common;
 }
 
+/// Rows of every term of every segment that follow each other.
+int64_t ContractionEmitter::getRowsTogether(bool isLhs) const {
+  int64_t count = std::numeric_limits<int64_t>::max();
+  for (const Segment &segment : segments)
+    for (const Term &term : segment.terms) {
+      DimGroup rows = isLhs ? rowsOf(term.extents) : columnsOf(term.extents);
+      count = std::min(count, countTogether(isLhs ? term.lhs : term.rhs, rows,
+                                            formatOf(isLhs)));
+    }
+  return count;
+}
+
 /// True if `count` columns follow each other in every array that results are
 /// made from or stored to.
 bool ContractionEmitter::areContiguous(int64_t count) const {
@@ -233,6 +245,7 @@ PackSource ContractionEmitter::getRows(Scratch &scratch, bool isLhs,
   PackSource source;
   source.array = isLhs ? term.lhs : term.rhs;
   source.strategy = getStrategy(isLhs, format);
+  source.rowsTogether = getRowsTogether(isLhs);
   source.firstRow = constant(b, 0);
   source.endRow = range.length;
   OpFoldResult filled = mul(b, ceilDiv(b, range.length, format.width),

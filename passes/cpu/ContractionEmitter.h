@@ -195,6 +195,7 @@ private:
   void addSteps(Scratch &scratch, const Step &step, PackSource &source);
   Range getRange(Value number, int64_t size, Value first, Value end);
   PackStrategy getStrategy(bool isLhs, const PanelFormat &format) const;
+  int64_t getRowsTogether(bool isLhs) const;
   bool isEpilogueContiguous() const { return areContiguous(lanes); }
   bool areContiguous(int64_t count) const;
   bool hasWholeVectors(int64_t block) const {
