@@ -175,8 +175,8 @@ private:
       Value firstColumn, Value numColumns,
       llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
       llvm::function_ref<void(Value)> afterTile);
-  void prefetchNextColumns(ImplicitLocOpBuilder &body, OpFoldResult first,
-                           Value number, Value chunk);
+  void prefetchNextColumns(ImplicitLocOpBuilder &body, Value panels,
+                           OpFoldResult first, Value number, Value chunk);
   NextPanel getNextPanel(const PackSource &source, const StepGroup &group,
                          Value row, Value number);
   void prefetchPanel(ImplicitLocOpBuilder &body, const PackSource &source,

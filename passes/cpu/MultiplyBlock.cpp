@@ -337,7 +337,7 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
   multiplyPanel(
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-        prefetchNextColumns(body, next,
+        prefetchNextColumns(body, packed, next,
                             toValue(body, add(body, firstTile, column)), chunk);
         if (isSpread)
           prefetchPanel(body, source, nextPanel, column, numColumns,
@@ -376,19 +376,20 @@ void ContractionEmitter::multiplyPanel(
                 afterTile);
 }
 
-/// Asks for the part of the packed columns from `first` on that falls to a
-/// chunk of tile `number` of the block.
+/// Asks for the part of the packed columns from `first` of `panels` on that
+/// falls to a chunk of tile `number` of the block.
 void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
-                                             OpFoldResult first, Value number,
-                                             Value chunk) {
+                                             Value panels, OpFoldResult first,
+                                             Value number, Value chunk) {
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   int64_t share = llvm::alignTo(
-      llvm::divideCeil(columnFormat.size(), rowFormat.countPanels(nc) * chunks),
+      llvm::divideCeil(columnFormat.size(),
+                       rowFormat.countPanels(isTransposed ? nc : mc) * chunks),
       getLineElements(columnFormat.elementType));
   OpFoldResult offset =
       add(body, mul(body, number, body.getIndexAttr(share * chunks)),
           mul(body, chunk, body.getIndexAttr(share)));
-  prefetchPiece(body, packed, add(body, first, offset), share);
+  prefetchPiece(body, panels, add(body, first, offset), share);
 }
 
 /// What is packed after panel `row` and block `number` of steps.

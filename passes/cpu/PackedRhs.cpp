@@ -44,7 +44,7 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   Value numColumns = toValue(b, ceilDiv(b, rest, columnFormat.width));
   // With AMX columns for the steps that follow are on their way too, a piece of
   // everything with each chunk: many at once hold up its loads.
-  bool isSpread = isTransposed && tile.getKernel() == CpuKernel::Amx;
+  bool isSpread = tile.getKernel() == CpuKernel::Amx;
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   forLoop(b, countSteps(block.segment), [&](Value number) {
     RegisterTile registerTile =
@@ -53,19 +53,24 @@ void ContractionEmitter::accumulatePacked(const Block &block,
     registerTile.columns = isTransposed ? packed : panels;
     Value lhs = getPackedBlock(block, number);
     Value rhs = getPackedBlockOffset(b, rhsLayout, packedBlock, number);
+    Value firstColumn = isTransposed ? lhs : rhs;
     OpFoldResult next =
-        add(b, lhs,
-            b.getIndexAttr(columnFormat.countPanels(mc) * columnFormat.size()));
+        add(b, firstColumn,
+            b.getIndexAttr(columnFormat.countPanels(isTransposed ? mc : nc) *
+                           columnFormat.size()));
     forLoop(b, numRows, [&](Value row) {
       Value panel = rowFormat.getPanel(b, isTransposed ? rhs : lhs, row);
       registerTile.firstRow = panel;
       multiplyPanel(
-          registerTile, sums, row, isTransposed ? lhs : rhs, numColumns,
+          registerTile, sums, row, firstColumn, numColumns,
           [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
             if (!isSpread)
               return;
             OpFoldResult tile = add(body, mul(body, row, numColumns), column);
-            prefetchNextColumns(body, next, toValue(body, tile), chunk);
+            prefetchNextColumns(body, registerTile.columns, next,
+                                toValue(body, tile), chunk);
+            if (!isTransposed)
+              return prefetchPackedRows(body, panel, column, chunk);
             OpFoldResult piece =
                 add(body, mul(body, column, body.getIndexAttr(chunks)), chunk);
             prefetchPackedPanel(
