@@ -141,7 +141,8 @@ bool ContractionEmitter::areContiguous(int64_t count) const {
   return true;
 }
 
-/// True if columns of the result, in blocks of `block`, are whole times `count`.
+/// True if columns of the result, in blocks of `block`, are whole times
+/// `count`.
 bool ContractionEmitter::hasWholeColumns(int64_t block, int64_t count) const {
   unsigned inner = contraction.n.back();
   return block % count == 0 &&
@@ -163,10 +164,9 @@ bool ContractionEmitter::hasPairs() const {
     return array.getElementType().isBF16() && array.hasAny(contraction.n);
   };
   return llvm::all_of(segments, [&](const Segment &segment) {
-    return !segment.product ||
-           (isPair(segment.product->result) &&
-            segment.product->result.hasAny(contraction.m) &&
-            llvm::all_of(segment.product->addends, isPair));
+    return !segment.product || (isPair(segment.product->result) &&
+                                segment.product->result.hasAny(contraction.m) &&
+                                llvm::all_of(segment.product->addends, isPair));
   });
 }
 

@@ -197,9 +197,10 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                         4 * chunk)),
                  chunk);
   if (!ShapedType::isDynamic(n))
-    nc = std::min(nc, std::max<int64_t>(
-                          llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)),
-                          whole));
+    nc = std::min(
+        nc,
+        std::max<int64_t>(
+            llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)), whole));
   nc = balance(n, nc, columns);
   return CpuTileAttr::get(
       target.getContext(), kernel, {mc, nc, kc}, {rows, columns}, lanes,

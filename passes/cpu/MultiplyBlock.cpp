@@ -393,10 +393,8 @@ void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
 }
 
 /// What is packed after panel `row` and block `number` of steps.
-ContractionEmitter::NextPanel
-ContractionEmitter::getNextPanel(const PackSource &source,
-                                 const StepGroup &group, Value row,
-                                 Value number) {
+ContractionEmitter::NextPanel ContractionEmitter::getNextPanel(
+    const PackSource &source, const StepGroup &group, Value row, Value number) {
   auto isLast = [&](Value index, Value end) -> Value {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                  toValue(b, add(b, index, b.getIndexAttr(1))),
@@ -422,9 +420,9 @@ ContractionEmitter::getNextPanel(const PackSource &source,
           toValue(b, add(b, source.getStepOffset(b, zero), steps))};
 }
 
-/// Asks for `numSteps` from `firstStep` on of a part of the rows of `next`, such
-/// that all of them are on their way when the last of `numColumns` tiles is
-/// done.
+/// Asks for `numSteps` from `firstStep` on of a part of the rows of `next`,
+/// such that all of them are on their way when the last of `numColumns` tiles
+/// is done.
 void ContractionEmitter::prefetchPanel(ImplicitLocOpBuilder &body,
                                        const PackSource &source,
                                        const NextPanel &next, Value column,
@@ -437,8 +435,7 @@ void ContractionEmitter::prefetchPanel(ImplicitLocOpBuilder &body,
   OpFoldResult base = add(body, next.steps, firstStep);
   forLoop(body, first, end, [&](Value i) {
     Value member = toValue(body, add(body, next.firstRow, i));
-    Value rowOffset =
-        memref::LoadOp::create(body, source.rowOffsets, member);
+    Value rowOffset = memref::LoadOp::create(body, source.rowOffsets, member);
     prefetch(body, source.array.flat, add(body, base, rowOffset), numSteps);
   });
 }

@@ -73,10 +73,9 @@ void ContractionEmitter::accumulatePacked(const Block &block,
               return prefetchPackedRows(body, panel, column, chunk);
             OpFoldResult piece =
                 add(body, mul(body, column, body.getIndexAttr(chunks)), chunk);
-            prefetchPackedPanel(
-                body, panels, panel, toValue(body, piece),
-                toValue(body,
-                        mul(body, numColumns, body.getIndexAttr(chunks))));
+            prefetchPackedPanel(body, panels, panel, toValue(body, piece),
+                                toValue(body, mul(body, numColumns,
+                                                  body.getIndexAttr(chunks))));
           },
           [&](Value column) {
             if (isTransposed && !isSpread)

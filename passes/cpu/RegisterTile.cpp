@@ -16,8 +16,7 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::cpu;
 
 using Carried = SmallVector<Value>;
-using AtChunk =
-    llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)>;
+using AtChunk = llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)>;
 using AfterTile = llvm::function_ref<void(Value)>;
 
 /// `base + offset`, where the offset is known.
@@ -336,8 +335,7 @@ static RegisterTile getColumn(ImplicitLocOpBuilder &b,
   RegisterTile tile = first;
   int64_t sums = first.rowFormat.width * first.columnFormat.width;
   tile.firstColumn = first.columnFormat.getPanel(b, first.firstColumn, column);
-  tile.firstSum =
-      toValue(b, add(b, first.firstSum, times(b, column, sums)));
+  tile.firstSum = toValue(b, add(b, first.firstSum, times(b, column, sums)));
   return tile;
 }
 
@@ -372,12 +370,12 @@ static void multiplyAmx(ImplicitLocOpBuilder &b, const RegisterTile &first,
   Value column = loop.getInductionVar();
   RegisterTile registerTile = getColumn(b, first, column);
   AmxTile tile(registerTile);
-  Carried sums = carry(
-      b, registerTile.numChunks, 1, loop.getRegionIterArgs(),
-      [&](ImplicitLocOpBuilder &body, Value chunk, ValueRange carried) {
-        atChunk(body, column, chunk);
-        return tile.multiplyChunk(body, chunk, carried);
-      });
+  Carried sums =
+      carry(b, registerTile.numChunks, 1, loop.getRegionIterArgs(),
+            [&](ImplicitLocOpBuilder &body, Value chunk, ValueRange carried) {
+              atChunk(body, column, chunk);
+              return tile.multiplyChunk(body, chunk, carried);
+            });
   // Nothing follows the last tile.
   Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                        plus(b, column, 1), numColumns);

@@ -94,10 +94,10 @@ void PairStorer::addToElements(const EpilogueArray &addend, Value row,
   Vectors pairs;
   for (int64_t i = 0; i < lanes; ++i) {
     Value member = arith::MinUIOp::create(b, plus(row, i), last);
-    Value offset = toValue(
-        b, add(b, loadTable(addend.rowOffsets, member), columnOffset));
-    pairs.push_back(toWords(vector::LoadOp::create(
-        b, halves, addend.array.flat, ValueRange{offset})));
+    Value offset =
+        toValue(b, add(b, loadTable(addend.rowOffsets, member), columnOffset));
+    pairs.push_back(toWords(vector::LoadOp::create(b, halves, addend.array.flat,
+                                                   ValueRange{offset})));
   }
   transposeSquare(b, pairs);
   Value bits = word(16), high = word(0xffff0000);
@@ -117,8 +117,7 @@ Value PairStorer::round(Value sums) {
       b, arith::ShRUIOp::create(b, bits, word(16)), word(1));
   Value up = arith::AddIOp::create(b, bits, word(0x7fff));
   Value rounded = arith::AddIOp::create(b, up, odd);
-  Value isNan =
-      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, sums, sums);
+  Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, sums, sums);
   return arith::SelectOp::create(b, isNan, word(0x7fc00000), rounded);
 }
 
@@ -152,8 +151,7 @@ void PairStorer::store(Value row, Value column) {
         b, add(b, firstSum, mul(b, i, b.getIndexAttr(epilogue.sums.columns))));
     Value stored = vector::LoadOp::create(b, floats, epilogue.sums.memory,
                                           ValueRange{place});
-    Value rowOffset =
-        loadTable(result.rowOffsets, toValue(b, add(b, row, i)));
+    Value rowOffset = loadTable(result.rowOffsets, toValue(b, add(b, row, i)));
     vector::StoreOp::create(
         b, vector::BitCastOp::create(b, halves, stored), result.array.flat,
         ValueRange{toValue(b, add(b, rowOffset, columnOffset))});
