@@ -80,7 +80,7 @@ boostr_status boostr_context_create(const boostr_context_options *options,
       return status;
   auto *created = new (std::nothrow) boostr_context(
       numThreads, chosen.executor ? *chosen.executor : boostr_executor{},
-      chosen.allocator ? *chosen.allocator : systemAllocator());
+      chosen.allocator);
   if (!created)
     return fail(BOOSTR_OUT_OF_MEMORY, "cannot allocate a context");
   *context = created;

@@ -7,6 +7,7 @@
 #ifndef BOOSTR_RUNTIME_CONTEXT_H
 #define BOOSTR_RUNTIME_CONTEXT_H
 
+#include "boostr/runtime/ScratchPool.h"
 #include "boostr/runtime/ThreadPool.h"
 #include "boostr/runtime/boostr_runtime.h"
 #include "boostr/runtime/cuda/Resources.h"
@@ -15,11 +16,18 @@
 
 struct boostr_context {
   boostr_context(int32_t numThreads, const boostr_executor &executor,
-                 const boostr_allocator &allocator)
-      : executor(executor), allocator(allocator), threads(numThreads) {}
+                 const boostr_allocator *allocator)
+      : executor(executor), scratch(maxScratchBytes * size_t(numThreads)),
+        allocator(allocator ? *allocator : scratch.getAllocator()),
+        threads(numThreads) {}
 
   /// The host's executor; `run` is null if there is none.
   const boostr_executor executor;
+  /// Used if there is no allocator of the host; what it keeps of memory between
+  /// calls is no more than a call may need.
+  boostr::runtime::ScratchPool scratch;
+  static constexpr size_t maxScratchBytes = size_t{16} << 20;
+  /// The host's allocator, or that of the pool.
   const boostr_allocator allocator;
   /// Used if there is no executor.
   boostr::runtime::ThreadPool threads;

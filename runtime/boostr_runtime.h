@@ -181,8 +181,9 @@ typedef struct boostr_context_options {
   int32_t reserved;
   // NULL for the context's own threads. The struct is copied.
   const boostr_executor *executor;
-  // NULL for the C library's allocator, with huge pages for blocks of 2 MiB
-  // and more. The struct is copied.
+  // NULL for the C library's allocator, with huge pages for blocks of 256 KiB
+  // and more; of these the context keeps up to 16 MiB for each thread until it
+  // is destroyed. The struct is copied.
   const boostr_allocator *allocator;
 } boostr_context_options;
 

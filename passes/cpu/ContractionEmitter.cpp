@@ -32,15 +32,15 @@ void ContractionEmitter::fillZero(Value memory, Value count) {
       lanes);
 }
 
-void ContractionEmitter::prefetch(Value memory, OpFoldResult first,
-                                  OpFoldResult count) {
+void ContractionEmitter::prefetch(ImplicitLocOpBuilder &body, Value memory,
+                                  OpFoldResult first, OpFoldResult count) {
   forLoop(
-      b, count,
+      body, count,
       [&](Value i) {
-        memref::PrefetchOp::create(b, memory,
-                                   ValueRange{toValue(b, add(b, first, i))},
-                                   /*isWrite=*/false, /*localityHint=*/2,
-                                   /*isDataCache=*/true);
+        memref::PrefetchOp::create(
+            body, memory, ValueRange{toValue(body, add(body, first, i))},
+            /*isWrite=*/false, /*localityHint=*/2,
+            /*isDataCache=*/true);
       },
       /*step=*/getLineElements(getElementTypeOrSelf(memory)));
 }
@@ -111,14 +111,28 @@ PackStrategy ContractionEmitter::getStrategy(bool isLhs,
   return *common;
 }
 
-bool ContractionEmitter::isEpilogueContiguous() const {
+/// Rows of every term of every segment that follow each other.
+int64_t ContractionEmitter::getRowsTogether(bool isLhs) const {
+  int64_t count = std::numeric_limits<int64_t>::max();
+  for (const Segment &segment : segments)
+    for (const Term &term : segment.terms) {
+      DimGroup rows = isLhs ? rowsOf(term.extents) : columnsOf(term.extents);
+      count = std::min(count, countTogether(isLhs ? term.lhs : term.rhs, rows,
+                                            formatOf(isLhs)));
+    }
+  return count;
+}
+
+/// True if `count` columns follow each other in every array that results are
+/// made from or stored to.
+bool ContractionEmitter::areContiguous(int64_t count) const {
   for (const Segment &segment : segments) {
     if (!segment.product)
       continue;
     DimGroup columns = columnsOf(segment.terms.front().extents);
     auto isContiguous = [&](const StridedArray &array) {
       return !array.hasAny(contraction.n) ||
-             isContiguousInChunks(array, columns, lanes);
+             isContiguousInChunks(array, columns, count);
     };
     if (!isContiguous(segment.product->result) ||
         !llvm::all_of(segment.product->addends, isContiguous))
@@ -127,15 +141,33 @@ bool ContractionEmitter::isEpilogueContiguous() const {
   return true;
 }
 
-/// True if columns of the result, in blocks of `block`, are whole vectors.
-bool ContractionEmitter::hasWholeVectors(int64_t block) const {
+/// True if columns of the result, in blocks of `block`, are whole times
+/// `count`.
+bool ContractionEmitter::hasWholeColumns(int64_t block, int64_t count) const {
   unsigned inner = contraction.n.back();
-  return block % lanes == 0 &&
+  return block % count == 0 &&
          llvm::all_of(segments, [&](const Segment &segment) {
            std::optional<int64_t> extent =
                getConstantIntValue(segment.terms.front().extents[inner]);
-           return extent && *extent % lanes == 0;
+           return extent && *extent % count == 0;
          });
+}
+
+/// True if sums can leave as StorePairs.h has it.
+bool ContractionEmitter::hasPairs() const {
+  int64_t count = 2 * lanes;
+  if (!isTransposed || !sumType.isF32() || rowFormat.width % count != 0 ||
+      columnFormat.width % lanes != 0 || !hasWholeColumns(nc, count) ||
+      !areContiguous(count))
+    return false;
+  auto isPair = [&](const StridedArray &array) {
+    return array.getElementType().isBF16() && array.hasAny(contraction.n);
+  };
+  return llvm::all_of(segments, [&](const Segment &segment) {
+    return !segment.product || (isPair(segment.product->result) &&
+                                segment.product->result.hasAny(contraction.m) &&
+                                llvm::all_of(segment.product->addends, isPair));
+  });
 }
 
 /// True if all segments read the same lhs, so that it is packed once.
@@ -213,6 +245,7 @@ PackSource ContractionEmitter::getRows(Scratch &scratch, bool isLhs,
   PackSource source;
   source.array = isLhs ? term.lhs : term.rhs;
   source.strategy = getStrategy(isLhs, format);
+  source.rowsTogether = getRowsTogether(isLhs);
   source.firstRow = constant(b, 0);
   source.endRow = range.length;
   OpFoldResult filled = mul(b, ceilDiv(b, range.length, format.width),

@@ -74,6 +74,11 @@ private:
   struct StepGroup {
     Value first, end, numPanels;
   };
+  /// Rows of rhs that are packed next: the first, and the offset of the first
+  /// step.
+  struct NextPanel {
+    Value firstRow, steps;
+  };
   /// All rows of lhs, each `rowSize` elements after the other.
   struct FewRows {
     /// Rows that may be multiplied at once; `maxRows` is a multiple of the
@@ -127,8 +132,8 @@ private:
   void usePackedRhs(PackedArrayOp op);
   void accumulatePacked(const Block &block, const Range &columns,
                         const SumBlock &sums);
-  void prefetchPackedPanel(Value memory, Value panel, Value column,
-                           Value numColumns);
+  void prefetchPackedPanel(ImplicitLocOpBuilder &body, Value memory,
+                           Value panel, Value number, Value numPieces);
   void fillColumnTable(Value table, const Term &term, const Range &columns,
                        int64_t count);
   Value getColumnStep(ImplicitLocOpBuilder &body, Value k) const;
@@ -170,10 +175,13 @@ private:
       Value firstColumn, Value numColumns,
       llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
       llvm::function_ref<void(Value)> afterTile);
-  void prefetchNextColumns(ImplicitLocOpBuilder &body, OpFoldResult first,
-                           Value number, Value chunk);
-  void prefetchPanel(const PackSource &source, const StepGroup &group,
-                     Value row, Value number, Value column, Value numColumns);
+  void prefetchNextColumns(ImplicitLocOpBuilder &body, Value panels,
+                           OpFoldResult first, Value number, Value chunk);
+  NextPanel getNextPanel(const PackSource &source, const StepGroup &group,
+                         Value row, Value number);
+  void prefetchPanel(ImplicitLocOpBuilder &body, const PackSource &source,
+                     const NextPanel &next, Value column, Value numColumns,
+                     OpFoldResult firstStep, OpFoldResult numSteps);
   void addArrays(Scratch &scratch, const Output &output, const Extents &extents,
                  const BoundedRange &rows, std::optional<BoundedRange> columns,
                  Epilogue &epilogue);
@@ -187,13 +195,20 @@ private:
   void addSteps(Scratch &scratch, const Step &step, PackSource &source);
   Range getRange(Value number, int64_t size, Value first, Value end);
   PackStrategy getStrategy(bool isLhs, const PanelFormat &format) const;
-  bool isEpilogueContiguous() const;
-  bool hasWholeVectors(int64_t block) const;
+  int64_t getRowsTogether(bool isLhs) const;
+  bool isEpilogueContiguous() const { return areContiguous(lanes); }
+  bool areContiguous(int64_t count) const;
+  bool hasWholeVectors(int64_t block) const {
+    return hasWholeColumns(block, lanes);
+  }
+  bool hasWholeColumns(int64_t block, int64_t count) const;
+  bool hasPairs() const;
   bool isLhsShared() const;
   void fillZero(Value memory, Value count);
   /// Asks for `count` elements from `first` on, to come to the second-level
   /// cache.
-  void prefetch(Value memory, OpFoldResult first, OpFoldResult count);
+  static void prefetch(ImplicitLocOpBuilder &body, Value memory,
+                       OpFoldResult first, OpFoldResult count);
   /// Asks for `count` elements, a known number, from `first` on.
   static void prefetchPiece(ImplicitLocOpBuilder &body, Value memory,
                             OpFoldResult first, int64_t count);

@@ -115,8 +115,21 @@ static std::pair<int64_t, int64_t> getVectorTile(CpuTargetAttr target) {
 // Larger blocks save nothing more.
 static constexpr int64_t kMaxRows = 512, kMaxColumns = 256;
 // Blocks of columns that there should be for threads to share. AMX is faster
-// than the third-level cache brings rows of lhs, so its blocks are to be wide.
+// than the third-level cache brings rows of lhs, so its blocks are to be wide,
+// and blocks of all segments and rows count.
 static constexpr int64_t kMinBlocks = 16, kMinAmxBlocks = 8;
+
+/// Blocks of columns that there should be at least, in each segment.
+static int64_t getMinColumnBlocks(const cpu::ContractionSize &size, int64_t mc,
+                                  bool isAmx) {
+  if (!isAmx)
+    return kMinBlocks;
+  // What is worth several threads has more than a block of rows.
+  int64_t rowBlocks =
+      ShapedType::isDynamic(size.m) ? 2 : llvm::divideCeil(size.m, mc);
+  return llvm::divideCeil(kMinAmxBlocks,
+                          std::max<int64_t>(size.segments * rowBlocks, 1));
+}
 
 /// Numbers of rows to have code for that does not pack rhs. AMX makes up for
 /// the packing sooner.
@@ -133,7 +146,8 @@ static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
 CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                              Type elementType,
                                              const ContractionSize &size) {
-  auto [m, n, k, isRhsColumns] = size;
+  auto [m, n, k] = std::tuple(size.m, size.n, size.k);
+  bool isRhsColumns = size.isRhsColumns;
   CpuKernel kernel = chooseKernel(target, elementType);
   bool isAmx = kernel == CpuKernel::Amx;
   int64_t sumBytes = getAccumulatorType(elementType).getWidth() / 8;
@@ -162,6 +176,10 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
   // memory is set aside for whole ones; with AMX too, which reads larger sums
   // slower.
   if (isRhsColumns) {
+    // Rows come from the third-level cache, which AMX waits for: wider blocks
+    // need fewer of them.
+    if (isAmx)
+      nc = roundDown(kMaxColumns * 3 / 2, whole);
     nc = std::min(
         nc, roundDown(target.getL2Bytes() * 3 / 8 / (2 * kc * bytes), whole));
     int64_t room = target.getL2Bytes() * 5 / 8 - 2 * nc * kc * bytes;
@@ -179,10 +197,10 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                         4 * chunk)),
                  chunk);
   if (!ShapedType::isDynamic(n))
-    nc =
-        std::min(nc, std::max<int64_t>(llvm::divideCeil(n, isAmx ? kMinAmxBlocks
-                                                                 : kMinBlocks),
-                                       whole));
+    nc = std::min(
+        nc,
+        std::max<int64_t>(
+            llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)), whole));
   nc = balance(n, nc, columns);
   return CpuTileAttr::get(
       target.getContext(), kernel, {mc, nc, kc}, {rows, columns}, lanes,

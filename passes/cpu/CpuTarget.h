@@ -31,6 +31,8 @@ struct ContractionSize {
   /// Products of extents over the m, n and k dimensions, the largest of any
   /// segment; `ShapedType::kDynamic` if unknown.
   int64_t m = 0, n = 0, k = 0;
+  /// The fewest segments of any contraction.
+  int64_t segments = 1;
   /// True if steps of k follow each other in no rhs, so that it is the side of
   /// columns.
   bool isRhsColumns = true;

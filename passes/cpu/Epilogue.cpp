@@ -4,6 +4,7 @@
 
 #include "boostr/passes/cpu/Epilogue.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/cpu/StorePairs.h"
 #include "boostr/passes/cpu/TransposeSquare.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -167,5 +168,7 @@ void BlockStorer::store() {
 void mlir::boostr::cpu::storeBlock(ImplicitLocOpBuilder &b,
                                    const Epilogue &epilogue, Value firstRow,
                                    Value endRow) {
+  if (epilogue.hasPairs)
+    return storePairs(b, epilogue, firstRow, endRow);
   BlockStorer(b, epilogue, firstRow, endRow).store();
 }

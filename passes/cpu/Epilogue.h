@@ -35,6 +35,9 @@ struct Epilogue {
   bool isContiguous;
   /// True if there are only whole vectors of columns.
   bool isWhole = false;
+  /// True if transposed sums are f32, all else is bf16, and two times `lanes`
+  /// columns follow each other everywhere, also in a panel of sums.
+  bool hasPairs = false;
 };
 
 /// Emits the way out of the rows from `firstRow` to before `endRow` of the

@@ -43,6 +43,7 @@ void ContractionEmitter::computeBlock(const Block &block) {
   epilogue.isTransposed = isTransposed;
   epilogue.isContiguous = isEpilogueContiguous();
   epilogue.isWhole = hasWholeVectors(nc);
+  epilogue.hasPairs = hasPairs();
   addArrays(scratch, *block.segment.product, extents, {block.rows, mc},
             BoundedRange{columns, nc}, epilogue);
   // Sums of nothing are zero.
@@ -330,14 +331,23 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
   OpFoldResult next =
       add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
   OpFoldResult firstTile = mul(b, row, numColumns);
+  NextPanel nextPanel = getNextPanel(source, group, row, number);
+  // With AMX a piece goes with each chunk: many at once hold up its loads.
+  bool isSpread = tile.getKernel() == CpuKernel::Amx;
   multiplyPanel(
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-        prefetchNextColumns(body, next,
+        prefetchNextColumns(body, packed, next,
                             toValue(body, add(body, firstTile, column)), chunk);
+        if (isSpread)
+          prefetchPanel(body, source, nextPanel, column, numColumns,
+                        mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
+                        body.getIndexAttr(rowFormat.chunk()));
       },
       [&](Value column) {
-        prefetchPanel(source, group, row, number, column, numColumns);
+        if (!isSpread)
+          prefetchPanel(b, source, nextPanel, column, numColumns,
+                        b.getIndexAttr(0), source.numSteps);
       });
 }
 
@@ -360,39 +370,31 @@ void ContractionEmitter::multiplyPanel(
     Value firstColumn, Value numColumns,
     llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
     llvm::function_ref<void(Value)> afterTile) {
-  forLoop(b, numColumns, [&](Value column) {
-    registerTile.firstColumn = columnFormat.getPanel(b, firstColumn, column);
-    registerTile.firstSum = sums.getTile(b, row, column);
-    multiplyTile(b, tile.getKernel(), registerTile,
-                 [&](ImplicitLocOpBuilder &body, Value chunk) {
-                   atChunk(body, column, chunk);
-                 });
-    afterTile(column);
-  });
+  registerTile.firstColumn = firstColumn;
+  registerTile.firstSum = sums.getTile(b, row, constant(b, 0));
+  multiplyTiles(b, tile.getKernel(), registerTile, numColumns, atChunk,
+                afterTile);
 }
 
-/// Asks for the part of the packed columns from `first` on that falls to a
-/// chunk of tile `number` of the block.
+/// Asks for the part of the packed columns from `first` of `panels` on that
+/// falls to a chunk of tile `number` of the block.
 void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
-                                             OpFoldResult first, Value number,
-                                             Value chunk) {
+                                             Value panels, OpFoldResult first,
+                                             Value number, Value chunk) {
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   int64_t share = llvm::alignTo(
-      llvm::divideCeil(columnFormat.size(), rowFormat.countPanels(nc) * chunks),
+      llvm::divideCeil(columnFormat.size(),
+                       rowFormat.countPanels(isTransposed ? nc : mc) * chunks),
       getLineElements(columnFormat.elementType));
   OpFoldResult offset =
       add(body, mul(body, number, body.getIndexAttr(share * chunks)),
           mul(body, chunk, body.getIndexAttr(share)));
-  prefetchPiece(body, packed, add(body, first, offset), share);
+  prefetchPiece(body, panels, add(body, first, offset), share);
 }
 
-/// Asks for a part of what is packed after panel `row` and block `number` of
-/// steps, such that all of it is on its way when the last of `numColumns` tiles
-/// is done.
-void ContractionEmitter::prefetchPanel(const PackSource &source,
-                                       const StepGroup &group, Value row,
-                                       Value number, Value column,
-                                       Value numColumns) {
+/// What is packed after panel `row` and block `number` of steps.
+ContractionEmitter::NextPanel ContractionEmitter::getNextPanel(
+    const PackSource &source, const StepGroup &group, Value row, Value number) {
   auto isLast = [&](Value index, Value end) -> Value {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                  toValue(b, add(b, index, b.getIndexAttr(1))),
@@ -403,25 +405,37 @@ void ContractionEmitter::prefetchPanel(const PackSource &source,
   };
   // The next steps; or the next panel, from the first steps of the group on; or
   // the first panel, with the first steps of the next group.
-  Value zero = constant(b, 0), width = constant(b, rowFormat.width);
+  Value zero = constant(b, 0);
   Value isLastStep = isLast(number, group.end),
         isLastPanel = isLast(row, group.numPanels);
-  Value nextPanel =
+  Value nextRow =
       choose(isLastPanel, zero, toValue(b, add(b, row, b.getIndexAttr(1))));
-  Value panel = choose(isLastStep, nextPanel, row);
+  Value panel = choose(isLastStep, nextRow, row);
   Value back =
       toValue(b, mul(b, sub(b, group.first, number), b.getIndexAttr(kc)));
   Value isSameGroup =
       choose(isLastPanel, arith::ConstantIntOp::create(b, 0, 1), isLastStep);
   Value steps = choose(isSameGroup, back, constant(b, kc));
-  OpFoldResult base = add(b, source.getStepOffset(b, zero), steps);
+  return {toValue(b, mul(b, panel, b.getIndexAttr(rowFormat.width))),
+          toValue(b, add(b, source.getStepOffset(b, zero), steps))};
+}
 
-  Value share = arith::CeilDivUIOp::create(b, width, numColumns);
-  Value first = toValue(b, min(b, mul(b, column, share), width));
-  Value end = toValue(b, min(b, add(b, first, share), width));
-  forLoop(b, first, end, [&](Value i) {
-    Value member = toValue(b, add(b, mul(b, panel, width), i));
-    Value rowOffset = memref::LoadOp::create(b, source.rowOffsets, member);
-    prefetch(source.array.flat, add(b, base, rowOffset), source.numSteps);
+/// Asks for `numSteps` from `firstStep` on of a part of the rows of `next`,
+/// such that all of them are on their way when the last of `numColumns` tiles
+/// is done.
+void ContractionEmitter::prefetchPanel(ImplicitLocOpBuilder &body,
+                                       const PackSource &source,
+                                       const NextPanel &next, Value column,
+                                       Value numColumns, OpFoldResult firstStep,
+                                       OpFoldResult numSteps) {
+  Value width = constant(body, rowFormat.width);
+  Value share = arith::CeilDivUIOp::create(body, width, numColumns);
+  Value first = toValue(body, min(body, mul(body, column, share), width));
+  Value end = toValue(body, min(body, add(body, first, share), width));
+  OpFoldResult base = add(body, next.steps, firstStep);
+  forLoop(body, first, end, [&](Value i) {
+    Value member = toValue(body, add(body, next.firstRow, i));
+    Value rowOffset = memref::LoadOp::create(body, source.rowOffsets, member);
+    prefetch(body, source.array.flat, add(body, base, rowOffset), numSteps);
   });
 }

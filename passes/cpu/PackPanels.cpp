@@ -44,6 +44,15 @@ PackStrategy mlir::boostr::cpu::choosePackStrategy(const StridedArray &array,
   return PackStrategy::Gather;
 }
 
+int64_t mlir::boostr::cpu::countTogether(const StridedArray &array,
+                                         const DimGroup &rows,
+                                         const PanelFormat &format) {
+  for (int64_t count : {2 * format.lanes, format.lanes})
+    if (isContiguousInChunks(array, rows, count))
+      return count;
+  return 1;
+}
+
 namespace {
 
 /// Emits the packing of one block, in groups of as many rows as a vector has
@@ -63,6 +72,7 @@ private:
   void packGroup(Value row);
   void packRow(Value row, Value endStep);
   void packSquares(Value row, Value endStep);
+  int64_t getColumnsTogether() const;
   void packColumns();
   void gather(Value row, Value firstStep);
   void gatherStep(Value rowOffset, Value place, Value k, bool isZero);
@@ -76,7 +86,7 @@ private:
     return memref::LoadOp::create(b, source.rowOffsets, row);
   }
   Value loadVector(Value rowOffset, Value k, int64_t length);
-  Value loadLanesAlongRows(Value rowOffset, Value k);
+  Value loadAlongRows(Value rowOffset, Value k, int64_t count);
   void store(Value vector, Value offset) {
     vector::StoreOp::create(b, vector, panels, ValueRange{offset});
   }
@@ -126,14 +136,15 @@ Value Packer::loadVector(Value rowOffset, Value k, int64_t length) {
   return convertFloat(b, loaded, format.elementType);
 }
 
-/// One vector with a lane for each row: of step `k`, or of it and the next.
-Value Packer::loadLanesAlongRows(Value rowOffset, Value k) {
-  Value first = loadVector(rowOffset, k, lanes);
+/// One vector with a lane for each of `count` rows: of step `k`, or of it and
+/// the next.
+Value Packer::loadAlongRows(Value rowOffset, Value k, int64_t count) {
+  Value first = loadVector(rowOffset, k, count);
   if (pair == 1)
     return first;
   Value next = toValue(b, add(b, k, b.getIndexAttr(1)));
   return vector::InterleaveOp::create(b, first,
-                                      loadVector(rowOffset, next, lanes));
+                                      loadVector(rowOffset, next, count));
 }
 
 /// Transposes a square of lanes, each of which may hold a pair of elements.
@@ -182,7 +193,7 @@ void Packer::packSquares(Value row, Value endStep) {
         for (int64_t i = 0; i < lanes; ++i) {
           Value step = toValue(b, add(b, k, b.getIndexAttr(i * pair)));
           square.push_back(isAlongRows
-                               ? loadLanesAlongRows(rowOffsets.front(), step)
+                               ? loadAlongRows(rowOffsets.front(), step, lanes)
                                : loadVector(rowOffsets[i], k, format.chunk()));
         }
         transpose(square);
@@ -199,13 +210,21 @@ void Packer::packSquares(Value row, Value endStep) {
       /*step=*/format.chunk());
 }
 
+/// Columns that are copied together: a line of pairs makes two vectors.
+int64_t Packer::getColumnsTogether() const {
+  int64_t count = pair * lanes;
+  return source.rowsTogether % count == 0 && format.width % count == 0 ? count
+                                                                       : lanes;
+}
+
 /// Columns follow each other, and so they shall: vectors are copied, step by
 /// step, since a step's columns are one piece of memory. Steps may lie a power
 /// of two apart, so that lines of many do not stay in the cache together.
 void Packer::packColumns() {
+  int64_t together = getColumnsTogether();
   Value endStep = toValue(b, sub(b, end, rem(b, end, pair)));
   OpFoldResult there = sub(b, source.endRow, source.firstRow);
-  Value endWhole = toValue(b, sub(b, source.endRow, rem(b, there, lanes)));
+  Value endWhole = toValue(b, sub(b, source.endRow, rem(b, there, together)));
   Value last = toValue(b, sub(b, source.numSteps, b.getIndexAttr(1)));
   auto prefetchStep = [&](Value rowOffset, Value k) {
     Value offset = toValue(b, add(b, rowOffset, source.getStepOffset(b, k)));
@@ -227,10 +246,10 @@ void Packer::packColumns() {
                                    add(b, k,
                                        b.getIndexAttr(kStepsAhead * pair + i)),
                                    last)));
-              store(loadLanesAlongRows(rowOffset, k),
+              store(loadAlongRows(rowOffset, k, together),
                     toValue(b, add(b, getPlace(row), getChunkOffset(k))));
             },
-            /*step=*/lanes);
+            /*step=*/together);
       },
       /*step=*/pair);
   // What is left: steps to fill up, and the last columns, some of which may not

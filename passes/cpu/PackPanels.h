@@ -26,10 +26,17 @@ enum class PackStrategy {
 PackStrategy choosePackStrategy(const StridedArray &array, const DimGroup &rows,
                                 const DimGroup &k, const PanelFormat &format);
 
+/// Rows of `array` that are known to follow each other: two vectors, one, or
+/// just one row.
+int64_t countTogether(const StridedArray &array, const DimGroup &rows,
+                      const PanelFormat &format);
+
 /// A block to be packed.
 struct PackSource {
   StridedArray array;
   PackStrategy strategy;
+  /// Rows that are known to follow each other: one or more vectors of them.
+  int64_t rowsTogether = 1;
   /// A table of offsets of rows; those past the end of the array repeat the
   /// last.
   Value rowOffsets;

@@ -158,6 +158,7 @@ void ArrayPacker::packBlock(Value number) {
   PackSource source;
   source.array = array;
   source.strategy = choosePackStrategy(array, columnDims, stepDims, format);
+  source.rowsTogether = countTogether(array, columnDims, format);
   source.firstRow = constant(b, 0);
   source.endRow = columns.length;
   OpFoldResult filled = mul(b, ceilDiv(b, columns.length, format.width),

@@ -42,6 +42,10 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   Value rest = isTransposed ? block.rows.length : columns.length;
   Value numRows = toValue(b, ceilDiv(b, rows, rowFormat.width));
   Value numColumns = toValue(b, ceilDiv(b, rest, columnFormat.width));
+  // With AMX columns for the steps that follow are on their way too, a piece of
+  // everything with each chunk: many at once hold up its loads.
+  bool isSpread = tile.getKernel() == CpuKernel::Amx;
+  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   forLoop(b, countSteps(block.segment), [&](Value number) {
     RegisterTile registerTile =
         getRegisterTile(selectStep(block.segment, number).length, sums, number);
@@ -49,32 +53,53 @@ void ContractionEmitter::accumulatePacked(const Block &block,
     registerTile.columns = isTransposed ? packed : panels;
     Value lhs = getPackedBlock(block, number);
     Value rhs = getPackedBlockOffset(b, rhsLayout, packedBlock, number);
+    Value firstColumn = isTransposed ? lhs : rhs;
+    OpFoldResult next =
+        add(b, firstColumn,
+            b.getIndexAttr(columnFormat.countPanels(isTransposed ? mc : nc) *
+                           columnFormat.size()));
     forLoop(b, numRows, [&](Value row) {
       Value panel = rowFormat.getPanel(b, isTransposed ? rhs : lhs, row);
       registerTile.firstRow = panel;
       multiplyPanel(
-          registerTile, sums, row, isTransposed ? lhs : rhs, numColumns,
-          [](ImplicitLocOpBuilder &, Value, Value) {},
+          registerTile, sums, row, firstColumn, numColumns,
+          [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
+            if (!isSpread)
+              return;
+            OpFoldResult tile = add(body, mul(body, row, numColumns), column);
+            prefetchNextColumns(body, registerTile.columns, next,
+                                toValue(body, tile), chunk);
+            if (!isTransposed)
+              return prefetchPackedRows(body, panel, column, chunk);
+            OpFoldResult piece =
+                add(body, mul(body, column, body.getIndexAttr(chunks)), chunk);
+            prefetchPackedPanel(body, panels, panel, toValue(body, piece),
+                                toValue(body, mul(body, numColumns,
+                                                  body.getIndexAttr(chunks))));
+          },
           [&](Value column) {
-            if (isTransposed)
-              prefetchPackedPanel(panels, panel, column, numColumns);
+            if (isTransposed && !isSpread)
+              prefetchPackedPanel(b, panels, panel, column, numColumns);
           });
     });
   });
 }
 
-/// Asks for a part of what follows the panel of rows at `panel`, such that as
-/// much as a panel is on its way when the last of `numColumns` tiles is done.
-void ContractionEmitter::prefetchPackedPanel(Value memory, Value panel,
-                                             Value column, Value numColumns) {
+/// Asks for piece `number` of `numPieces` of what follows the panel of rows at
+/// `panel`: as much as a panel is on its way after the last.
+void ContractionEmitter::prefetchPackedPanel(ImplicitLocOpBuilder &body,
+                                             Value memory, Value panel,
+                                             Value number, Value numPieces) {
   int64_t line = getLineElements(rowFormat.elementType);
-  Value numLines = constant(b, llvm::divideCeil(rowFormat.size(), line));
-  Value share = arith::CeilDivUIOp::create(b, numLines, numColumns);
-  OpFoldResult start = min(b, mul(b, column, share), numLines);
-  OpFoldResult count = sub(b, min(b, add(b, start, share), numLines), start);
-  OpFoldResult next = add(b, panel, b.getIndexAttr(rowFormat.size()));
-  prefetch(memory, add(b, next, mul(b, start, b.getIndexAttr(line))),
-           mul(b, count, b.getIndexAttr(line)));
+  Value numLines = constant(body, llvm::divideCeil(rowFormat.size(), line));
+  Value share = arith::CeilDivUIOp::create(body, numLines, numPieces);
+  OpFoldResult start = min(body, mul(body, number, share), numLines);
+  OpFoldResult count =
+      sub(body, min(body, add(body, start, share), numLines), start);
+  OpFoldResult next = add(body, panel, body.getIndexAttr(rowFormat.size()));
+  prefetch(body, memory,
+           add(body, next, mul(body, start, body.getIndexAttr(line))),
+           mul(body, count, body.getIndexAttr(line)));
 }
 
 /// Where `count` columns begin from the first of `columns` on; those that are

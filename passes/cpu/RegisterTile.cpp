@@ -16,6 +16,8 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::cpu;
 
 using Carried = SmallVector<Value>;
+using AtChunk = llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)>;
+using AfterTile = llvm::function_ref<void(Value)>;
 
 /// `base + offset`, where the offset is known.
 static Value plus(ImplicitLocOpBuilder &b, Value base, int64_t offset) {
@@ -209,7 +211,11 @@ public:
 
   Carried makeZero(ImplicitLocOpBuilder &b) const;
   Carried load(ImplicitLocOpBuilder &b) const;
-  void store(ImplicitLocOpBuilder &b, ValueRange sums) const;
+  /// Stores the sums, and loads those of the tile that follows in memory, or
+  /// begins them with zeros. The next load stands right behind a store, which
+  /// waits for its last product: behind all of them it would wait as well.
+  Carried exchange(ImplicitLocOpBuilder &b, ValueRange sums,
+                   bool beginsWithZero) const;
   Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
                         ValueRange sums) const;
 
@@ -255,10 +261,20 @@ Carried AmxTile::load(ImplicitLocOpBuilder &b) const {
   return sums;
 }
 
-void AmxTile::store(ImplicitLocOpBuilder &b, ValueRange sums) const {
-  for (auto [i, sum] : llvm::enumerate(sums))
-    amx::TileStoreOp::create(b, tile.sums, ValueRange{sumOffset(b, i)}, sum,
+Carried AmxTile::exchange(ImplicitLocOpBuilder &b, ValueRange sums,
+                          bool beginsWithZero) const {
+  int64_t size = tile.rowFormat.width * tile.columnFormat.width;
+  Carried next;
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    Value offset = sumOffset(b, i);
+    amx::TileStoreOp::create(b, tile.sums, ValueRange{offset}, sum,
                              constant(b, tile.columnFormat.width));
+    next.push_back(beginsWithZero
+                       ? amx::TileZeroOp::create(b, sum.getType()).getResult()
+                       : loadTile(b, tile.sums, plus(b, offset, size),
+                                  tile.columnFormat.width, kEdge));
+  }
+  return next;
 }
 
 Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
@@ -292,38 +308,94 @@ Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
 // Either
 //===----------------------------------------------------------------------===//
 
-template <typename Tile>
-static void
-multiply(ImplicitLocOpBuilder &b, const RegisterTile &registerTile,
-         llvm::function_ref<void(ImplicitLocOpBuilder &, Value)> atChunk) {
-  Tile tile(registerTile);
-  auto begin = scf::IfOp::create(
-      b, registerTile.isFirst,
-      [&](OpBuilder &nested, Location loc) {
-        ImplicitLocOpBuilder inner(loc, nested);
-        scf::YieldOp::create(inner, tile.makeZero(inner));
-      },
-      [&](OpBuilder &nested, Location loc) {
-        ImplicitLocOpBuilder inner(loc, nested);
-        scf::YieldOp::create(inner, tile.load(inner));
-      });
-  tile.store(
-      b, carry(b, registerTile.numChunks, 1, begin.getResults(),
-               [&](ImplicitLocOpBuilder &body, Value chunk, ValueRange sums) {
-                 prefetchNextSums(body, registerTile, chunk);
-                 atChunk(body, chunk);
-                 return tile.multiplyChunk(body, chunk, sums);
-               }));
+/// `isZero` decides which of two ways the sums come.
+static Carried
+choose(ImplicitLocOpBuilder &b, Value isZero,
+       llvm::function_ref<Carried(ImplicitLocOpBuilder &, bool)> getSums) {
+  auto emit = [&](bool zero) {
+    return [&getSums, zero](OpBuilder &nested, Location loc) {
+      ImplicitLocOpBuilder inner(loc, nested);
+      scf::YieldOp::create(inner, getSums(inner, zero));
+    };
+  };
+  auto branch = scf::IfOp::create(b, isZero, emit(true), emit(false));
+  return branch.getResults();
 }
 
-void mlir::boostr::cpu::multiplyTile(
-    ImplicitLocOpBuilder &b, CpuKernel kernel, const RegisterTile &tile,
-    llvm::function_ref<void(ImplicitLocOpBuilder &, Value)> atChunk) {
+template <typename Tile>
+static Carried begin(ImplicitLocOpBuilder &b, const Tile &tile, Value isZero) {
+  return choose(b, isZero, [&](ImplicitLocOpBuilder &inner, bool zero) {
+    return zero ? tile.makeZero(inner) : tile.load(inner);
+  });
+}
+
+/// Tile `column` of the row of tiles that begins with `first`.
+static RegisterTile getColumn(ImplicitLocOpBuilder &b,
+                              const RegisterTile &first, Value column) {
+  RegisterTile tile = first;
+  int64_t sums = first.rowFormat.width * first.columnFormat.width;
+  tile.firstColumn = first.columnFormat.getPanel(b, first.firstColumn, column);
+  tile.firstSum = toValue(b, add(b, first.firstSum, times(b, column, sums)));
+  return tile;
+}
+
+/// Each tile by itself: vectors of sums leave no registers for what follows a
+/// tile.
+static void multiplyVectors(ImplicitLocOpBuilder &b, const RegisterTile &first,
+                            Value numColumns, AtChunk atChunk,
+                            AfterTile afterTile) {
+  forLoop(b, numColumns, [&](Value column) {
+    RegisterTile registerTile = getColumn(b, first, column);
+    VectorTile tile(registerTile);
+    tile.store(
+        b, carry(b, registerTile.numChunks, 1,
+                 begin(b, tile, registerTile.isFirst),
+                 [&](ImplicitLocOpBuilder &body, Value chunk, ValueRange sums) {
+                   prefetchNextSums(body, registerTile, chunk);
+                   atChunk(body, column, chunk);
+                   return tile.multiplyChunk(body, chunk, sums);
+                 }));
+    afterTile(column);
+  });
+}
+
+/// Tiles hand on the registers of sums.
+static void multiplyAmx(ImplicitLocOpBuilder &b, const RegisterTile &first,
+                        Value numColumns, AtChunk atChunk,
+                        AfterTile afterTile) {
+  auto loop = scf::ForOp::create(b, constant(b, 0), numColumns, constant(b, 1),
+                                 begin(b, AmxTile(first), first.isFirst));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value column = loop.getInductionVar();
+  RegisterTile registerTile = getColumn(b, first, column);
+  AmxTile tile(registerTile);
+  Carried sums =
+      carry(b, registerTile.numChunks, 1, loop.getRegionIterArgs(),
+            [&](ImplicitLocOpBuilder &body, Value chunk, ValueRange carried) {
+              atChunk(body, column, chunk);
+              return tile.multiplyChunk(body, chunk, carried);
+            });
+  // Nothing follows the last tile.
+  Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                       plus(b, column, 1), numColumns);
+  Value isZero = arith::OrIOp::create(b, isLast, registerTile.isFirst);
+  Carried next = choose(b, isZero, [&](ImplicitLocOpBuilder &inner, bool zero) {
+    return tile.exchange(inner, sums, zero);
+  });
+  afterTile(column);
+  scf::YieldOp::create(b, next);
+}
+
+void mlir::boostr::cpu::multiplyTiles(ImplicitLocOpBuilder &b, CpuKernel kernel,
+                                      const RegisterTile &first,
+                                      Value numColumns, AtChunk atChunk,
+                                      AfterTile afterTile) {
   switch (kernel) {
   case CpuKernel::Fma:
   case CpuKernel::Dot:
-    return multiply<VectorTile>(b, tile, atChunk);
+    return multiplyVectors(b, first, numColumns, atChunk, afterTile);
   case CpuKernel::Amx:
-    return multiply<AmxTile>(b, tile, atChunk);
+    return multiplyAmx(b, first, numColumns, atChunk, afterTile);
   }
 }

@@ -25,13 +25,17 @@ struct RegisterTile {
   Value isFirst;
 };
 
-/// Emits `sums[r][c] += sum over k of rows[r][k] * columns[c][k]`, with vectors
-/// of `vector.fma` or with tiles of `amx`. `atChunk` emits what is to be done
-/// meanwhile, once for each chunk of steps: it is given a builder and the
-/// chunk's number.
-void multiplyTile(
-    ImplicitLocOpBuilder &b, CpuKernel kernel, const RegisterTile &tile,
-    llvm::function_ref<void(ImplicitLocOpBuilder &, Value)> atChunk);
+/// Emits `sums[r][c] += sum over k of rows[r][k] * columns[c][k]` for
+/// `numColumns` tiles from `first` on, whose columns and sums follow each other
+/// in memory, with vectors of `vector.fma` or with tiles of `amx`. `atChunk`
+/// emits what is to be done meanwhile, once for each chunk of steps: it is
+/// given a builder, the tile's number and the chunk's. `afterTile` emits what
+/// follows a tile.
+void multiplyTiles(
+    ImplicitLocOpBuilder &b, CpuKernel kernel, const RegisterTile &first,
+    Value numColumns,
+    llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
+    llvm::function_ref<void(Value)> afterTile);
 
 } // namespace mlir::boostr::cpu
 

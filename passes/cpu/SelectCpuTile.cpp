@@ -35,7 +35,10 @@ static int64_t larger(int64_t x, int64_t y) {
 /// The largest extents in any contraction of the op: one tile serves them all.
 static cpu::ContractionSize getSize(SegmentedContractionOpInterface op) {
   cpu::ContractionSize size;
-  for (const SegmentedContraction &contraction : op.getContractions())
+  size.segments = std::numeric_limits<int64_t>::max();
+  for (const SegmentedContraction &contraction : op.getContractions()) {
+    size.segments =
+        std::min<int64_t>(size.segments, contraction.segments.size());
     for (const ContractionSegment &segment : contraction.segments)
       for (const ContractionTerm &term : segment.terms) {
         size.m = larger(size.m, getStaticProduct(term, contraction.m));
@@ -45,6 +48,7 @@ static cpu::ContractionSize getSize(SegmentedContractionOpInterface op) {
         if (llvm::is_contained(contraction.k, inner.getPosition()))
           size.isRhsColumns = false;
       }
+  }
   return size;
 }
 

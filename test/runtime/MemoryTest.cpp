@@ -192,6 +192,35 @@ TEST(SystemMemory, inside_invocation) {
             BOOSTR_OK);
 }
 
+TEST(SystemMemory, large_blocks_stay_for_the_next_invocation) {
+  constexpr size_t large = size_t{3} << 20;
+  ContextPtr context = makeContext(1);
+  void *first = nullptr, *second = nullptr;
+  ASSERT_EQ(invoke(context.get(), [&] { first = boostr_allocate(large, 64); }),
+            BOOSTR_OK);
+  ASSERT_EQ(invoke(context.get(),
+                   [&] {
+                     // The same huge pages hold a little less, too.
+                     second = boostr_allocate(large - 100, 64);
+                     EXPECT_NE(boostr_allocate(large, 64), second);
+                   }),
+            BOOSTR_OK);
+  EXPECT_EQ(first, second);
+}
+
+TEST(SystemMemory, more_than_a_context_keeps) {
+  ContextPtr context = makeContext(1);
+  for (size_t mib : {12, 4, 40, 12, 8, 2, 6})
+    ASSERT_EQ(invoke(context.get(),
+                     [&] {
+                       auto *block = static_cast<char *>(
+                           boostr_allocate(mib << 20, 4096));
+                       block[0] = block[(mib << 20) - 1] = 1;
+                       EXPECT_TRUE(isAligned(block, size_t{2} << 20));
+                     }),
+              BOOSTR_OK);
+}
+
 TEST(SystemMemory, outside_of_invocations) {
   void *block = boostr_allocate(10, 128);
   EXPECT_TRUE(isAligned(block, 128));

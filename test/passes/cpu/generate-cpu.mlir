@@ -216,7 +216,9 @@ func.func @out_proj_residual_f64(%attn: memref<1x5x4xf64>, %weight: memref<6x4xf
 
 // AMX: panels stay bf16, pairs of steps lie together, and 16 x 16 sums are a tile.
 // Tokens, the side of columns, are transposed as pairs; rows of the weight are
-// copied. Two tiles of rows times one of columns.
+// copied. Two tiles of rows times one of columns. Each sum that is stored makes
+// room for the next. Sums of two columns leave as one lane, and the residual
+// comes so.
 
 // CHECK-LABEL: func @out_proj_residual_amx(
 // CHECK-DAG:     %[[C0:.+]] = arith.constant 0 : index
@@ -241,8 +243,19 @@ func.func @out_proj_residual_f64(%attn: memref<1x5x4xf64>, %weight: memref<6x4xf
 // CHECK:             %[[ROW1:.+]] = amx.tile_load %[[ROWS]]
 // CHECK:             amx.tile_mulf %[[ROW1]], %[[COLUMN]]
 // CHECK-NOT:         vector.fma
-// CHECK-COUNT-2:   amx.tile_store %[[SUMS]]
-// CHECK:           arith.truncf
+// CHECK:           amx.tile_store %[[SUMS]]
+// CHECK-NEXT:      amx.tile_zero
+// CHECK-NEXT:      amx.tile_store %[[SUMS]]
+// CHECK-NEXT:      amx.tile_zero
+// CHECK-NOT:       arith.truncf
+// CHECK-COUNT-32:  vector.load %[[SUMS]]{{.*}}, vector<16xf32>
+// CHECK-COUNT-16:  vector.bitcast {{.*}} : vector<32xbf16> to vector<16xi32>
+// CHECK-COUNT-64:  vector.shuffle {{.*}} : vector<16xi32>, vector<16xi32>
+// CHECK-COUNT-16:  arith.ori {{.*}} : vector<16xi32>
+// CHECK-COUNT-64:  vector.shuffle {{.*}} : vector<16xi32>, vector<16xi32>
+// CHECK-COUNT-16:  vector.store {{.*}}, %[[SUMS]]
+// CHECK:           vector.bitcast {{.*}} : vector<16xf32> to vector<32xbf16>
+// CHECK:           vector.store {{.*}}, vector<32xbf16>
 // CHECK:         return
 func.func @out_proj_residual_amx(%attn: memref<1x16x64xbf16>, %weight: memref<32x64xbf16>,
     %output: memref<1x16x32xbf16>) {
@@ -279,7 +292,8 @@ func.func @out_proj_residual_dot(%attn: memref<1x16x64xbf16>, %weight: memref<32
 }
 
 // Where rows of the weight follow each other along the columns of the result,
-// pairs of them are interleaved, for the next turn.
+// pairs of them are interleaved, for the next turn; here 16 columns at a time, as
+// many as a panel has.
 
 // CHECK-LABEL: func @out_proj_residual_grad_amx(
 // CHECK:           amx.tile_mulf
