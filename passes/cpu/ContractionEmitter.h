@@ -81,12 +81,17 @@ private:
     SmallVector<int64_t> groups;
     int64_t maxRows;
     Value lhs, numRows, rowSize;
+    /// Columns of a task and of a panel, which are read together. Some panels
+    /// take turns: a piece of each, so many steps, is read before the next.
+    int64_t columns, panel;
+    Value panelsInTurn, piece, turnsAhead;
   };
-  /// Sums from a row of lhs and a column on, for `numColumns`, and where rows
-  /// of rhs begin.
+  /// Sums of a task as vectors, where its columns begin, and what is multiplied
+  /// now: rows of lhs from `row` on with a piece of a panel. The next piece
+  /// lies `ahead` elements behind it.
   struct FewSums {
-    Value memory, offsets, row, column, numColumns;
-    Value getPlace(ImplicitLocOpBuilder &b, Value row, Value column) const;
+    Value vectors, offsets, numPanels;
+    Value row, panel, firstStep, numSteps, ahead;
   };
 
   // Few rows (FewRows.cpp).
@@ -95,13 +100,24 @@ private:
                      llvm::function_ref<void()> emitMore);
   void emitFewRows(ArrayRef<int64_t> counts);
   void packFewRows(Scratch &scratch, FewRows &few);
-  void computeFewRows(const Block &block, const FewRows &few);
+  void planFewRows(FewRows &few);
+  Range getFewColumns(const Block &block, const FewRows &few);
+  void computeFewRows(const Block &block, const FewRows &few,
+                      const Range &columns);
+  void storeFewRows(const Block &block, const FewRows &few, const FewSums &sums,
+                    const Range &columns);
+  Value getFewSum(const FewRows &few, Value row, Value panel,
+                  OpFoldResult column);
+  Value getFewResult(const FewRows &few, Value row, Value column);
+  void multiplyPieces(const Block &block, const FewRows &few, FewSums sums);
+  Value getNextPiece(const FewRows &few, const FewSums &sums, Value firstPanel,
+                     Value endPanel, Value endStep);
   void multiplyGroups(const Block &block, const FewRows &few,
                       ArrayRef<int64_t> groups, const FewSums &sums);
   void multiplyGroup(const Block &block, const FewRows &few, int64_t group,
-                     int64_t streams, const FewSums &sums);
-  void multiplyRest(const Block &block, const FewRows &few,
-                    const FewSums &sums);
+                     int64_t streams, Value column, const FewSums &sums);
+  void multiplyRest(const Block &block, const FewRows &few, Value offsets,
+                    Value results, Value numColumns);
   Value getWholeSteps(const Block &block);
 
   // The rows of lhs that are packed at a time.
@@ -131,7 +147,8 @@ private:
                            Value numColumns);
   void fillColumnTable(Value table, const Term &term, const Range &columns,
                        int64_t count);
-  Value getColumnStep(ImplicitLocOpBuilder &body, Value k) const;
+  Value getPieceStart(Value step);
+  Value getStepInPiece(ImplicitLocOpBuilder &body, Value k) const;
 
   // A block of a result (MultiplyBlock.cpp).
   void computeBlock(const Block &block);

@@ -296,9 +296,9 @@ func.func @out_proj_residual_grad_amx(%d_output: memref<1x16x64xbf16>,
   return
 }
 
-// Few rows: the weight is read where it lies, here four rows of it at once, and
-// multiplied with groups of rows of attn. Sums of vectors are added up at the end,
-// in pairs.
+// Few rows: the weight is read where it lies, here two rows of it at once, and
+// multiplied with groups of rows of attn, piece by piece; of the next piece what
+// follows is asked for. Lanes of the sums are added up at the end, in pairs.
 
 // CHECK-LABEL: func @out_proj_residual_few_rows(
 // CHECK-DAG:     %[[C4:.+]] = arith.constant 4 : index
@@ -306,14 +306,18 @@ func.func @out_proj_residual_grad_amx(%d_output: memref<1x16x64xbf16>,
 // CHECK:         scf.if %[[IS_FEW]]
 // CHECK:           %[[ROWS:.+]] = memref.alloc(%{{.+}}) {{.*}} : memref<?xf32>
 // CHECK:           scf.parallel
-// CHECK:             %[[SUMS:.+]]:16 = scf.for
-// CHECK-COUNT-4:       vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK:             vector.store %{{.+}}, %[[VECTORS:.+]][%{{.+}}]
+// CHECK-COUNT-8:     vector.load %[[VECTORS]]
+// CHECK:             %[[SUMS:.+]]:8 = scf.for
+// CHECK-COUNT-2:       memref.prefetch {{.*}} locality<3>, data : memref<{{.+}}xf32, strided<[1]{{.*}}>>
 // CHECK:               vector.load %[[ROWS]]
-// CHECK-COUNT-4:       vector.fma
+// CHECK-COUNT-2:       vector.fma
 // CHECK:               vector.load %[[ROWS]]
-// CHECK-COUNT-12:      vector.fma
+// CHECK-COUNT-6:       vector.fma
 // CHECK-NOT:           vector.fma
-// CHECK:             vector.reduction <add>, %[[SUMS]]#0 fastmath<reassoc>
+// CHECK:             vector.store %[[SUMS]]#0, %[[VECTORS]]
+// CHECK:             %[[SUM:.+]] = vector.load %[[VECTORS]]
+// CHECK:             vector.reduction <add>, %[[SUM]] fastmath<reassoc>
 // What is left of k.
 // CHECK:             math.fma
 // CHECK:         } else {
@@ -552,7 +556,7 @@ func.func @out_proj_residual_one_lane(%attn: memref<1x1x3xf32>, %weight: memref<
 // CHECK:             } else {
 // CHECK-COUNT-12:      vector.fma
 // CHECK-NOT:         vector.fma
-// CHECK:             scf.for
+// CHECK:             vector.reduction
 // CHECK:         } else {
 func.func @out_proj_residual_groups(%attn: memref<?x?x16xf32>, %weight: memref<8x16xf32>,
     %output: memref<?x?x8xf32>) {
@@ -627,6 +631,25 @@ func.func @packed_weight(%a: memref<1x40x64xf32>, %p: memref<12480xi8>, %y: memr
   boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
       #boostr.cpu_tile<kernel = fma, block = [16, 16, 64], register = [6, 16], lanes = 8, packed_bytes = 0>}
       : memref<1x40x64xf32>, memref<32x64xf32>, memref<1x40x32xf32>, memref<1x40x32xf32>
+  return
+}
+
+// With few rows the panels of some tasks are read where they lie, those of a task
+// one after the other, and what is read next is asked for.
+// CHECK-LABEL: func @packed_weight_few_rows(
+// CHECK-SAME: %{{[^:]*}}: memref<1x?x64xf32>, %[[P:[^:]*]]: memref<12480xi8>
+// CHECK: %[[PANELS:.*]] = memref.view %[[P]][%c192][] : memref<12480xi8> to memref<3072xf32>
+// CHECK: scf.if
+// CHECK:   scf.parallel
+// CHECK:     scf.for
+// CHECK-COUNT-6: vector.load {{.*}} : memref<{{.+}}xf32{{.*}}>, vector<8xf32>
+// CHECK:       memref.prefetch {{.*}} locality<2>
+// CHECK:       vector.fma
+func.func @packed_weight_few_rows(%a: memref<1x?x64xf32>, %p: memref<12480xi8>, %y: memref<1x?x32xf32>) {
+  %w = boostr.packed_array %p layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : memref<12480xi8> to memref<32x64xf32>
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [16, 16, 64], register = [6, 16], lanes = 8, packed_bytes = 0, few_rows = [1]>}
+      : memref<1x?x64xf32>, memref<32x64xf32>, memref<1x?x32xf32>, memref<1x?x32xf32>
   return
 }
 
