@@ -46,13 +46,14 @@ void ContractionEmitter::prefetch(Value memory, OpFoldResult first,
 }
 
 void ContractionEmitter::prefetchPiece(ImplicitLocOpBuilder &body, Value memory,
-                                       OpFoldResult first, int64_t count) {
+                                       OpFoldResult first, int64_t count,
+                                       unsigned locality) {
   int64_t line = getLineElements(getElementTypeOrSelf(memory));
   for (int64_t i = 0; i < count; i += line)
     memref::PrefetchOp::create(
         body, memory,
         ValueRange{toValue(body, add(body, first, body.getIndexAttr(i)))},
-        /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+        /*isWrite=*/false, /*localityHint=*/locality, /*isDataCache=*/true);
 }
 
 /// The sum of the lanes of `vector`, added up in pairs.
@@ -372,16 +373,30 @@ void ContractionEmitter::emitRows(Value firstRow) {
     emitTasks(sums, countWork(/*isProduct=*/false),
               [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
   }
-  if (segments.front().product) {
-    NumberedBlocks products(
-        b, segments, countRows, [&](const Segment &segment) {
-          return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
-                         nc);
-        });
-    emitTasks(products, countWork(/*isProduct=*/true), [&](Value task) {
-      computeBlock(selectBlock(products, firstRow, task));
-    });
-  }
+  if (!segments.front().product)
+    return;
+  SmallVector<int64_t> fewRows = getRowsByColumns();
+  if (fewRows.empty())
+    return emitProducts(firstRow);
+  Value isFew = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ule, getMaxRows(), constant(b, fewRows.back()));
+  ifElse(
+      b, isFew, [&] { emitRowsByColumns(fewRows); },
+      [&] { emitProducts(firstRow); });
+}
+
+/// Computes blocks of the results from the packed rows.
+void ContractionEmitter::emitProducts(Value firstRow) {
+  NumberedBlocks products(
+      b, segments,
+      [&](const Segment &segment) { return countRowBlocks(segment, firstRow); },
+      [&](const Segment &segment) {
+        return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
+                       nc);
+      });
+  emitTasks(products, countWork(/*isProduct=*/true), [&](Value task) {
+    computeBlock(selectBlock(products, firstRow, task));
+  });
 }
 
 ContractionEmitter::Block

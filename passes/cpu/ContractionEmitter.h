@@ -13,6 +13,7 @@
 #include "boostr/passes/cpu/Epilogue.h"
 #include "boostr/passes/cpu/PackPanels.h"
 #include "boostr/passes/cpu/PackedLayout.h"
+#include <functional>
 
 namespace mlir::boostr::cpu {
 
@@ -94,6 +95,28 @@ private:
     Value row, panel, firstStep, numSteps, ahead;
   };
 
+  /// A product of few packed rows with rhs that lies along its columns.
+  struct RowsByColumns {
+    /// Rows that may be multiplied at once; `maxRows` is a multiple of the
+    /// last.
+    SmallVector<int64_t> groups;
+    int64_t maxRows;
+    /// Columns of a task.
+    int64_t columns;
+    /// Sums of each part of the blocks of steps, rows of `rowSize`.
+    Value sums, rowSize, partSize;
+    Value numRows, numBlocks, numParts, blocksOfPart;
+  };
+  /// Steps [begin, end) of a block of them: where the packed lhs of the block
+  /// and the sums of the first column lie, and how vectors of columns from one
+  /// on are loaded, those of a step or of some at once.
+  struct ColumnTile {
+    Value sums, lhs, begin, end;
+    int64_t stepsAtOnce = 1;
+    std::function<SmallVector<Value>(ImplicitLocOpBuilder &, Value, Value)>
+        load;
+  };
+
   // Few rows (FewRows.cpp).
   bool canTakeFewRows() const;
   void emitFewRowsOr(ArrayRef<int64_t> counts,
@@ -120,10 +143,33 @@ private:
                     Value results, Value numColumns);
   Value getWholeSteps(const Block &block);
 
+  // Few rows of which rhs lies along its columns (FewRowsByColumns.cpp).
+  SmallVector<int64_t> getRowsByColumns();
+  void emitRowsByColumns(ArrayRef<int64_t> counts);
+  void multiplyPart(const Block &block, const RowsByColumns &few);
+  void multiplyColumns(const Block &block, const RowsByColumns &few,
+                       ColumnTile tile, Value number, const Range &columns);
+  void multiplyColumn(const RowsByColumns &few, const ColumnTile &tile,
+                      Value memory, Value offsets, Value place, Value column,
+                      Value length);
+  void multiplyPackedColumns(const Block &block, const RowsByColumns &few,
+                             ColumnTile tile, Value number, Value steps,
+                             const Range &columns);
+  SmallVector<Value> splitPairs(ImplicitLocOpBuilder &body,
+                                ArrayRef<Value> pairs) const;
+  void multiplyRowsByColumns(const RowsByColumns &few, const ColumnTile &tile,
+                             Value column);
+  Value loadLhs(ImplicitLocOpBuilder &body, const ColumnTile &tile, Value row,
+                Value k);
+  void multiplyGroupByColumns(const RowsByColumns &few, const ColumnTile &tile,
+                              int64_t group, Value row, Value column);
+  void addParts(const Block &block, const RowsByColumns &few);
+
   // The rows of lhs that are packed at a time.
   Value getMaxRows();
   void emitPacked();
   void emitRows(Value firstRow);
+  void emitProducts(Value firstRow);
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
   /// Starts tasks that emit the blocks; `work` is how many multiply-adds all of
@@ -211,9 +257,11 @@ private:
   /// Asks for `count` elements from `first` on, to come to the second-level
   /// cache.
   void prefetch(Value memory, OpFoldResult first, OpFoldResult count);
-  /// Asks for `count` elements, a known number, from `first` on.
+  /// Asks for `count` elements, a known number, from `first` on, to come to the
+  /// second-level cache, or the first with a `locality` of 3.
   static void prefetchPiece(ImplicitLocOpBuilder &body, Value memory,
-                            OpFoldResult first, int64_t count);
+                            OpFoldResult first, int64_t count,
+                            unsigned locality = 2);
   Value addLanes(Value vector);
 
   DimGroup rowsOf(ArrayRef<OpFoldResult> extents) const {

@@ -35,16 +35,23 @@ static int64_t larger(int64_t x, int64_t y) {
 /// The largest extents in any contraction of the op: one tile serves them all.
 static cpu::ContractionSize getSize(SegmentedContractionOpInterface op) {
   cpu::ContractionSize size;
-  for (const SegmentedContraction &contraction : op.getContractions())
+  SmallVector<int64_t> rows;
+  for (const SegmentedContraction &contraction : op.getContractions()) {
+    rows.push_back(0);
     for (const ContractionSegment &segment : contraction.segments)
       for (const ContractionTerm &term : segment.terms) {
-        size.m = larger(size.m, getStaticProduct(term, contraction.m));
+        rows.back() =
+            larger(rows.back(), getStaticProduct(term, contraction.m));
         size.n = larger(size.n, getStaticProduct(term, contraction.n));
         size.k = larger(size.k, getStaticProduct(term, contraction.k));
         auto inner = cast<AffineDimExpr>(term.rhs.map.getResults().back());
         if (llvm::is_contained(contraction.k, inner.getPosition()))
           size.isRhsColumns = false;
       }
+    size.m = larger(size.m, rows.back());
+  }
+  if (!ShapedType::isDynamic(size.m) && !rows.empty())
+    size.fewestRows = *llvm::min_element(rows);
   return size;
 }
 

@@ -567,6 +567,39 @@ func.func @out_proj_residual_groups(%attn: memref<?x?x16xf32>, %weight: memref<8
   return
 }
 
+// Few rows where the weight lies along its columns, as in the gradient of the input: it
+// is not packed. Steps are cut into parts, each of which makes sums of its own, and a
+// second loop adds these up in their order.
+
+// CHECK-LABEL: func @out_proj_residual_grad_few_rows(
+// CHECK-SAME:    %{{[^:]*}}: memref<?x?x64xf32>, %{{[^:]*}}: memref<?x?x16xf32>, %{{[^:]*}}: memref<64x16xf32>
+// CHECK:         scf.parallel
+// CHECK:         scf.if
+// CHECK:           %[[SUMS:.+]] = memref.alloc
+// CHECK:           scf.parallel
+// CHECK:             vector.store %{{.+}}, %[[SUMS]]
+// CHECK:             scf.for {{.*}} -> (vector<4xf32>)
+// CHECK:               memref.prefetch {{.*}} locality<3>
+// CHECK:               vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK:               vector.fma
+// CHECK:             scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK-COUNT-3:       vector.fma
+// CHECK:           scf.parallel
+// CHECK:             scf.for {{.*}} -> (vector<4xf32>)
+// CHECK:               %[[PART:.+]] = vector.load %[[SUMS]]
+// CHECK:               arith.addf %{{.+}}, %[[PART]]
+// CHECK:         } else {
+// CHECK:           scf.parallel
+// CHECK:             vector.fma
+func.func @out_proj_residual_grad_few_rows(%d_output: memref<?x?x64xf32>, %attn: memref<?x?x16xf32>,
+    %weight: memref<64x16xf32>, %d_attn: memref<?x?x16xf32>) {
+  boostr.out_proj_residual_grad %d_output, %attn, %weight outs(%d_attn) wrt(attn)
+      {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [4, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096, few_rows = [1, 3]>}
+      : memref<?x?x64xf32>, memref<?x?x16xf32>, memref<64x16xf32>, memref<?x?x16xf32>
+  return
+}
+
 // Of four panels of columns that fit a block has two: a panel of rows is multiplied
 // for two blocks of four steps before the next.
 
