@@ -13,12 +13,12 @@
 #include "boostr/passes/cpu/Epilogue.h"
 #include "boostr/passes/cpu/PackPanels.h"
 #include "boostr/passes/cpu/PackedLayout.h"
+#include "boostr/passes/cpu/RegisterTile.h"
 #include <functional>
 
 namespace mlir::boostr::cpu {
 
 class Scratch;
-struct RegisterTile;
 
 /// Emits code for one contraction of an op in buffer form.
 ///
@@ -74,6 +74,14 @@ private:
   /// Blocks of steps that all panels of rows are multiplied for in turn.
   struct StepGroup {
     Value first, end, numPanels;
+  };
+  /// What is done in a turn of a block: of rhs `source` is packed, or in the
+  /// last turn sums are stored; and the columns that lie in `buffer` are
+  /// multiplied.
+  struct Turn {
+    Value isPacked, isStored, buffer, numColumns;
+    PackSource source;
+    RegisterTile tile;
   };
   /// All rows of lhs, each `rowSize` elements after the other.
   struct FewRows {
@@ -208,6 +216,9 @@ private:
   void takeTurn(const Block &block, const Range &columns,
                 const Epilogue &epilogue, const RhsBuffer &rhs, Value count,
                 Value turn);
+  Value getTurnBuffer(Value number);
+  void multiplyTurn(const Turn &turn, const Epilogue &epilogue, Value row);
+  void storePanel(const Block &block, const Epilogue &epilogue, Value row);
   void selectShare(Value row, Value numRows, PackSource &source);
   int64_t countChunks() const;
   void prefetchPackedRows(ImplicitLocOpBuilder &body, Value firstRow,
