@@ -376,13 +376,14 @@ void ContractionEmitter::emitRows(Value firstRow) {
   if (!segments.front().product)
     return;
   SmallVector<int64_t> fewRows = getRowsByColumns();
+  auto emitMore = [&] {
+    emitFewStepsOr(firstRow, [&] { emitProducts(firstRow); });
+  };
   if (fewRows.empty())
-    return emitProducts(firstRow);
+    return emitMore();
   Value isFew = arith::CmpIOp::create(
       b, arith::CmpIPredicate::ule, getMaxRows(), constant(b, fewRows.back()));
-  ifElse(
-      b, isFew, [&] { emitRowsByColumns(fewRows); },
-      [&] { emitProducts(firstRow); });
+  ifElse(b, isFew, [&] { emitRowsByColumns(fewRows); }, emitMore);
 }
 
 /// Computes blocks of the results from the packed rows.
@@ -464,6 +465,19 @@ void ContractionEmitter::packLhs(const Block &block) {
   Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, firstRow,
                                        block.rows.length);
   ifElse(b, exists, pack);
+}
+
+/// An element of packed lhs: step `k` of the row that begins at `row` of the
+/// block of steps at `block`.
+Value ContractionEmitter::loadLhs(ImplicitLocOpBuilder &body, Value block,
+                                  Value row, Value k) {
+  const PanelFormat &format = rowFormat;
+  OpFoldResult chunks = mul(body, div(body, k, format.chunk()),
+                            body.getIndexAttr(format.chunkStride()));
+  OpFoldResult place = add(body, add(body, block, row),
+                           add(body, chunks, rem(body, k, format.chunk())));
+  Value element = memref::LoadOp::create(body, packed, toValue(body, place));
+  return convertFloat(body, element, sumType);
 }
 
 /// Adds up the packed rows of the block, and stores their sums as a block of

@@ -125,6 +125,13 @@ private:
         load;
   };
 
+  /// Few steps of k: where steps of rhs and packed rows lie, from a row of
+  /// their block on, and where sums go.
+  struct FewSteps {
+    Value rhs, offsets, firstColumn, lhs, firstRow, numSteps;
+    Epilogue epilogue;
+  };
+
   // Few rows (FewRows.cpp).
   bool canTakeFewRows() const;
   void emitFewRowsOr(ArrayRef<int64_t> counts,
@@ -167,11 +174,19 @@ private:
                                 ArrayRef<Value> pairs) const;
   void multiplyRowsByColumns(const RowsByColumns &few, const ColumnTile &tile,
                              Value column);
-  Value loadLhs(ImplicitLocOpBuilder &body, const ColumnTile &tile, Value row,
-                Value k);
+  Value loadLhs(ImplicitLocOpBuilder &body, Value block, Value row, Value k);
   void multiplyGroupByColumns(const RowsByColumns &few, const ColumnTile &tile,
                               int64_t group, Value row, Value column);
   void addParts(const Block &block, const RowsByColumns &few);
+
+  // Few steps of k (FewSteps.cpp).
+  bool canTakeFewSteps();
+  Value getMaxSteps();
+  void emitFewStepsOr(Value firstRow, llvm::function_ref<void()> emitMore);
+  void emitFewSteps(Value firstRow);
+  void multiplyFewSteps(const Block &block, Value firstRow, Value number);
+  void multiplySteps(const FewSteps &few, Value row, int64_t numRows,
+                     Value column, int64_t vectors);
 
   // The rows of lhs that are packed at a time.
   Value getMaxRows();

@@ -133,7 +133,7 @@ static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
 CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                              Type elementType,
                                              const ContractionSize &size) {
-  auto [m, n, k, fewestRows, isRhsColumns] = size;
+  auto [m, n, k, fewest, isRhsColumns] = size;
   CpuKernel kernel = chooseKernel(target, elementType);
   bool isAmx = kernel == CpuKernel::Amx;
   int64_t sumBytes = getAccumulatorType(elementType).getWidth() / 8;
@@ -190,5 +190,5 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       // With AMX a whole block of 512 rows is half as large: less than what two
       // of these take, so that the next is on its way beside sums.
       /*cached_bytes=*/target.getL2Bytes() * (isAmx ? 3 : 4) / 16,
-      getFewRows(fewestRows, isAmx));
+      getFewRows(fewest, isAmx));
 }

@@ -31,8 +31,8 @@ struct ContractionSize {
   /// Products of extents over the m, n and k dimensions, the largest of any
   /// segment; `ShapedType::kDynamic` if unknown.
   int64_t m = 0, n = 0, k = 0;
-  /// That over m of the contraction that has the fewest.
-  int64_t fewestRows = ShapedType::kDynamic;
+  /// The fewest rows of any contraction, or steps where k follows in no rhs.
+  int64_t fewest = ShapedType::kDynamic;
   /// True if steps of k follow each other in no rhs, so that it is the side of
   /// columns.
   bool isRhsColumns = true;

@@ -215,7 +215,7 @@ void ContractionEmitter::multiplyColumn(const RowsByColumns &few,
       Value there = toValue(
           b, add(b, add(b, tile.sums, column), mul(b, row, few.rowSize)));
       Value sum = memref::LoadOp::create(b, few.sums, there);
-      Value lhs = loadLhs(b, tile, rowFormat.getOffset(b, row), k);
+      Value lhs = loadLhs(b, tile.lhs, rowFormat.getOffset(b, row), k);
       memref::StoreOp::create(b, math::FmaOp::create(b, factor, lhs, sum),
                               few.sums, there);
     });
@@ -320,18 +320,6 @@ void ContractionEmitter::multiplyRowsByColumns(const RowsByColumns &few,
       /*step=*/most);
 }
 
-/// An element of packed lhs: step `k` of the row that begins at `row`.
-Value ContractionEmitter::loadLhs(ImplicitLocOpBuilder &body,
-                                  const ColumnTile &tile, Value row, Value k) {
-  OpFoldResult inChunk = rem(body, k, rowFormat.chunk());
-  OpFoldResult chunks = mul(body, div(body, k, rowFormat.chunk()),
-                            body.getIndexAttr(rowFormat.chunkStride()));
-  OpFoldResult place =
-      add(body, add(body, tile.lhs, row), add(body, chunks, inChunk));
-  Value element = memref::LoadOp::create(body, packed, toValue(body, place));
-  return convertFloat(body, element, sumType);
-}
-
 /// Adds the products of `group` rows of lhs from `row` on and the vectors of
 /// columns from `column` on, step by step. Rows past the end repeat the last.
 void ContractionEmitter::multiplyGroupByColumns(const RowsByColumns &few,
@@ -365,7 +353,7 @@ void ContractionEmitter::multiplyGroupByColumns(const RowsByColumns &few,
             Value step = toValue(body, add(body, k, body.getIndexAttr(i)));
             for (auto [number, start] : llvm::enumerate(rows)) {
               Value factor = vector::BroadcastOp::create(
-                  body, type, loadLhs(body, tile, start, step));
+                  body, type, loadLhs(body, tile.lhs, start, step));
               for (int64_t j = 0; j < vectors; ++j) {
                 Value &sum = next[number * vectors + j];
                 sum = vector::FMAOp::create(body, loaded[i * vectors + j],

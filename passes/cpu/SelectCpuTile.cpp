@@ -35,23 +35,30 @@ static int64_t larger(int64_t x, int64_t y) {
 /// The largest extents in any contraction of the op: one tile serves them all.
 static cpu::ContractionSize getSize(SegmentedContractionOpInterface op) {
   cpu::ContractionSize size;
-  SmallVector<int64_t> rows;
+  // What counts tokens where the weight, or its gradient, has all of the rest:
+  // rows, or steps of a contraction whose steps follow each other in no array.
+  SmallVector<int64_t> few;
   for (const SegmentedContraction &contraction : op.getContractions()) {
-    rows.push_back(0);
+    int64_t rows = 0, steps = 0;
+    bool hasColumns = true;
     for (const ContractionSegment &segment : contraction.segments)
       for (const ContractionTerm &term : segment.terms) {
-        rows.back() =
-            larger(rows.back(), getStaticProduct(term, contraction.m));
+        rows = larger(rows, getStaticProduct(term, contraction.m));
+        steps = larger(steps, getStaticProduct(term, contraction.k));
         size.n = larger(size.n, getStaticProduct(term, contraction.n));
-        size.k = larger(size.k, getStaticProduct(term, contraction.k));
         auto inner = cast<AffineDimExpr>(term.rhs.map.getResults().back());
         if (llvm::is_contained(contraction.k, inner.getPosition()))
-          size.isRhsColumns = false;
+          hasColumns = false;
       }
-    size.m = larger(size.m, rows.back());
+    size.m = larger(size.m, rows);
+    size.k = larger(size.k, steps);
+    size.isRhsColumns &= hasColumns;
+    few.push_back(rows);
+    if (hasColumns)
+      few.push_back(steps);
   }
-  if (!ShapedType::isDynamic(size.m) && !rows.empty())
-    size.fewestRows = *llvm::min_element(rows);
+  if (!llvm::is_contained(few, ShapedType::kDynamic) && !few.empty())
+    size.fewest = *llvm::min_element(few);
   return size;
 }
 

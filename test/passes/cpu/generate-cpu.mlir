@@ -600,6 +600,35 @@ func.func @out_proj_residual_grad_few_rows(%d_output: memref<?x?x64xf32>, %attn:
   return
 }
 
+// Few steps, as in the gradient of the weight for few tokens: neither is attn packed nor
+// are steps filled up; sums of four rows and a vector go from registers to where they
+// belong, with what is accumulated.
+
+// CHECK-LABEL: func @out_proj_residual_grad_few_steps(
+// CHECK-SAME:    %{{[^:]*}}: memref<?x?x8xf32>, %{{[^:]*}}: memref<?x?x8xf32>
+// CHECK-DAG:     %[[C16:.+]] = arith.constant 16 : index
+// CHECK:         scf.parallel
+// CHECK:         %[[IS_FEW:.+]] = arith.cmpi ule, %{{.+}}, %[[C16]]
+// CHECK:         scf.if %[[IS_FEW]]
+// CHECK:           scf.parallel
+// CHECK:             %[[SUMS:.+]]:4 = scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK:               vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK-COUNT-4:       math.fma {{.*}} : vector<4xf32>
+// CHECK:             %[[OLD:.+]] = vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK:             %[[NEW:.+]] = arith.addf %[[SUMS]]#0, %[[OLD]]
+// CHECK:             vector.store %[[NEW]], {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK:         } else {
+// CHECK:           scf.parallel
+// CHECK:             vector.fma
+func.func @out_proj_residual_grad_few_steps(%d_output: memref<?x?x8xf32>, %attn: memref<?x?x8xf32>,
+    %weight: memref<8x8xf32>, %d_weight: memref<8x8xf32>) {
+  boostr.out_proj_residual_grad %d_output, %attn, %weight accumulate_weight(%d_weight) wrt(weight)
+      {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [4, 8, 16], register = [2, 4], lanes = 4, packed_bytes = 4096, few_rows = [1]>}
+      : memref<?x?x8xf32>, memref<?x?x8xf32>, memref<8x8xf32>, memref<8x8xf32>
+  return
+}
+
 // Of four panels of columns that fit a block has two: a panel of rows is multiplied
 // for two blocks of four steps before the next.
 
