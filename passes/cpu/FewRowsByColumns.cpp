@@ -39,8 +39,9 @@ static constexpr int64_t kMaxTurnRows = 4;
 /// How far ahead the rows of such a panel are asked for.
 static constexpr int64_t kPanelBytes = 2048;
 
-/// Rows of lhs that are multiplied at once, and the most there may be.
-static constexpr int64_t kGroupRows = 8, kMaxRows = 16;
+/// Rows of lhs that are multiplied at once, and the most there may be. More at
+/// once would save little, and cost compile time.
+static constexpr int64_t kGroupRows = 4, kMaxRows = 16;
 
 /// Columns of which a task adds up the parts.
 static constexpr int64_t kResultColumns = 256;
@@ -70,7 +71,8 @@ void ContractionEmitter::emitRowsByColumns(ArrayRef<int64_t> counts) {
   Scratch scratch(b);
   const Segment &segment = segments.front();
   RowsByColumns few;
-  for (int64_t count : counts)
+  // One row takes little less time than a few, not worth code of its own.
+  for (int64_t count : counts.size() > 1 ? counts.drop_front() : counts)
     if (few.groups.empty() || few.groups.back() < kGroupRows)
       few.groups.push_back(std::min(count, kGroupRows));
   few.maxRows = llvm::alignTo(counts.back(), few.groups.back());

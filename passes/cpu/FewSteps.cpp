@@ -24,7 +24,7 @@ using namespace mlir::boostr::cpu;
 static constexpr int64_t kMaxSteps = 16, kMaxAmxSteps = 8;
 
 /// Rows of which sums are made at once, with some vectors of columns.
-static constexpr int64_t kRows = 4;
+static constexpr int64_t kRows = 2;
 
 /// Rows and columns of a task. Rhs of these columns stays in the first-level
 /// cache.
@@ -121,29 +121,24 @@ void ContractionEmitter::multiplyFewSteps(const Block &block, Value firstRow,
   Value wholeRows = toValue(b, sub(b, rows.length, rem(b, rows.length, kRows)));
   Value wholeColumns =
       toValue(b, sub(b, columns.length, rem(b, columns.length, width)));
-  forLoop(
-      b, wholeRows,
-      [&](Value row) {
-        forLoop(
-            b, wholeColumns,
-            [&](Value column) {
-              multiplySteps(few, row, kRows, column, width / lanes);
-            },
-            /*step=*/width);
-      },
-      /*step=*/kRows);
-  // What is left: rows, and in all rows columns, one by one.
-  forLoop(b, wholeRows, rows.length, [&](Value row) {
+  auto multiplyRows = [&](Value row) {
     forLoop(
         b, wholeColumns,
         [&](Value column) {
-          multiplySteps(few, row, 1, column, width / lanes);
+          multiplySteps(few, row, kRows, column, width / lanes);
         },
         /*step=*/width);
-  });
+  };
+  forLoop(b, b.getIndexAttr(0), wholeRows, multiplyRows, /*step=*/kRows);
+  // What is left, one by one: columns of these rows, and other rows.
   forLoop(b, rows.length, [&](Value row) {
-    forLoop(b, wholeColumns, columns.length,
-            [&](Value column) { multiplySteps(few, row, 1, column, 0); });
+    Value isWhole =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ult, row, wholeRows);
+    Value first =
+        arith::SelectOp::create(b, isWhole, wholeColumns, constant(b, 0));
+    forLoop(b, first, columns.length, [&](Value column) {
+      multiplySteps(few, row, 1, column, /*vectors=*/0);
+    });
   });
 }
 
