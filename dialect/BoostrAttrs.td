@@ -111,7 +111,7 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
     Both take subnormal numbers of bf16 for zero and flush subnormal sums.
 
     Where A has few rows, reading B takes all of the time, and nothing of it is
-    packed if its rows are whole in memory: up to the last number of `few_rows`. How
+    packed: up to the last number of `few_rows`, or 16 rows of A if k is not what follows in the memory of B. How
     many rows there are may be known only when the code runs: each number, up to
     8, is a group of rows that there is code for. The first that has all rows is
     run, or else the last for group after group; missing rows of a group repeat

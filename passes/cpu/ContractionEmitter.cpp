@@ -46,13 +46,14 @@ void ContractionEmitter::prefetch(ImplicitLocOpBuilder &body, Value memory,
 }
 
 void ContractionEmitter::prefetchPiece(ImplicitLocOpBuilder &body, Value memory,
-                                       OpFoldResult first, int64_t count) {
+                                       OpFoldResult first, int64_t count,
+                                       unsigned locality) {
   int64_t line = getLineElements(getElementTypeOrSelf(memory));
   for (int64_t i = 0; i < count; i += line)
     memref::PrefetchOp::create(
         body, memory,
         ValueRange{toValue(body, add(body, first, body.getIndexAttr(i)))},
-        /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+        /*isWrite=*/false, /*localityHint=*/locality, /*isDataCache=*/true);
 }
 
 /// The sum of the lanes of `vector`, added up in pairs.
@@ -405,16 +406,31 @@ void ContractionEmitter::emitRows(Value firstRow) {
     emitTasks(sums, countWork(/*isProduct=*/false),
               [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
   }
-  if (segments.front().product) {
-    NumberedBlocks products(
-        b, segments, countRows, [&](const Segment &segment) {
-          return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
-                         nc);
-        });
-    emitTasks(products, countWork(/*isProduct=*/true), [&](Value task) {
-      computeBlock(selectBlock(products, firstRow, task));
-    });
-  }
+  if (!segments.front().product)
+    return;
+  SmallVector<int64_t> fewRows = getRowsByColumns();
+  auto emitMore = [&] {
+    emitFewStepsOr(firstRow, [&] { emitProducts(firstRow); });
+  };
+  if (fewRows.empty())
+    return emitMore();
+  Value isFew = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ule, getMaxRows(), constant(b, fewRows.back()));
+  ifElse(b, isFew, [&] { emitRowsByColumns(fewRows); }, emitMore);
+}
+
+/// Computes blocks of the results from the packed rows.
+void ContractionEmitter::emitProducts(Value firstRow) {
+  NumberedBlocks products(
+      b, segments,
+      [&](const Segment &segment) { return countRowBlocks(segment, firstRow); },
+      [&](const Segment &segment) {
+        return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
+                       nc);
+      });
+  emitTasks(products, countWork(/*isProduct=*/true), [&](Value task) {
+    computeBlock(selectBlock(products, firstRow, task));
+  });
 }
 
 ContractionEmitter::Block
@@ -482,6 +498,19 @@ void ContractionEmitter::packLhs(const Block &block) {
   Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, firstRow,
                                        block.rows.length);
   ifElse(b, exists, pack);
+}
+
+/// An element of packed lhs: step `k` of the row that begins at `row` of the
+/// block of steps at `block`.
+Value ContractionEmitter::loadLhs(ImplicitLocOpBuilder &body, Value block,
+                                  Value row, Value k) {
+  const PanelFormat &format = rowFormat;
+  OpFoldResult chunks = mul(body, div(body, k, format.chunk()),
+                            body.getIndexAttr(format.chunkStride()));
+  OpFoldResult place = add(body, add(body, block, row),
+                           add(body, chunks, rem(body, k, format.chunk())));
+  Value element = memref::LoadOp::create(body, packed, toValue(body, place));
+  return convertFloat(body, element, sumType);
 }
 
 /// Adds up the packed rows of the block, and stores their sums as a block of

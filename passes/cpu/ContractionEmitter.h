@@ -13,11 +13,12 @@
 #include "boostr/passes/cpu/Epilogue.h"
 #include "boostr/passes/cpu/PackPanels.h"
 #include "boostr/passes/cpu/PackedLayout.h"
+#include "boostr/passes/cpu/RegisterTile.h"
+#include <functional>
 
 namespace mlir::boostr::cpu {
 
 class Scratch;
-struct RegisterTile;
 
 /// Emits code for one contraction of an op in buffer form.
 ///
@@ -79,6 +80,14 @@ private:
   struct NextPanel {
     Value firstRow, steps;
   };
+  /// What is done in a turn of a block: of rhs `source` is packed, or in the
+  /// last turn sums are stored; and the columns that lie in `buffer` are
+  /// multiplied.
+  struct Turn {
+    Value isPacked, isStored, buffer, numColumns;
+    PackSource source;
+    RegisterTile tile;
+  };
   /// All rows of lhs, each `rowSize` elements after the other.
   struct FewRows {
     /// Rows that may be multiplied at once; `maxRows` is a multiple of the
@@ -86,12 +95,46 @@ private:
     SmallVector<int64_t> groups;
     int64_t maxRows;
     Value lhs, numRows, rowSize;
+    /// Columns of a task and of a panel, which are read together. Some panels
+    /// take turns: a piece of each, so many steps, is read before the next.
+    int64_t columns, panel;
+    Value panelsInTurn, piece, turnsAhead;
   };
-  /// Sums from a row of lhs and a column on, for `numColumns`, and where rows
-  /// of rhs begin.
+  /// Sums of a task as vectors, where its columns begin, and what is multiplied
+  /// now: rows of lhs from `row` on with a piece of a panel. The next piece
+  /// lies `ahead` elements behind it.
   struct FewSums {
-    Value memory, offsets, row, column, numColumns;
-    Value getPlace(ImplicitLocOpBuilder &b, Value row, Value column) const;
+    Value vectors, offsets, numPanels;
+    Value row, panel, firstStep, numSteps, ahead;
+  };
+
+  /// A product of few packed rows with rhs that lies along its columns.
+  struct RowsByColumns {
+    /// Rows that may be multiplied at once; `maxRows` is a multiple of the
+    /// last.
+    SmallVector<int64_t> groups;
+    int64_t maxRows;
+    /// Columns of a task.
+    int64_t columns;
+    /// Sums of each part of the blocks of steps, rows of `rowSize`.
+    Value sums, rowSize, partSize;
+    Value numRows, numBlocks, numParts, blocksOfPart;
+  };
+  /// Steps [begin, end) of a block of them: where the packed lhs of the block
+  /// and the sums of the first column lie, and how vectors of columns from one
+  /// on are loaded, those of a step or of some at once.
+  struct ColumnTile {
+    Value sums, lhs, begin, end;
+    int64_t stepsAtOnce = 1;
+    std::function<SmallVector<Value>(ImplicitLocOpBuilder &, Value, Value)>
+        load;
+  };
+
+  /// Few steps of k: where steps of rhs and packed rows lie, from a row of
+  /// their block on, and where sums go.
+  struct FewSteps {
+    Value rhs, offsets, firstColumn, lhs, firstRow, numSteps;
+    Epilogue epilogue;
   };
 
   // Few rows (FewRows.cpp).
@@ -100,19 +143,61 @@ private:
                      llvm::function_ref<void()> emitMore);
   void emitFewRows(ArrayRef<int64_t> counts);
   void packFewRows(Scratch &scratch, FewRows &few);
-  void computeFewRows(const Block &block, const FewRows &few);
+  void planFewRows(FewRows &few);
+  Range getFewColumns(const Block &block, const FewRows &few);
+  void computeFewRows(const Block &block, const FewRows &few,
+                      const Range &columns);
+  void storeFewRows(const Block &block, const FewRows &few, const FewSums &sums,
+                    const Range &columns);
+  Value getFewSum(const FewRows &few, Value row, Value panel,
+                  OpFoldResult column);
+  Value getFewResult(const FewRows &few, Value row, Value column);
+  void multiplyPieces(const Block &block, const FewRows &few, FewSums sums);
+  Value getNextPiece(const FewRows &few, const FewSums &sums, Value firstPanel,
+                     Value endPanel, Value endStep);
   void multiplyGroups(const Block &block, const FewRows &few,
                       ArrayRef<int64_t> groups, const FewSums &sums);
   void multiplyGroup(const Block &block, const FewRows &few, int64_t group,
-                     int64_t streams, const FewSums &sums);
-  void multiplyRest(const Block &block, const FewRows &few,
-                    const FewSums &sums);
+                     int64_t streams, Value column, const FewSums &sums);
+  void multiplyRest(const Block &block, const FewRows &few, Value offsets,
+                    Value results, Value numColumns);
   Value getWholeSteps(const Block &block);
+
+  // Few rows of which rhs lies along its columns (FewRowsByColumns.cpp).
+  SmallVector<int64_t> getRowsByColumns();
+  void emitRowsByColumns(ArrayRef<int64_t> counts);
+  void multiplyPart(const Block &block, const RowsByColumns &few);
+  void multiplyColumns(const Block &block, const RowsByColumns &few,
+                       ColumnTile tile, Value number, const Range &columns);
+  void multiplyColumn(const RowsByColumns &few, const ColumnTile &tile,
+                      Value memory, Value offsets, Value place, Value column,
+                      Value length);
+  void multiplyPackedColumns(const Block &block, const RowsByColumns &few,
+                             ColumnTile tile, Value number, Value steps,
+                             const Range &columns);
+  SmallVector<Value> splitPairs(ImplicitLocOpBuilder &body,
+                                ArrayRef<Value> pairs) const;
+  void multiplyRowsByColumns(const RowsByColumns &few, const ColumnTile &tile,
+                             Value column);
+  Value loadLhs(ImplicitLocOpBuilder &body, Value block, Value row, Value k);
+  void multiplyGroupByColumns(const RowsByColumns &few, const ColumnTile &tile,
+                              int64_t group, Value row, Value column);
+  void addParts(const Block &block, const RowsByColumns &few);
+
+  // Few steps of k (FewSteps.cpp).
+  bool canTakeFewSteps();
+  Value getMaxSteps();
+  void emitFewStepsOr(Value firstRow, llvm::function_ref<void()> emitMore);
+  void emitFewSteps(Value firstRow);
+  void multiplyFewSteps(const Block &block, Value firstRow, Value number);
+  void multiplySteps(const FewSteps &few, Value row, int64_t numRows,
+                     Value column, int64_t vectors);
 
   // The rows of lhs that are packed at a time.
   Value getMaxRows();
   void emitPacked();
   void emitRows(Value firstRow);
+  void emitProducts(Value firstRow);
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
   /// Starts tasks that emit the blocks; `work` is how many multiply-adds all of
@@ -136,7 +221,8 @@ private:
                            Value panel, Value number, Value numPieces);
   void fillColumnTable(Value table, const Term &term, const Range &columns,
                        int64_t count);
-  Value getColumnStep(ImplicitLocOpBuilder &body, Value k) const;
+  Value getPieceStart(Value step);
+  Value getStepInPiece(ImplicitLocOpBuilder &body, Value k) const;
 
   // A block of a result (MultiplyBlock.cpp).
   void computeBlock(const Block &block);
@@ -150,6 +236,9 @@ private:
   void takeTurn(const Block &block, const Range &columns,
                 const Epilogue &epilogue, const RhsBuffer &rhs, Value count,
                 Value turn);
+  Value getTurnBuffer(Value number);
+  void multiplyTurn(const Turn &turn, const Epilogue &epilogue, Value row);
+  void storePanel(const Block &block, const Epilogue &epilogue, Value row);
   void selectShare(Value row, Value numRows, PackSource &source);
   int64_t countChunks() const;
   void prefetchPackedRows(ImplicitLocOpBuilder &body, Value firstRow,
@@ -209,9 +298,11 @@ private:
   /// cache.
   static void prefetch(ImplicitLocOpBuilder &body, Value memory,
                        OpFoldResult first, OpFoldResult count);
-  /// Asks for `count` elements, a known number, from `first` on.
+  /// Asks for `count` elements, a known number, from `first` on, to come to the
+  /// second-level cache, or the first with a `locality` of 3.
   static void prefetchPiece(ImplicitLocOpBuilder &body, Value memory,
-                            OpFoldResult first, int64_t count);
+                            OpFoldResult first, int64_t count,
+                            unsigned locality = 2);
   Value addLanes(Value vector);
 
   DimGroup rowsOf(ArrayRef<OpFoldResult> extents) const {

@@ -147,7 +147,7 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                              Type elementType,
                                              const ContractionSize &size) {
   auto [m, n, k] = std::tuple(size.m, size.n, size.k);
-  bool isRhsColumns = size.isRhsColumns;
+  auto [fewest, isRhsColumns] = std::pair(size.fewest, size.isRhsColumns);
   CpuKernel kernel = chooseKernel(target, elementType);
   bool isAmx = kernel == CpuKernel::Amx;
   int64_t sumBytes = getAccumulatorType(elementType).getWidth() / 8;
@@ -208,5 +208,5 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       // With AMX a whole block of 512 rows is half as large: less than what two
       // of these take, so that the next is on its way beside sums.
       /*cached_bytes=*/target.getL2Bytes() * (isAmx ? 3 : 4) / 16,
-      getFewRows(m, isAmx));
+      getFewRows(fewest, isAmx));
 }

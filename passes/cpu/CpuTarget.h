@@ -33,6 +33,8 @@ struct ContractionSize {
   int64_t m = 0, n = 0, k = 0;
   /// The fewest segments of any contraction.
   int64_t segments = 1;
+  /// The fewest rows of any contraction, or steps where k follows in no rhs.
+  int64_t fewest = ShapedType::kDynamic;
   /// True if steps of k follow each other in no rhs, so that it is the side of
   /// columns.
   bool isRhsColumns = true;

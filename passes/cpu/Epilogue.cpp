@@ -45,6 +45,23 @@ static Value load(ImplicitLocOpBuilder &b, const EpilogueArray &array,
   return convertFloat(b, loaded, sumElement);
 }
 
+void mlir::boostr::cpu::storeSum(ImplicitLocOpBuilder &b,
+                                 const Epilogue &epilogue, Value sum, Value row,
+                                 Value column) {
+  bool vectorize = isa<VectorType>(sum.getType());
+  for (const EpilogueArray &addend : epilogue.addends)
+    sum = arith::AddFOp::create(
+        b, sum,
+        load(b, addend, row, column, epilogue.lanes, vectorize, sum.getType()));
+  const EpilogueArray &result = epilogue.result;
+  Value rounded = convertFloat(b, sum, result.array.getElementType());
+  Value offset = ::getOffset(b, result, row, column);
+  if (vectorize)
+    vector::StoreOp::create(b, rounded, result.array.flat, ValueRange{offset});
+  else
+    memref::StoreOp::create(b, rounded, result.array.flat, offset);
+}
+
 namespace {
 
 /// Emits the way out of one block.
@@ -62,7 +79,9 @@ private:
   void storeRows(Value endColumn);
   void storeSquares(Value endColumn);
   void storeElement(Value row, Value column);
-  void finish(Value sum, Value row, Value column);
+  void finish(Value sum, Value row, Value column) {
+    storeSum(b, epilogue, sum, row, column);
+  }
   Value getSumOffset(Value row, Value column) {
     return epilogue.isTransposed ? epilogue.sums.getOffset(b, column, row)
                                  : epilogue.sums.getOffset(b, row, column);
@@ -80,22 +99,6 @@ private:
 };
 
 } // namespace
-
-/// Adds what is to be added to one sum, or to `lanes` of them, and stores.
-void BlockStorer::finish(Value sum, Value row, Value column) {
-  bool vectorize = isa<VectorType>(sum.getType());
-  for (const EpilogueArray &addend : epilogue.addends)
-    sum = arith::AddFOp::create(
-        b, sum,
-        load(b, addend, row, column, epilogue.lanes, vectorize, sum.getType()));
-  const EpilogueArray &result = epilogue.result;
-  Value rounded = convertFloat(b, sum, result.array.getElementType());
-  Value offset = getOffset(b, result, row, column);
-  if (vectorize)
-    vector::StoreOp::create(b, rounded, result.array.flat, ValueRange{offset});
-  else
-    memref::StoreOp::create(b, rounded, result.array.flat, offset);
-}
 
 void BlockStorer::storeElement(Value row, Value column) {
   Value sum = memref::LoadOp::create(b, epilogue.sums.memory,

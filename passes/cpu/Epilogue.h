@@ -40,6 +40,11 @@ struct Epilogue {
   bool hasPairs = false;
 };
 
+/// Emits the way out of `sum`, that of a row and a column of the block, or of
+/// as many columns from there on as it has lanes. It need not be in `sums`.
+void storeSum(ImplicitLocOpBuilder &b, const Epilogue &epilogue, Value sum,
+              Value row, Value column);
+
 /// Emits the way out of the rows from `firstRow` to before `endRow` of the
 /// result; of all rows where sums are transposed.
 void storeBlock(ImplicitLocOpBuilder &b, const Epilogue &epilogue,

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -25,20 +26,29 @@ using namespace mlir::boostr::cpu;
 /// is one for every thread.
 static constexpr int64_t kTaskRows = 32;
 
+/// The same for panels of a packed rhs: at most so many, and not fewer tasks.
+static constexpr int64_t kTaskPanels = 8, kMinTasks = 16;
+
 /// Rows of lhs that are multiplied at once; more are multiplied in groups, for
 /// which rows of rhs are read again while they are in the cache.
 static constexpr int64_t kGroupRows = 8;
 
-/// Rows of rhs that rows of lhs are multiplied with at a time if these are one
-/// group; the most that are read at once.
-static constexpr int64_t kColumns = 8;
+/// Rows of rhs that are read together where they lie: streams of memory.
+static constexpr int64_t kPanelRows = 8;
 
-/// Rows of rhs that are read at once: each is a stream of memory, and with
-/// `group` rows of lhs they make sums enough to keep the multipliers busy.
-static int64_t getStreams(int64_t group) {
-  constexpr int64_t kSums = 16;
-  return std::clamp<int64_t>(llvm::bit_floor<uint64_t>(kSums / group), 1,
-                             kColumns);
+/// Vectors of sums that keep the multipliers busy and leave registers for what
+/// is loaded.
+static int64_t getMaxSums(int64_t lanes, Type sumType) {
+  return lanes * sumType.getIntOrFloatBitWidth() == 512 ? 24 : 12;
+}
+
+/// Rows of rhs, of the `panel` that are read together, that are multiplied at
+/// once if these make up to `maxSums` sums with `group` rows of lhs.
+static int64_t getStreams(int64_t group, int64_t panel, int64_t maxSums) {
+  int64_t streams = std::clamp<int64_t>(maxSums / group, 1, panel);
+  while (panel % streams != 0)
+    --streams;
+  return streams;
 }
 
 /// Rows that a group may have, the most last.
@@ -104,6 +114,66 @@ void ContractionEmitter::packFewRows(Scratch &scratch, FewRows &few) {
   });
 }
 
+/// Rows of lhs that code multiplies: groups are filled up.
+static Value countFilledRows(ImplicitLocOpBuilder &b, ArrayRef<int64_t> groups,
+                             Value numRows) {
+  int64_t most = groups.back();
+  Value filled =
+      toValue(b, mul(b, ceilDiv(b, numRows, most), b.getIndexAttr(most)));
+  for (int64_t group : llvm::reverse(groups)) {
+    Value isEnough = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                           numRows, constant(b, group));
+    filled = arith::SelectOp::create(b, isEnough, constant(b, group), filled);
+  }
+  return filled;
+}
+
+namespace {
+
+/// In which order a task reads: some panels take turns, a piece of some steps
+/// each; what is read so many turns later is on its way meanwhile.
+struct Turns {
+  int64_t panels, steps, ahead;
+};
+
+} // namespace
+
+/// Decides what a task reads, and in which order.
+void ContractionEmitter::planFewRows(FewRows &few) {
+  Turns one, more;
+  if (rhsLayout) {
+    // Whole panels and whole vectors.
+    few.panel = rowFormat.width;
+    int64_t panels = std::accumulate(rhsLayout.getRows().begin(),
+                                     rhsLayout.getRows().end(), int64_t(0)) /
+                     (kMinTasks * few.panel);
+    few.columns =
+        llvm::alignTo(few.panel * std::clamp<int64_t>(panels, 1, kTaskPanels),
+                      std::lcm(few.panel, lanes));
+    one = more = {1, kc, 1};
+    // A panel of more rows than there are sums is not read at once; by small
+    // pieces of several it is in its order nevertheless.
+    if (few.panel > getMaxSums(lanes, sumType))
+      one = {kTaskPanels, rowFormat.chunk(), kTaskPanels / 2};
+  } else {
+    constexpr int64_t kPieceSteps = 256, kPieceBytes = 512;
+    Type type = segments.front().terms.front().rhs.getElementType();
+    few.panel = kPanelRows;
+    few.columns = kTaskRows;
+    one = {1, kPieceSteps, 1};
+    more = {1, kPieceBytes * 8 / type.getIntOrFloatBitWidth(), 1};
+  }
+  Value isOne = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, few.numRows,
+                                      constant(b, 1));
+  auto choose = [&](int64_t Turns::*member) -> Value {
+    return arith::SelectOp::create(b, isOne, constant(b, one.*member),
+                                   constant(b, more.*member));
+  };
+  few.panelsInTurn = choose(&Turns::panels);
+  few.piece = choose(&Turns::steps);
+  few.turnsAhead = choose(&Turns::ahead);
+}
+
 /// Packs lhs, and starts the tasks.
 void ContractionEmitter::emitFewRows(ArrayRef<int64_t> counts) {
   Scratch scratch(b);
@@ -111,6 +181,7 @@ void ContractionEmitter::emitFewRows(ArrayRef<int64_t> counts) {
   few.groups = getGroups(counts);
   few.maxRows = llvm::alignTo(counts.back(), few.groups.back());
   packFewRows(scratch, few);
+  planFewRows(few);
   NumberedBlocks blocks(
       b, segments,
       [&](const Segment &segment) {
@@ -119,51 +190,184 @@ void ContractionEmitter::emitFewRows(ArrayRef<int64_t> counts) {
                    b.getIndexAttr(1));
       },
       [&](const Segment &segment) {
-        return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
-                       kTaskRows);
+        Value size = columnsOf(segment.terms.front().extents).getSize(b);
+        if (!rhsLayout)
+          return ceilDiv(b, size, few.columns);
+        return mul(b, ceilDiv(b, size, nc),
+                   b.getIndexAttr(llvm::divideCeil(nc, few.columns)));
       });
   emitTasks(blocks, countWork(/*isProduct=*/true), [&](Value task) {
-    computeFewRows(selectBlock(blocks, constant(b, 0), task), few);
+    Block block = selectBlock(blocks, constant(b, 0), task);
+    Range columns = getFewColumns(block, few);
+    if (!rhsLayout)
+      return computeFewRows(block, few, columns);
+    // The last block may have fewer.
+    Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                         columns.start, columns.end);
+    ifElse(b, exists, [&] { computeFewRows(block, few, columns); });
   });
 }
 
-/// Some columns of the result.
-void ContractionEmitter::computeFewRows(const Block &block,
-                                        const FewRows &few) {
+/// The columns of a task; those of a packed weight are all of one block of it.
+ContractionEmitter::Range
+ContractionEmitter::getFewColumns(const Block &block, const FewRows &few) {
+  Value end = columnsOf(block.segment.terms.front().extents).getSize(b);
+  if (!rhsLayout)
+    return getRange(block.other, few.columns, constant(b, 0), end);
+  int64_t tasks = llvm::divideCeil(nc, few.columns);
+  OpFoldResult first = mul(b, div(b, block.other, tasks), b.getIndexAttr(nc));
+  Value endOfBlock = toValue(b, min(b, add(b, first, b.getIndexAttr(nc)), end));
+  return getRange(toValue(b, rem(b, block.other, tasks)), few.columns,
+                  toValue(b, first), endOfBlock);
+}
+
+/// Some columns of the result. Vectors of sums are kept between pieces, and
+/// their lanes added up at the end.
+void ContractionEmitter::computeFewRows(const Block &block, const FewRows &few,
+                                        const Range &columns) {
   Scratch scratch(b);
   const Term &term = block.segment.terms.front();
-  DimGroup columnDims = columnsOf(term.extents);
-  Range columns =
-      getRange(block.other, kTaskRows, constant(b, 0), columnDims.getSize(b));
-  Value offsets = scratch.allocate(kTaskRows, b.getIndexType());
-  fillColumnTable(offsets, term, columns, kTaskRows);
-  Value sums = scratch.allocate(few.maxRows * kTaskRows, sumType);
-  // Several groups take turns on rows of rhs that the first-level cache holds.
-  int64_t most = few.groups.back();
-  Value isOneGroup = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
-                                           few.numRows, constant(b, most));
-  Value together = arith::SelectOp::create(b, isOneGroup, constant(b, kColumns),
-                                           constant(b, getStreams(most)));
-  auto multiply = [&](Value column) {
-    FewSums some = {sums, offsets, /*row=*/{}, column, together};
-    auto multiplyFrom = [&](Value row) {
-      FewSums group = some;
-      group.row = row;
-      multiplyGroups(block, few, few.groups, group);
-    };
-    forLoop(b, few.numRows, multiplyFrom, /*step=*/most);
-    multiplyRest(block, few, some);
-  };
-  forLoop(b, b.getIndexAttr(0), columns.length, multiply, together);
+  FewSums sums;
+  sums.offsets = scratch.allocate(few.columns, b.getIndexType());
+  fillColumnTable(sums.offsets, term, columns, few.columns);
+  sums.numPanels = toValue(b, ceilDiv(b, columns.length, few.panel));
+  int64_t size = few.maxRows * few.columns;
+  sums.vectors = scratch.allocate(size * lanes, sumType);
+  forLoop(b, sums.numPanels, [&](Value panel) {
+    Value filled = countFilledRows(b, few.groups, few.numRows);
+    forLoop(b, toValue(b, mul(b, filled, b.getIndexAttr(few.panel))),
+            [&](Value number) {
+              Value place = getFewSum(few, constant(b, 0), panel, number);
+              auto type = VectorType::get({lanes}, sumType);
+              Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
+              vector::StoreOp::create(b, zeros, sums.vectors,
+                                      ValueRange{place});
+            });
+  });
+  multiplyPieces(block, few, sums);
+  storeFewRows(block, few, sums, columns);
+}
+
+/// Adds up the lanes of the sums, adds the rest of k, and stores.
+void ContractionEmitter::storeFewRows(const Block &block, const FewRows &few,
+                                      const FewSums &sums,
+                                      const Range &columns) {
+  Scratch scratch(b);
+  auto type = VectorType::get({lanes}, sumType);
+  Value results = scratch.allocate(few.maxRows * few.columns, sumType);
+  forLoop(b, few.numRows, [&](Value row) {
+    forLoop(b, columns.length, [&](Value column) {
+      Value panel = toValue(b, div(b, column, few.panel));
+      Value place = getFewSum(few, row, panel, rem(b, column, few.panel));
+      Value vector =
+          vector::LoadOp::create(b, type, sums.vectors, ValueRange{place});
+      memref::StoreOp::create(b, addLanes(vector), results,
+                              getFewResult(few, row, column));
+    });
+  });
+  multiplyRest(block, few, sums.offsets, results, columns.length);
 
   Epilogue epilogue;
-  epilogue.sums = {sums, few.maxRows, kTaskRows, /*tilesPerRow=*/1};
+  epilogue.sums = {results, few.maxRows, few.columns, /*tilesPerRow=*/1};
   epilogue.isTransposed = false;
   epilogue.isContiguous = isEpilogueContiguous();
-  epilogue.isWhole = hasWholeVectors(kTaskRows);
+  epilogue.isWhole = hasWholeVectors(few.columns);
   Range rows = {constant(b, 0), few.numRows, few.numRows};
-  store(*block.segment.product, epilogue, term.extents, {rows, few.maxRows},
-        BoundedRange{columns, kTaskRows});
+  store(*block.segment.product, epilogue, block.segment.terms.front().extents,
+        {rows, few.maxRows}, BoundedRange{columns, few.columns});
+}
+
+/// Where the vector of sums of a row of lhs and a column of a panel lies: those
+/// of a panel lie together.
+Value ContractionEmitter::getFewSum(const FewRows &few, Value row, Value panel,
+                                    OpFoldResult column) {
+  OpFoldResult first =
+      mul(b, add(b, mul(b, panel, b.getIndexAttr(few.maxRows)), row),
+          b.getIndexAttr(few.panel * lanes));
+  return toValue(b, add(b, first, mul(b, column, b.getIndexAttr(lanes))));
+}
+
+/// Where the sum of that vector goes.
+Value ContractionEmitter::getFewResult(const FewRows &few, Value row,
+                                       Value column) {
+  return toValue(b, add(b, mul(b, row, b.getIndexAttr(few.columns)), column));
+}
+
+/// Multiplies the panels, piece by piece. Some panels take turns: as many
+/// streams of memory.
+void ContractionEmitter::multiplyPieces(const Block &block, const FewRows &few,
+                                        FewSums sums) {
+  Value end = getWholeSteps(block);
+  auto multiplyPanels = [&](Value first) {
+    Value endPanel =
+        toValue(b, min(b, add(b, first, few.panelsInTurn), sums.numPanels));
+    auto multiplyPiece = [&](Value step, Value endStep) {
+      sums.firstStep = step;
+      sums.numSteps = toValue(b, min(b, sub(b, endStep, step), few.piece));
+      forLoop(b, first, endPanel, [&](Value panel) {
+        sums.panel = panel;
+        sums.ahead = getNextPiece(few, sums, first, endPanel, end);
+        forLoop(
+            b, few.numRows,
+            [&](Value row) {
+              sums.row = row;
+              multiplyGroups(block, few, few.groups, sums);
+            },
+            /*step=*/few.groups.back());
+      });
+    };
+    if (!rhsLayout)
+      return forLoop(
+          b, b.getIndexAttr(0), end,
+          [&](Value step) { multiplyPiece(step, end); }, few.piece);
+    forLoop(
+        b, b.getIndexAttr(0), end,
+        [&](Value start) {
+          Value stop =
+              toValue(b, min(b, add(b, start, b.getIndexAttr(kc)), end));
+          forLoop(
+              b, start, stop, [&](Value step) { multiplyPiece(step, stop); },
+              few.piece);
+        },
+        /*step=*/kc);
+  };
+  forLoop(b, b.getIndexAttr(0), sums.numPanels, multiplyPanels,
+          few.panelsInTurn);
+}
+
+/// How far from the piece of `sums` the one lies whose turn comes `turnsAhead`
+/// later: the same steps of a panel before `endPanel`, or the next steps from
+/// `firstPanel` on, or the first of the panels after these. Zero after the
+/// last.
+Value ContractionEmitter::getNextPiece(const FewRows &few, const FewSums &sums,
+                                       Value firstPanel, Value endPanel,
+                                       Value endStep) {
+  auto isLess = [&](OpFoldResult x, Value y) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, toValue(b, x),
+                                 y);
+  };
+  auto choose = [&](Value condition, OpFoldResult x, OpFoldResult y) -> Value {
+    return arith::SelectOp::create(b, condition, toValue(b, x), toValue(b, y));
+  };
+  auto getPlace = [&](Value panel, Value step) {
+    Value offset = memref::LoadOp::create(
+        b, sums.offsets, toValue(b, mul(b, panel, b.getIndexAttr(few.panel))));
+    return add(b, offset, getPieceStart(step));
+  };
+  OpFoldResult count = sub(b, endPanel, firstPanel);
+  Value panel = toValue(b, add(b, sums.panel, min(b, few.turnsAhead, count)));
+  Value step = toValue(b, add(b, sums.firstStep, sums.numSteps));
+  Value hasPanel = isLess(panel, endPanel), hasSteps = isLess(step, endStep);
+  panel =
+      choose(hasPanel, panel, choose(hasSteps, sub(b, panel, count), panel));
+  step = choose(hasPanel, sums.firstStep,
+                choose(hasSteps, step, b.getIndexAttr(0)));
+  // After the last, the last again.
+  Value isThere = isLess(panel, sums.numPanels);
+  panel = choose(isThere, panel, sums.panel);
+  step = choose(isThere, step, sums.firstStep);
+  return toValue(
+      b, sub(b, getPlace(panel, step), getPlace(sums.panel, sums.firstStep)));
 }
 
 /// Multiplies the rows from `sums.row` on by code for the first of `groups`
@@ -173,13 +377,11 @@ void ContractionEmitter::multiplyGroups(const Block &block, const FewRows &few,
                                         const FewSums &sums) {
   int64_t group = groups.front();
   auto multiply = [&] {
-    int64_t streams = getStreams(group);
+    int64_t streams = getStreams(group, few.panel, getMaxSums(lanes, sumType));
     forLoop(
-        b, sums.numColumns,
+        b, b.getIndexAttr(few.panel),
         [&](Value first) {
-          FewSums some = sums;
-          some.column = toValue(b, add(b, sums.column, first));
-          multiplyGroup(block, few, group, streams, some);
+          multiplyGroup(block, few, group, streams, first, sums);
         },
         /*step=*/streams);
   };
@@ -197,60 +399,75 @@ Value ContractionEmitter::getWholeSteps(const Block &block) {
   return toValue(b, sub(b, numSteps, rem(b, numSteps, lanes)));
 }
 
-/// The sum of each of `group` rows of lhs and `streams` of rhs becomes that of
-/// their products, over whole vectors of k. Rows past the end repeat the last.
+/// Adds the products of `group` rows of lhs and `streams` of rhs, from `column`
+/// of the panel on, over the steps of a piece to their vectors of sums. Rows
+/// past the end repeat the last.
 void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
                                        int64_t group, int64_t streams,
-                                       const FewSums &sums) {
+                                       Value column, const FewSums &sums) {
   const StridedArray &rhs = block.segment.terms.front().rhs;
   auto vectorType = VectorType::get({lanes}, sumType);
   auto rhsType = VectorType::get({lanes}, rhs.getElementType());
-  Value zeros = arith::ConstantOp::create(
-      b, DenseElementsAttr::get(vectorType, b.getZeroAttr(sumType)));
-  SmallVector<Value> rows, columns;
+  SmallVector<Value> rows, columns, places, begin;
   Value last = toValue(b, sub(b, few.numRows, b.getIndexAttr(1)));
+  Value start = getPieceStart(sums.firstStep);
   for (int64_t i = 0; i < group; ++i) {
-    Value row = toValue(b, min(b, add(b, sums.row, b.getIndexAttr(i)), last));
-    rows.push_back(toValue(b, mul(b, row, few.rowSize)));
+    Value row = toValue(b, add(b, sums.row, b.getIndexAttr(i)));
+    for (int64_t j = 0; j < streams; ++j) {
+      places.push_back(
+          getFewSum(few, row, sums.panel, add(b, column, b.getIndexAttr(j))));
+      begin.push_back(vector::LoadOp::create(b, vectorType, sums.vectors,
+                                             ValueRange{places.back()}));
+    }
+    Value there = toValue(b, min(b, row, last));
+    rows.push_back(
+        toValue(b, add(b, mul(b, there, few.rowSize), sums.firstStep)));
   }
-  for (int64_t i = 0; i < streams; ++i)
-    columns.push_back(memref::LoadOp::create(
-        b, sums.offsets, toValue(b, add(b, sums.column, b.getIndexAttr(i)))));
+  OpFoldResult first =
+      add(b, mul(b, sums.panel, b.getIndexAttr(few.panel)), column);
+  for (int64_t j = 0; j < streams; ++j) {
+    Value offset = memref::LoadOp::create(
+        b, sums.offsets, toValue(b, add(b, first, b.getIndexAttr(j))));
+    columns.push_back(toValue(b, add(b, offset, start)));
+  }
 
   auto loop = scf::ForOp::create(
-      b, constant(b, 0), getWholeSteps(block), constant(b, lanes),
-      SmallVector<Value>(group * streams, zeros),
+      b, constant(b, 0), sums.numSteps, constant(b, lanes), begin,
       [&](OpBuilder &nested, Location loc, Value k, ValueRange carried) {
         ImplicitLocOpBuilder body(loc, nested);
-        auto load = [&](VectorType type, Value memory, Value x, Value y) {
-          Value loaded = vector::LoadOp::create(
-              body, type, memory, ValueRange{toValue(body, add(body, x, y))});
+        auto load = [&](VectorType type, Value memory, Value place) {
+          Value loaded =
+              vector::LoadOp::create(body, type, memory, ValueRange{place});
           return convertFloat(body, loaded, sumType);
         };
         SmallVector<Value> vectors, next;
-        Value step = getColumnStep(body, k);
-        for (Value column : columns)
-          vectors.push_back(load(rhsType, rhs.flat, column, step));
-        for (Value offset : rows) {
-          Value row = load(vectorType, few.lhs, offset, k);
-          for (Value column : vectors)
+        Value step = getStepInPiece(body, k);
+        for (Value start : columns) {
+          Value place = toValue(body, add(body, start, step));
+          vectors.push_back(load(rhsType, rhs.flat, place));
+          memref::PrefetchOp::create(
+              body, rhs.flat,
+              ValueRange{toValue(body, add(body, place, sums.ahead))},
+              /*isWrite=*/false, /*localityHint=*/rhsLayout ? 2 : 3,
+              /*isDataCache=*/true);
+        }
+        for (Value start : rows) {
+          Value row =
+              load(vectorType, few.lhs, toValue(body, add(body, start, k)));
+          for (Value vector : vectors)
             next.push_back(
-                vector::FMAOp::create(body, column, row, carried[next.size()]));
+                vector::FMAOp::create(body, vector, row, carried[next.size()]));
         }
         scf::YieldOp::create(body, next);
       });
-  for (auto [number, sum] : llvm::enumerate(loop.getResults())) {
-    Value row = toValue(b, add(b, sums.row, b.getIndexAttr(number / streams)));
-    Value column =
-        toValue(b, add(b, sums.column, b.getIndexAttr(number % streams)));
-    memref::StoreOp::create(b, addLanes(sum), sums.memory,
-                            sums.getPlace(b, row, column));
-  }
+  for (auto [sum, place] : llvm::zip_equal(loop.getResults(), places))
+    vector::StoreOp::create(b, sum, sums.vectors, ValueRange{place});
 }
 
 /// Adds the products of what is left of k, one by one.
 void ContractionEmitter::multiplyRest(const Block &block, const FewRows &few,
-                                      const FewSums &sums) {
+                                      Value offsets, Value results,
+                                      Value numColumns) {
   const StridedArray &rhs = block.segment.terms.front().rhs;
   Value numSteps = stepsOf(block.segment.terms.front().extents).getSize(b);
   auto load = [&](Value memory, OpFoldResult x, OpFoldResult y) {
@@ -258,23 +475,19 @@ void ContractionEmitter::multiplyRest(const Block &block, const FewRows &few,
     return convertFloat(b, loaded, sumType);
   };
   forLoop(b, getWholeSteps(block), numSteps, [&](Value k) {
-    Value step = getColumnStep(b, k);
+    OpFoldResult inChunk = rem(b, k, rowFormat.chunk());
+    OpFoldResult step =
+        add(b, getPieceStart(toValue(b, sub(b, k, inChunk))), inChunk);
     forLoop(b, few.numRows, [&](Value i) {
       Value row = load(few.lhs, mul(b, i, few.rowSize), k);
-      forLoop(b, sums.numColumns, [&](Value r) {
-        Value column = toValue(b, add(b, sums.column, r));
-        Value offset = memref::LoadOp::create(b, sums.offsets, column);
-        Value place = sums.getPlace(b, i, column);
-        Value sum = memref::LoadOp::create(b, sums.memory, place);
+      forLoop(b, numColumns, [&](Value column) {
+        Value offset = memref::LoadOp::create(b, offsets, column);
+        Value place = getFewResult(few, i, column);
+        Value sum = memref::LoadOp::create(b, results, place);
         memref::StoreOp::create(
             b, math::FmaOp::create(b, load(rhs.flat, offset, step), row, sum),
-            sums.memory, place);
+            results, place);
       });
     });
   });
-}
-
-Value ContractionEmitter::FewSums::getPlace(ImplicitLocOpBuilder &b, Value row,
-                                            Value column) const {
-  return toValue(b, add(b, mul(b, row, b.getIndexAttr(kTaskRows)), column));
 }

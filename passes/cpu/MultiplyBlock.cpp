@@ -93,6 +93,20 @@ void ContractionEmitter::takeTurns(const Block &block, const Range &columns,
   });
 }
 
+/// The number before `number`, or 0.
+static Value getNumberBefore(ImplicitLocOpBuilder &b, Value number) {
+  Value positive = arith::MaxUIOp::create(b, number, constant(b, 1));
+  return arith::SubIOp::create(b, positive, constant(b, 1));
+}
+
+/// Where columns are packed for block `number` of steps: in one half of the
+/// buffer or the other.
+Value ContractionEmitter::getTurnBuffer(Value number) {
+  return toValue(b, mul(b, rem(b, number, 2),
+                        b.getIndexAttr(columnFormat.countPanels(nc) *
+                                       columnFormat.size())));
+}
+
 /// Packs block `turn` of `count` blocks of steps, and multiplies the one
 /// before.
 void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
@@ -104,56 +118,60 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
                      Value y) -> Value {
     return arith::CmpIOp::create(b, predicate, x, y);
   };
-  auto before = [&](Value number) -> Value {
-    Value positive = arith::MaxUIOp::create(b, number, constant(b, 1));
-    return arith::SubIOp::create(b, positive, constant(b, 1));
-  };
-  auto getBuffer = [&](Value number) {
-    return toValue(b, mul(b, rem(b, number, 2),
-                          b.getIndexAttr(columnFormat.countPanels(nc) *
-                                         columnFormat.size())));
-  };
-  Value isPacked = compare(arith::CmpIPredicate::ult, turn, count),
-        isMultiplied = compare(arith::CmpIPredicate::ne, turn, constant(b, 0)),
-        isStored = compare(arith::CmpIPredicate::eq, turn, count);
-  PackSource source = getRhs(tables, block, columns, rhs,
-                             toValue(b, min(b, turn, before(count))));
-  Value number = before(turn), buffer = getBuffer(number);
-  RegisterTile registerTile = getRegisterTile(
-      selectStep(block.segment, number).length, epilogue.sums, number);
-  registerTile.rows = packed;
-  registerTile.columns = rhs.panels;
+  Turn step;
+  step.isPacked = compare(arith::CmpIPredicate::ult, turn, count);
+  Value isMultiplied = compare(arith::CmpIPredicate::ne, turn, constant(b, 0));
+  step.isStored = compare(arith::CmpIPredicate::eq, turn, count);
+  step.source = getRhs(tables, block, columns, rhs,
+                       toValue(b, min(b, turn, getNumberBefore(b, count))));
+  Value number = getNumberBefore(b, turn);
+  step.buffer = getTurnBuffer(number);
+  step.tile = getRegisterTile(selectStep(block.segment, number).length,
+                              epilogue.sums, number);
+  step.tile.rows = packed;
+  step.tile.columns = rhs.panels;
   Value lhs = getPackedBlock(block, number);
   Value numRows = toValue(b, ceilDiv(b, block.rows.length, rowFormat.width));
-  Value numColumns = toValue(b, ceilDiv(b, columns.length, columnFormat.width));
+  step.numColumns = toValue(b, ceilDiv(b, columns.length, columnFormat.width));
   forLoop(b, numRows, [&](Value row) {
-    selectShare(row, numRows, source);
+    selectShare(row, numRows, step.source);
     ifElse(b, isMultiplied, [&] {
-      registerTile.firstRow = rowFormat.getPanel(b, lhs, row);
-      multiplyPanel(
-          registerTile, epilogue.sums, row, buffer, numColumns,
-          [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-            prefetchPackedRows(body, registerTile.firstRow, column, chunk);
-            ifElse(
-                body, isStored,
-                [&] { prefetchResult(body, epilogue, row, column, chunk); },
-                [&] { prefetchShare(body, source, column, chunk); });
-          },
-          [](Value) {});
+      step.tile.firstRow = rowFormat.getPanel(b, lhs, row);
+      multiplyTurn(step, epilogue, row);
     });
-    Value hasShare =
-        compare(arith::CmpIPredicate::ult, source.beginStep, source.numSteps);
-    ifElse(b, arith::AndIOp::create(b, isPacked, hasShare), [&] {
-      packPanels(b, source, columnFormat, rhs.panels, getBuffer(turn));
+    Value hasShare = compare(arith::CmpIPredicate::ult, step.source.beginStep,
+                             step.source.numSteps);
+    ifElse(b, arith::AndIOp::create(b, step.isPacked, hasShare), [&] {
+      packPanels(b, step.source, columnFormat, rhs.panels, getTurnBuffer(turn));
     });
-    ifElse(b, isStored, [&] {
-      Value first = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
-      Value end =
-          toValue(b, min(b, add(b, first, b.getIndexAttr(rowFormat.width)),
-                         block.rows.length));
-      storeBlock(b, epilogue, first, end);
-    });
+    ifElse(b, step.isStored, [&] { storePanel(block, epilogue, row); });
   });
+}
+
+/// Multiplies panel `row` of rows. Meanwhile the next one is asked for, and
+/// what is read after it: the share that is packed next, or in the last turn
+/// where the panel will be stored.
+void ContractionEmitter::multiplyTurn(const Turn &turn,
+                                      const Epilogue &epilogue, Value row) {
+  multiplyPanel(
+      turn.tile, epilogue.sums, row, turn.buffer, turn.numColumns,
+      [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
+        prefetchPackedRows(body, turn.tile.firstRow, column, chunk);
+        ifElse(
+            body, turn.isStored,
+            [&] { prefetchResult(body, epilogue, row, column, chunk); },
+            [&] { prefetchShare(body, turn.source, column, chunk); });
+      },
+      [](Value) {});
+}
+
+/// Stores the sums of panel `row` of rows.
+void ContractionEmitter::storePanel(const Block &block,
+                                    const Epilogue &epilogue, Value row) {
+  OpFoldResult width = b.getIndexAttr(rowFormat.width);
+  Value first = toValue(b, mul(b, row, width));
+  Value end = toValue(b, min(b, add(b, first, width), block.rows.length));
+  storeBlock(b, epilogue, first, end);
 }
 
 /// The steps that are packed with panel `row` of `numRows`: whole chunks, or

@@ -123,19 +123,26 @@ void ContractionEmitter::fillColumnTable(Value table, const Term &term,
   });
 }
 
-/// Where step `k` of a column lies, from where the column begins: a vector of
+/// Where `step`, the first of a chunk, lies in a column, from where the column
+/// begins.
+Value ContractionEmitter::getPieceStart(Value step) {
+  if (!rhsLayout)
+    return step;
+  OpFoldResult blocks =
+      mul(b, div(b, step, kc), b.getIndexAttr(rhsLayout.getBlockSize()));
+  return toValue(
+      b, add(b, blocks,
+             mul(b, rem(b, step, kc), b.getIndexAttr(rowFormat.width))));
+}
+
+/// Where step `k` of a piece lies from where the piece begins: a vector of
 /// steps follows it.
-Value ContractionEmitter::getColumnStep(ImplicitLocOpBuilder &body,
-                                        Value k) const {
+Value ContractionEmitter::getStepInPiece(ImplicitLocOpBuilder &body,
+                                         Value k) const {
   if (!rhsLayout)
     return k;
-  Value size = constant(body, kc), chunk = constant(body, rowFormat.chunk());
-  Value block = arith::DivUIOp::create(body, k, size);
-  Value inBlock = arith::RemUIOp::create(body, k, size);
-  Value inChunk = arith::RemUIOp::create(body, inBlock, chunk);
-  OpFoldResult chunks = mul(body, sub(body, inBlock, inChunk),
-                            body.getIndexAttr(rowFormat.width));
-  OpFoldResult blocks =
-      mul(body, block, body.getIndexAttr(rhsLayout.getBlockSize()));
-  return toValue(body, add(body, add(body, blocks, chunks), inChunk));
+  OpFoldResult inChunk = rem(body, k, rowFormat.chunk());
+  OpFoldResult chunks =
+      mul(body, sub(body, k, inChunk), body.getIndexAttr(rowFormat.width));
+  return toValue(body, add(body, chunks, inChunk));
 }

@@ -36,19 +36,32 @@ static int64_t larger(int64_t x, int64_t y) {
 static cpu::ContractionSize getSize(SegmentedContractionOpInterface op) {
   cpu::ContractionSize size;
   size.segments = std::numeric_limits<int64_t>::max();
+  // What counts tokens where the weight, or its gradient, has all of the rest:
+  // rows, or steps of a contraction whose steps follow each other in no array.
+  SmallVector<int64_t> few;
   for (const SegmentedContraction &contraction : op.getContractions()) {
     size.segments =
         std::min<int64_t>(size.segments, contraction.segments.size());
+    int64_t rows = 0, steps = 0;
+    bool hasColumns = true;
     for (const ContractionSegment &segment : contraction.segments)
       for (const ContractionTerm &term : segment.terms) {
-        size.m = larger(size.m, getStaticProduct(term, contraction.m));
+        rows = larger(rows, getStaticProduct(term, contraction.m));
+        steps = larger(steps, getStaticProduct(term, contraction.k));
         size.n = larger(size.n, getStaticProduct(term, contraction.n));
-        size.k = larger(size.k, getStaticProduct(term, contraction.k));
         auto inner = cast<AffineDimExpr>(term.rhs.map.getResults().back());
         if (llvm::is_contained(contraction.k, inner.getPosition()))
-          size.isRhsColumns = false;
+          hasColumns = false;
       }
+    size.m = larger(size.m, rows);
+    size.k = larger(size.k, steps);
+    size.isRhsColumns &= hasColumns;
+    few.push_back(rows);
+    if (hasColumns)
+      few.push_back(steps);
   }
+  if (!llvm::is_contained(few, ShapedType::kDynamic) && !few.empty())
+    size.fewest = *llvm::min_element(few);
   return size;
 }
 

@@ -12,7 +12,9 @@ from support import TYPES, compile_functions, random, tensor, wide
 
 # (B, S, P, H)
 SHAPES = [(1, 1, 1, 1), (2, 5, 13, 7), (0, 4, 8, 8), (2, 0, 8, 8), (1, 300, 97, 101),
-          (2, 67, 515, 80)]
+          (2, 67, 515, 80),
+          # Few tokens: several tasks of columns, several parts of what is summed.
+          (3, 4, 2100, 600), (1, 7, 1029, 70)]
 STATIC_SHAPE = (2, 19, 45, 33)
 
 

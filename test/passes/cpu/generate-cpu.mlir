@@ -310,9 +310,9 @@ func.func @out_proj_residual_grad_amx(%d_output: memref<1x16x64xbf16>,
   return
 }
 
-// Few rows: the weight is read where it lies, here four rows of it at once, and
-// multiplied with groups of rows of attn. Sums of vectors are added up at the end,
-// in pairs.
+// Few rows: the weight is read where it lies, here two rows of it at once, and
+// multiplied with groups of rows of attn, piece by piece; of the next piece what
+// follows is asked for. Lanes of the sums are added up at the end, in pairs.
 
 // CHECK-LABEL: func @out_proj_residual_few_rows(
 // CHECK-DAG:     %[[C4:.+]] = arith.constant 4 : index
@@ -320,14 +320,18 @@ func.func @out_proj_residual_grad_amx(%d_output: memref<1x16x64xbf16>,
 // CHECK:         scf.if %[[IS_FEW]]
 // CHECK:           %[[ROWS:.+]] = memref.alloc(%{{.+}}) {{.*}} : memref<?xf32>
 // CHECK:           scf.parallel
-// CHECK:             %[[SUMS:.+]]:16 = scf.for
-// CHECK-COUNT-4:       vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK:             vector.store %{{.+}}, %[[VECTORS:.+]][%{{.+}}]
+// CHECK-COUNT-8:     vector.load %[[VECTORS]]
+// CHECK:             %[[SUMS:.+]]:8 = scf.for
+// CHECK-COUNT-2:       memref.prefetch {{.*}} locality<3>, data : memref<{{.+}}xf32, strided<[1]{{.*}}>>
 // CHECK:               vector.load %[[ROWS]]
-// CHECK-COUNT-4:       vector.fma
+// CHECK-COUNT-2:       vector.fma
 // CHECK:               vector.load %[[ROWS]]
-// CHECK-COUNT-12:      vector.fma
+// CHECK-COUNT-6:       vector.fma
 // CHECK-NOT:           vector.fma
-// CHECK:             vector.reduction <add>, %[[SUMS]]#0 fastmath<reassoc>
+// CHECK:             vector.store %[[SUMS]]#0, %[[VECTORS]]
+// CHECK:             %[[SUM:.+]] = vector.load %[[VECTORS]]
+// CHECK:             vector.reduction <add>, %[[SUM]] fastmath<reassoc>
 // What is left of k.
 // CHECK:             math.fma
 // CHECK:         } else {
@@ -566,7 +570,7 @@ func.func @out_proj_residual_one_lane(%attn: memref<1x1x3xf32>, %weight: memref<
 // CHECK:             } else {
 // CHECK-COUNT-12:      vector.fma
 // CHECK-NOT:         vector.fma
-// CHECK:             scf.for
+// CHECK:             vector.reduction
 // CHECK:         } else {
 func.func @out_proj_residual_groups(%attn: memref<?x?x16xf32>, %weight: memref<8x16xf32>,
     %output: memref<?x?x8xf32>) {
@@ -574,6 +578,66 @@ func.func @out_proj_residual_groups(%attn: memref<?x?x16xf32>, %weight: memref<8
       {boostr.cpu_tile =
       #boostr.cpu_tile<kernel = fma, block = [4, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096, few_rows = [1, 3]>}
       : memref<?x?x16xf32>, memref<8x16xf32>, memref<?x?x8xf32>, memref<?x?x8xf32>
+  return
+}
+
+// Few rows where the weight lies along its columns, as in the gradient of the input: it
+// is not packed. Steps are cut into parts, each of which makes sums of its own, and a
+// second loop adds these up in their order.
+
+// CHECK-LABEL: func @out_proj_residual_grad_few_rows(
+// CHECK-SAME:    %{{[^:]*}}: memref<?x?x64xf32>, %{{[^:]*}}: memref<?x?x16xf32>, %{{[^:]*}}: memref<64x16xf32>
+// CHECK:         scf.parallel
+// CHECK:         scf.if
+// CHECK:           %[[SUMS:.+]] = memref.alloc
+// CHECK:           scf.parallel
+// CHECK:             vector.store %{{.+}}, %[[SUMS]]
+// CHECK:             scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK:               memref.prefetch {{.*}} locality<3>
+// CHECK:               vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK-COUNT-3:       vector.fma
+// CHECK:           scf.parallel
+// CHECK:             scf.for {{.*}} -> (vector<4xf32>)
+// CHECK:               %[[PART:.+]] = vector.load %[[SUMS]]
+// CHECK:               arith.addf %{{.+}}, %[[PART]]
+// CHECK:         } else {
+// CHECK:           scf.parallel
+// CHECK:             vector.fma
+func.func @out_proj_residual_grad_few_rows(%d_output: memref<?x?x64xf32>, %attn: memref<?x?x16xf32>,
+    %weight: memref<64x16xf32>, %d_attn: memref<?x?x16xf32>) {
+  boostr.out_proj_residual_grad %d_output, %attn, %weight outs(%d_attn) wrt(attn)
+      {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [4, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096, few_rows = [1, 3]>}
+      : memref<?x?x64xf32>, memref<?x?x16xf32>, memref<64x16xf32>, memref<?x?x16xf32>
+  return
+}
+
+// Few steps, as in the gradient of the weight for few tokens: neither is attn packed nor
+// are steps filled up; sums of two rows and a vector go from registers to where they
+// belong, with what is accumulated.
+
+// CHECK-LABEL: func @out_proj_residual_grad_few_steps(
+// CHECK-SAME:    %{{[^:]*}}: memref<?x?x8xf32>, %{{[^:]*}}: memref<?x?x8xf32>
+// CHECK-DAG:     %[[C16:.+]] = arith.constant 16 : index
+// CHECK:         scf.parallel
+// CHECK:         %[[IS_FEW:.+]] = arith.cmpi ule, %{{.+}}, %[[C16]]
+// CHECK:         scf.if %[[IS_FEW]]
+// CHECK:           scf.parallel
+// CHECK:             %[[SUMS:.+]]:2 = scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>)
+// CHECK:               vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK-COUNT-2:       math.fma {{.*}} : vector<4xf32>
+// CHECK:             %[[OLD:.+]] = vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK:             %[[NEW:.+]] = arith.addf %[[SUMS]]#0, %[[OLD]]
+// CHECK:             vector.store %[[NEW]], {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>, vector<4xf32>
+// CHECK:         } else {
+// CHECK:           scf.parallel
+// CHECK:             vector.fma
+func.func @out_proj_residual_grad_few_steps(%d_output: memref<?x?x8xf32>, %attn: memref<?x?x8xf32>,
+    %weight: memref<8x8xf32>, %d_weight: memref<8x8xf32>) {
+  boostr.out_proj_residual_grad %d_output, %attn, %weight accumulate_weight(%d_weight) wrt(weight)
+      {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [4, 8, 16], register = [2, 4], lanes = 4, packed_bytes = 4096, few_rows = [1]>}
+      : memref<?x?x8xf32>, memref<?x?x8xf32>, memref<8x8xf32>, memref<8x8xf32>
   return
 }
 
@@ -641,6 +705,25 @@ func.func @packed_weight(%a: memref<1x40x64xf32>, %p: memref<12480xi8>, %y: memr
   boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
       #boostr.cpu_tile<kernel = fma, block = [16, 16, 64], register = [6, 16], lanes = 8, packed_bytes = 0>}
       : memref<1x40x64xf32>, memref<32x64xf32>, memref<1x40x32xf32>, memref<1x40x32xf32>
+  return
+}
+
+// With few rows the panels of some tasks are read where they lie, those of a task
+// one after the other, and what is read next is asked for.
+// CHECK-LABEL: func @packed_weight_few_rows(
+// CHECK-SAME: %{{[^:]*}}: memref<1x?x64xf32>, %[[P:[^:]*]]: memref<12480xi8>
+// CHECK: %[[PANELS:.*]] = memref.view %[[P]][%c192][] : memref<12480xi8> to memref<3072xf32>
+// CHECK: scf.if
+// CHECK:   scf.parallel
+// CHECK:     scf.for
+// CHECK-COUNT-6: vector.load {{.*}} : memref<{{.+}}xf32{{.*}}>, vector<8xf32>
+// CHECK:       memref.prefetch {{.*}} locality<2>
+// CHECK:       vector.fma
+func.func @packed_weight_few_rows(%a: memref<1x?x64xf32>, %p: memref<12480xi8>, %y: memref<1x?x32xf32>) {
+  %w = boostr.packed_array %p layout(#boostr.packed_layout<array = tensor<32x64xf32>, kernel = fma, side = rows, width = 6, block = [16, 64], lanes = 8, rows = [32]>) : memref<12480xi8> to memref<32x64xf32>
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [16, 16, 64], register = [6, 16], lanes = 8, packed_bytes = 0, few_rows = [1]>}
+      : memref<1x?x64xf32>, memref<32x64xf32>, memref<1x?x32xf32>, memref<1x?x32xf32>
   return
 }
 

@@ -158,11 +158,11 @@ func.func @fused_qkv_one_token_one_element(%x: memref<1x1x1xf32>, %w: memref<3x1
 }
 
 // One tile serves d_attn (m, n, k = 16, 64, 48) and d_weight (48, 64, 16), so it
-// is chosen for the largest of each.
+// is chosen for the largest of each, but with code for the fewest rows.
 // CHECK-LABEL: func @out_proj_residual_grad_two_contractions(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [64, 64, 48], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [48, 32, 48], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [48, 24, 48], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [64, 64, 48], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [48, 32, 48], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [48, 24, 48], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
 func.func @out_proj_residual_grad_two_contractions(%dy: memref<1x16x48xbf16>, %a: memref<1x16x64xbf16>, %w: memref<48x64xbf16>,
     %dw: memref<48x64xf32>, %da: memref<1x16x64xbf16>) {
   boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%da)
