@@ -9,7 +9,9 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/TargetParser/Host.h"
+#include <limits>
 #include <numeric>
+#include <tuple>
 #include <unistd.h>
 
 using namespace mlir;
@@ -86,6 +88,25 @@ static int64_t balance(int64_t extent, int64_t block, int64_t multiple) {
   return llvm::divideCeil(equal, multiple) * multiple;
 }
 
+/// Splits `extent`, of which a panel holds `width`, in blocks of at most
+/// `block` and makes these equal. Two threads share them, or a multiple of two:
+/// so their number is to be even, and panels are to be full.
+static int64_t share(int64_t extent, int64_t block, int64_t multiple,
+                     int64_t width) {
+  if (ShapedType::isDynamic(extent) || extent == 0)
+    return block;
+  int64_t fewest = llvm::divideCeil(extent, block);
+  int64_t best = block, least = std::numeric_limits<int64_t>::max();
+  for (int64_t blocks = fewest; blocks <= 2 * fewest; ++blocks) {
+    int64_t size = llvm::alignTo(llvm::divideCeil(extent, blocks), multiple);
+    int64_t work = llvm::alignTo(llvm::divideCeil(extent, size), 2) *
+                   llvm::alignTo(size, width);
+    if (size <= block && work < least)
+      std::tie(best, least) = std::pair(size, work);
+  }
+  return best;
+}
+
 /// What multiplies elements of this type fastest.
 static CpuKernel chooseKernel(CpuTargetAttr target, Type elementType) {
   if (!elementType.isBF16())
@@ -114,10 +135,11 @@ static std::pair<int64_t, int64_t> getVectorTile(CpuTargetAttr target) {
 
 // Larger blocks save nothing more.
 static constexpr int64_t kMaxRows = 512, kMaxColumns = 256;
-// Blocks of columns that there should be for threads to share. AMX is faster
-// than the third-level cache brings rows of lhs, so its blocks are to be wide,
-// and blocks of all segments and rows count.
-static constexpr int64_t kMinBlocks = 16, kMinAmxBlocks = 8;
+// Blocks of columns that there should be for threads to share. No more: rows of
+// lhs come from the third-level cache for each. AMX is faster than that brings
+// them, so its blocks are to be wide, and blocks of all segments and rows
+// count.
+static constexpr int64_t kMinBlocks = 8;
 
 /// Blocks of columns that there should be at least, in each segment.
 static int64_t getMinColumnBlocks(const cpu::ContractionSize &size, int64_t mc,
@@ -127,7 +149,7 @@ static int64_t getMinColumnBlocks(const cpu::ContractionSize &size, int64_t mc,
   // What is worth several threads has more than a block of rows.
   int64_t rowBlocks =
       ShapedType::isDynamic(size.m) ? 2 : llvm::divideCeil(size.m, mc);
-  return llvm::divideCeil(kMinAmxBlocks,
+  return llvm::divideCeil(kMinBlocks,
                           std::max<int64_t>(size.segments * rowBlocks, 1));
 }
 
@@ -157,15 +179,16 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       isAmx ? std::pair<int64_t, int64_t>{32, 2} : getVectorTile(target);
   int64_t columns = vectors * lanes;
 
-  // A panel of rows takes at most half of the first-level cache, so that
-  // columns can stream by; longer ones save little.
+  // A panel of rows takes at most a quarter of the first-level cache, half of
+  // it with AMX, so that columns can stream by; longer ones save little.
   int64_t chunk = multipliesPairs(kernel) ? 2 * lanes : lanes;
   int64_t kc = std::min<int64_t>(
-      roundDown(target.getL1Bytes() / 2 / (rows * bytes), chunk), 256);
+      roundDown(target.getL1Bytes() / (isAmx ? 2 : 4) / (rows * bytes), chunk),
+      256);
   kc = balance(k, kc, chunk);
   // Packed rows of lhs and sums take a quarter of the second each: the rest is
-  // for what streams by. Rhs may be either side, so whole panels of both fit.
-  int64_t whole = std::lcm(rows, columns);
+  // for what streams by. With AMX both sides are as wide.
+  int64_t width = isRhsColumns ? columns : rows, whole = std::lcm(width, lanes);
   int64_t quarter = target.getL2Bytes() / 4;
   int64_t mc = std::min(roundDown(quarter / (kc * bytes), columns), kMaxRows);
   int64_t nc = std::min(roundDown(quarter / (mc * sumBytes), whole),
@@ -198,10 +221,12 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                  chunk);
   if (!ShapedType::isDynamic(n))
     nc = std::min(
-        nc,
-        std::max<int64_t>(
-            llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)), whole));
-  nc = balance(n, nc, columns);
+        nc, std::max<int64_t>(
+                llvm::alignTo(
+                    llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)),
+                    columns),
+                std::lcm(rows, columns)));
+  nc = isAmx ? balance(n, nc, columns) : share(n, nc, lanes, width);
   return CpuTileAttr::get(
       target.getContext(), kernel, {mc, nc, kc}, {rows, columns}, lanes,
       /*packed_bytes=*/int64_t(16) << 20,
