@@ -350,23 +350,17 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
   OpFoldResult firstTile = mul(b, row, numColumns);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
-  // With AMX a piece goes with each chunk: many at once hold up its loads.
-  bool isSpread = tile.getKernel() == CpuKernel::Amx;
+  // A piece goes with each chunk: many at once hold up the loads.
   multiplyPanel(
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
         prefetchNextColumns(body, packed, next,
                             toValue(body, add(body, firstTile, column)), chunk);
-        if (isSpread)
-          prefetchPanel(body, source, nextPanel, column, numColumns,
-                        mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
-                        body.getIndexAttr(rowFormat.chunk()));
+        prefetchPanel(body, source, nextPanel, column, numColumns,
+                      mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
+                      body.getIndexAttr(rowFormat.chunk()));
       },
-      [&](Value column) {
-        if (!isSpread)
-          prefetchPanel(b, source, nextPanel, column, numColumns,
-                        b.getIndexAttr(0), source.numSteps);
-      });
+      [](Value) {});
 }
 
 /// The tile for `length` steps, of block `number` of them.

@@ -56,6 +56,8 @@
 // CHECK:               scf.for %{{.+}} = %[[C0]] to %[[C2]] step %[[C1]]
 // CHECK:                 memref.prefetch %[[SUMS]]
 // CHECK:                 memref.prefetch %[[PACKED]]
+// The rows that are packed next.
+// CHECK:                 memref.prefetch {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>
 // CHECK:                 scf.for %{{.+}} = %[[C0]] to %[[C4]] step %[[C1]] iter_args(%[[SUM0:.+]] = {{.+}}, %[[SUM1:.+]] = {{.+}}) -> (vector<4xf32>, vector<4xf32>)
 // CHECK:                 %[[COLUMNS:.+]] = vector.load %[[PACKED]]
 // CHECK:                 %[[ELEMENT0:.+]] = memref.load %[[ROWS]]
@@ -65,8 +67,6 @@
 // CHECK:                 vector.fma %[[ROW1]], %[[COLUMNS]], %[[SUM1]]
 // CHECK-NOT:             vector.fma
 // CHECK-COUNT-2:       vector.store {{.*}}, %[[SUMS]]
-// The rows that are packed next.
-// CHECK:               memref.prefetch {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>
 //
 // Squares of sums are transposed where they lie; tokens that do not exist are not
 // stored. Rows of the result are whole vectors: there is no code for a rest.
