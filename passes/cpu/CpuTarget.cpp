@@ -226,7 +226,9 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                     llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)),
                     columns),
                 std::lcm(rows, columns)));
-  nc = isAmx ? balance(n, nc, columns) : share(n, nc, lanes, width);
+  // Whole panels where these are vectors of columns: few rows go by them.
+  int64_t multiple = isAmx || isRhsColumns ? columns : lanes;
+  nc = isAmx ? balance(n, nc, multiple) : share(n, nc, multiple, width);
   return CpuTileAttr::get(
       target.getContext(), kernel, {mc, nc, kc}, {rows, columns}, lanes,
       /*packed_bytes=*/int64_t(16) << 20,

@@ -47,11 +47,14 @@ static constexpr int64_t kGroupRows = 4, kMaxRows = 16;
 static constexpr int64_t kResultColumns = 256;
 
 /// Rows that there is code for, the most last; none if rhs does not lie along
-/// its columns.
+/// its columns, or a block of these, as it is packed ahead of time, would end
+/// within a panel. Then plain arrays take the other way too, so that results
+/// are the same to the bit.
 SmallVector<int64_t> ContractionEmitter::getRowsByColumns() {
   bool fits =
       !isTransposed && segments.size() == 1 && segments.front().product &&
       !segments.front().lhsSum && contraction.n.size() == 1 &&
+      nc % columnFormat.width == 0 &&
       getStrategy(/*isLhs=*/false, columnFormat) == PackStrategy::AlongRows;
   SmallVector<int64_t> counts;
   for (int64_t count : tile.getFewRows())
