@@ -38,16 +38,26 @@ boostr_allocator ScratchPool::getAllocator() {
   return {this, allocate, release};
 }
 
+/// What is in a slot, and its size; null if there is nothing.
+void *ScratchPool::empty(std::atomic<void *> &slot, size_t &bytes) {
+  // Most slots are empty, and reading is cheaper than writing.
+  if (!slot.load(std::memory_order_relaxed))
+    return nullptr;
+  void *block = slot.exchange(nullptr, std::memory_order_acquire);
+  if (block) {
+    bytes = getSize(block);
+    kept.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+  return block;
+}
+
 /// A block of that size, or null.
 void *ScratchPool::take(size_t bytes, size_t alignment) {
   for (std::atomic<void *> &slot : slots) {
-    if (!slot.load(std::memory_order_relaxed))
-      continue;
-    void *block = slot.exchange(nullptr, std::memory_order_acquire);
+    size_t size;
+    void *block = empty(slot, size);
     if (!block)
       continue;
-    size_t size = getSize(block);
-    kept.fetch_sub(size, std::memory_order_relaxed);
     if (size == bytes && reinterpret_cast<uintptr_t>(block) % alignment == 0)
       return block;
     if (!keep(block, size))
@@ -61,12 +71,9 @@ void ScratchPool::makeRoom(size_t bytes) {
   for (std::atomic<void *> &slot : slots) {
     if (bytes > maxBytes || numKept() + bytes <= maxBytes)
       return;
-    void *block = slot.exchange(nullptr, std::memory_order_acquire);
-    if (!block)
-      continue;
-    size_t size = getSize(block);
-    kept.fetch_sub(size, std::memory_order_relaxed);
-    giveBlockBack(systemAllocator(), block, size);
+    size_t size;
+    if (void *block = empty(slot, size))
+      giveBlockBack(systemAllocator(), block, size);
   }
 }
 

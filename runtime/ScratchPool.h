@@ -33,6 +33,7 @@ public:
 private:
   static void *allocate(void *state, size_t bytes, size_t alignment);
   static void release(void *state, void *block, size_t bytes);
+  void *empty(std::atomic<void *> &slot, size_t &bytes);
   void *take(size_t bytes, size_t alignment);
   void makeRoom(size_t bytes);
   bool keep(void *block, size_t bytes);

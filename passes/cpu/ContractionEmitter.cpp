@@ -155,7 +155,7 @@ bool ContractionEmitter::hasWholeColumns(int64_t block, int64_t count) const {
 }
 
 /// True if sums can leave as StorePairs.h has it.
-bool ContractionEmitter::hasPairs() const {
+bool ContractionEmitter::storesPairs() const {
   int64_t count = 2 * lanes;
   if (!isTransposed || !sumType.isF32() || rowFormat.width % count != 0 ||
       columnFormat.width % lanes != 0 || !hasWholeColumns(nc, count) ||
@@ -312,24 +312,28 @@ void ContractionEmitter::emit() {
   emitFewRowsOr(fewRows, [&] { emitPacked(); });
 }
 
+/// The most that `count` says of a segment, but at least `least`.
+Value ContractionEmitter::getMost(
+    int64_t least, llvm::function_ref<OpFoldResult(const Segment &)> count) {
+  Value most = constant(b, least);
+  for (const Segment &segment : segments)
+    most = arith::MaxUIOp::create(b, most, toValue(b, count(segment)));
+  return most;
+}
+
 /// Rows of the segment that has most.
 Value ContractionEmitter::getMaxRows() {
-  Value maxRows = constant(b, 0);
-  for (const Segment &segment : segments)
-    maxRows = arith::MaxUIOp::create(
-        b, maxRows, rowsOf(segment.terms.front().extents).getSize(b));
-  return maxRows;
+  return getMost(0, [&](const Segment &segment) {
+    return rowsOf(segment.terms.front().extents).getSize(b);
+  });
 }
 
 /// For as many rows as `packed_bytes` hold at a time: packs them, and computes
 /// what they contribute to.
 void ContractionEmitter::emitPacked() {
   Scratch scratch(b);
-  numSteps = b.getIndexAttr(1);
-  for (const Segment &segment : segments)
-    numSteps = arith::MaxUIOp::create(b, toValue(b, numSteps),
-                                      toValue(b, countSteps(segment)))
-                   .getResult();
+  numSteps =
+      getMost(1, [&](const Segment &segment) { return countSteps(segment); });
   OpFoldResult slots = b.getIndexAttr(0);
   for (const Segment &segment : segments) {
     if (!isLhsShared() || &segment == &segments.front())

@@ -186,7 +186,6 @@ private:
 
   // Few steps of k (FewSteps.cpp).
   bool canTakeFewSteps();
-  Value getMaxSteps();
   void emitFewStepsOr(Value firstRow, llvm::function_ref<void()> emitMore);
   void emitFewSteps(Value firstRow);
   void multiplyFewSteps(const Block &block, Value firstRow, Value number);
@@ -194,6 +193,8 @@ private:
                      Value column, int64_t vectors);
 
   // The rows of lhs that are packed at a time.
+  Value getMost(int64_t least,
+                llvm::function_ref<OpFoldResult(const Segment &)> count);
   Value getMaxRows();
   void emitPacked();
   void emitRows(Value firstRow);
@@ -291,7 +292,7 @@ private:
     return hasWholeColumns(block, lanes);
   }
   bool hasWholeColumns(int64_t block, int64_t count) const;
-  bool hasPairs() const;
+  bool storesPairs() const;
   bool isLhsShared() const;
   void fillZero(Value memory, Value count);
   /// Asks for `count` elements from `first` on, to come to the second-level

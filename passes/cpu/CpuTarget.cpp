@@ -168,8 +168,7 @@ static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
 CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                              Type elementType,
                                              const ContractionSize &size) {
-  auto [m, n, k] = std::tuple(size.m, size.n, size.k);
-  auto [fewest, isRhsColumns] = std::pair(size.fewest, size.isRhsColumns);
+  auto [m, n, k, segments, fewest, isRhsColumns] = size;
   CpuKernel kernel = chooseKernel(target, elementType);
   bool isAmx = kernel == CpuKernel::Amx;
   int64_t sumBytes = getAccumulatorType(elementType).getWidth() / 8;

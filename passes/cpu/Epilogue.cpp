@@ -171,7 +171,7 @@ void BlockStorer::store() {
 void mlir::boostr::cpu::storeBlock(ImplicitLocOpBuilder &b,
                                    const Epilogue &epilogue, Value firstRow,
                                    Value endRow) {
-  if (epilogue.hasPairs)
+  if (epilogue.storesPairs)
     return storePairs(b, epilogue, firstRow, endRow);
   BlockStorer(b, epilogue, firstRow, endRow).store();
 }

@@ -37,7 +37,7 @@ struct Epilogue {
   bool isWhole = false;
   /// True if transposed sums are f32, all else is bf16, and two times `lanes`
   /// columns follow each other everywhere, also in a panel of sums.
-  bool hasPairs = false;
+  bool storesPairs = false;
 };
 
 /// Emits the way out of `sum`, that of a row and a column of the block, or of

@@ -50,22 +50,16 @@ bool ContractionEmitter::canTakeFewSteps() {
          getStrategy(/*isLhs=*/false, columnFormat) == PackStrategy::AlongRows;
 }
 
-/// Steps of the segment that has most.
-Value ContractionEmitter::getMaxSteps() {
-  Value steps = constant(b, 0);
-  for (const Segment &segment : segments)
-    steps = arith::MaxUIOp::create(
-        b, steps, stepsOf(segment.terms.front().extents).getSize(b));
-  return steps;
-}
-
 /// Emits code for few steps, and what `emitMore` emits for more.
 void ContractionEmitter::emitFewStepsOr(Value firstRow,
                                         llvm::function_ref<void()> emitMore) {
   if (!canTakeFewSteps())
     return emitMore();
+  Value steps = getMost(0, [&](const Segment &segment) {
+    return stepsOf(segment.terms.front().extents).getSize(b);
+  });
   Value isFew =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, getMaxSteps(),
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, steps,
                             constant(b, getMaxFewSteps(tile.getKernel())));
   ifElse(b, isFew, [&] { emitFewSteps(firstRow); }, emitMore);
 }

@@ -43,7 +43,7 @@ void ContractionEmitter::computeBlock(const Block &block) {
   epilogue.isTransposed = isTransposed;
   epilogue.isContiguous = isEpilogueContiguous();
   epilogue.isWhole = hasWholeVectors(nc);
-  epilogue.hasPairs = hasPairs();
+  epilogue.storesPairs = storesPairs();
   addArrays(scratch, *block.segment.product, extents, {block.rows, mc},
             BoundedRange{columns, nc}, epilogue);
   // Sums of nothing are zero.

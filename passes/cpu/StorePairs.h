@@ -13,7 +13,7 @@ namespace mlir::boostr::cpu {
 
 /// Adds what is to be added to the rows from `firstRow` to before `endRow`,
 /// rounds and stores. Rounded sums of neighbouring columns are one lane, so
-/// that half as many vectors are transposed. `epilogue.hasPairs` is true.
+/// that half as many vectors are transposed. `epilogue.storesPairs` is true.
 void storePairs(ImplicitLocOpBuilder &b, const Epilogue &epilogue,
                 Value firstRow, Value endRow);
 

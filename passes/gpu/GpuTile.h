@@ -12,6 +12,9 @@
 
 namespace mlir::boostr {
 
+/// Of an H100, on which tiles were measured.
+inline constexpr int64_t kMultiprocessors = 132;
+
 /// The kernel and tile for `contraction`, which is one of `op` in buffer form;
 /// `precision` is that of products of f32. There is always one: `simt` fits
 /// everything.

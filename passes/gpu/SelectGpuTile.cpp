@@ -75,11 +75,11 @@ static int64_t getNarrowColumns(const SegmentedContraction &contraction,
   int64_t dim = shape.headDim;
   // Half as many columns if these are still no more tiles than an H100 has
   // multiprocessors.
-  constexpr int64_t multiprocessors = 132, half = wgmma::kUnit / 2;
+  constexpr int64_t half = wgmma::kUnit / 2;
   int64_t columns = getStaticProduct(contraction.segments.front().terms.front(),
                                      contraction.n);
   if (!shape.n.outer && shape.rhsAlongK && shape.resultBytes == 2 &&
-      !ShapedType::isDynamic(columns) && columns <= multiprocessors * half)
+      !ShapedType::isDynamic(columns) && columns <= kMultiprocessors * half)
     return half;
   if (dim == 0 || dim % wgmma::kUnit == 0)
     return wgmma::kUnit;

@@ -4,6 +4,7 @@
 
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
+#include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
 
 using namespace mlir;
@@ -74,10 +75,10 @@ SkinnyTile::get(const SegmentedContraction &contraction, GpuTileAttr attr,
   return tile;
 }
 
-/// Whether an H100 runs all blocks of 16 warps at once: two of them on each of
-/// 132 multiprocessors. Not if it is unknown how many there are.
+/// Whether an H100 runs all blocks of 16 warps at once: two of them on each
+/// multiprocessor. Not if it is unknown how many there are.
 static bool runsInOneWave(const SegmentedContraction &contraction) {
-  constexpr int64_t atOnce = 2 * 132;
+  constexpr int64_t atOnce = 2 * kMultiprocessors;
   int64_t blocks = 0;
   for (const ContractionSegment &segment : contraction.segments) {
     int64_t columns = getStaticProduct(segment.terms.front(), contraction.n);

@@ -5,6 +5,7 @@
 #include "boostr/passes/gpu/mma/MmaTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/ArrayLayout.h"
+#include "boostr/passes/gpu/GpuTile.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -211,7 +212,8 @@ static Candidate chooseCandidate(const SegmentedContraction &contraction,
     return {64, 64, 16, 32, 32, 4};
   // Large blocks leave no registers for small pieces, nor for the second parts
   // of tf32x3, and should be enough to go round twice.
-  constexpr int64_t enoughBlocks = 2 * 132, largeShared = 227 * 1024;
+  constexpr int64_t enoughBlocks = 2 * kMultiprocessors,
+                    largeShared = 227 * 1024;
   if (precision != F32Precision::Tf32x3 && sharedBytes >= largeShared &&
       hasLargePieces(contraction) &&
       countBlocks(contraction, 128, 256) >= enoughBlocks) {
