@@ -279,7 +279,7 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       sm_90a;
     * `mma`: warp products of tensor cores (`mma.sync`), for f16, bf16 and f64, and
       for f32 with a `precision` other than `ieee`; from sm_80 on;
-    * `gemv`: warps that each compute some columns of a few rows, where reading B
+    * `gemv`: blocks of few rows and columns whose warps share k, where reading B
       takes all of the time; with `warp` by tensor cores, for f16 and bf16 from
       sm_80 on.
 
@@ -291,9 +291,10 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     and their sums are added in a fixed order. Parts need not be equal: blocks
     without a tile may do a smaller one of each of several tiles.
 
-    Of `gemv`, `block[2]` is what a warp reads of each column at once, and `stages`
-    how often before it uses any. With `warp`, which is then `block[0], block[1]`,
-    the warps of a block share k, 32 steps of `block[2]` each.
+    Of `gemv`, `block[2]` is what the warps of a block, which share k, read of each
+    column at once (pieces of up to 16 bytes a thread; with `warp`, which is then
+    `block[0], block[1]`, 32 steps a warp), and `stages` how often before they use
+    any.
 
     How many rows there are may be known only when the code runs. For each number
     of `few_rows`, which increase, there is a `gemv` kernel too (for more than one row

@@ -90,7 +90,7 @@ void BlockKernel::emitLaunch(
 std::pair<Value, Value> BlockKernel::orderBlocks(Value number,
                                                  const SegmentGrid &grid,
                                                  const Frame &frame) {
-  if (frame.hasOneRowBlock)
+  if (frame.hasOneRowBlock || isConstantIntValue(grid.rowBlocks, 1))
     return {constant(b, 0), number};
   Value rowBlocks = toValue(b, grid.rowBlocks);
   Value columnBlocks = toValue(b, grid.columnBlocks);

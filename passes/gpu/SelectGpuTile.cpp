@@ -9,7 +9,7 @@
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
-#include "boostr/passes/gpu/gemv/GemvKernel.h"
+#include "boostr/passes/gpu/gemv/GemvTile.h"
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
 #include "boostr/passes/gpu/mma/MmaTile.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"

@@ -30,6 +30,7 @@ TILES = {
     "tall": ("simt", (128, 64, 16), 2, 3),
     # Single elements of k.
     "gemv": ("gemv", (4, 8, 32), 4, 1),
+    "gemv_warps": ("gemv", (3, 6, 96), 2, 1),
 }
 # Of tensor cores: block, stages, group, warp.
 MMA_TILES = {
@@ -124,14 +125,14 @@ def test_tiles(tile):
     forward = qkv.function(qkv.name_of(element, heads, "dynamic", True), element, heads,
                            (None,) * 3, True)
     texts = [re.sub(r"(head_dim = \d+)", rf"\1 {attribute(tile, 1)}", forward)]
-    if tile != "gemv":
+    if not tile.startswith("gemv"):
         backward = qkv_grad.function(qkv_grad.name_of(element, heads, "dynamic", everything),
                                      element, heads, (None,) * 3, everything)
         texts.append(re.sub(r"(head_dim = \d+)", rf"\1 {attribute(tile, 2)}", backward))
     module = compile_emulated(texts)
     for shape in SHAPES + [(1, 300, 131)]:
         qkv.check(module, element, heads, "dynamic", shape, True)
-        if tile != "gemv":
+        if not tile.startswith("gemv"):
             qkv_grad.check(module, element, heads, "dynamic", everything, shape)
 
 

@@ -5,7 +5,7 @@
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/GpuTile.h"
-#include "boostr/passes/gpu/gemv/GemvKernel.h"
+#include "boostr/passes/gpu/gemv/GemvTile.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -35,12 +35,6 @@ static StringRef findMisfit(const SegmentedContraction &contraction,
     return "gemv with 'warp' reads operands that are known to run along k in "
            "pieces of 16 bytes";
   return {};
-}
-
-/// Four threads that write what they have of a column's neighbouring rows meet
-/// different banks.
-SmallVector<int64_t, 3> SkinnyTile::sharedShape() const {
-  return {warps, rows, columns + 4};
 }
 
 std::optional<SkinnyTile>

@@ -9,11 +9,12 @@
 
 #include "boostr/dialect/BoostrAttrs.h"
 #include "boostr/dialect/SegmentedContraction.h"
+#include "boostr/passes/gpu/gemv/FewRowsKernel.h"
 #include "boostr/passes/gpu/mma/Instruction.h"
 
 namespace mlir::boostr::gemv {
 
-struct SkinnyTile {
+struct SkinnyTile : FewRowsTile {
   /// Elements that a thread reads at once: 16 bytes.
   static constexpr int64_t kChunk = 8;
   /// Steps of k that a warp multiplies at once: four threads share a row.
@@ -22,24 +23,14 @@ struct SkinnyTile {
   /// leave little of it empty.
   static constexpr mma::Instruction kInstruction = {16, 8, 16};
 
-  /// Of a block, and of each of its warps.
-  int64_t rows = 0, columns = 0;
-  /// They share k.
-  int64_t warps = 0;
-  /// How many times `kSteps` a warp reads of rhs before it uses the first.
-  int64_t stages = 0;
-
   /// Fails, telling `reason`, if the tile does not fit the kernel. An unknown
   /// target is taken for sm_80.
   static std::optional<SkinnyTile> get(const SegmentedContraction &contraction,
                                        GpuTileAttr tile, GpuTargetAttr target,
                                        StringRef &reason);
 
-  int64_t threads() const { return warps * 32; }
   /// Steps of k that a block takes in one turn of its loop.
   int64_t stepsPerTurn() const { return warps * stages * kSteps; }
-  /// Sums of all warps, those of a row beside each other.
-  SmallVector<int64_t, 3> sharedShape() const;
 };
 
 /// Up to so many rows a kernel for few rows is faster than narrow tiles of

@@ -2,25 +2,27 @@
 //
 // The kernel for few rows. test/execution/test_gpu_kernels.py runs it.
 
-// Four warps of two columns each. All of the weight that is read at once is asked
-// for before it is used; threads add their sums in five exchanges for each
-// element, and need no barrier.
+// Eight warps share a row of the weight, all of which is asked for before it is
+// used; threads add their sums in five exchanges, those of warps meet in shared
+// memory. A block has a row and a column: nothing is clamped.
 
 // CHECK-LABEL: func @one_token(
-// CHECK:         gpu.launch {{.+}} threads(%{{.+}}) in (%{{.+}} = %c128, {{.+}}) {
-// CHECK:           scf.for
-// CHECK-COUNT-8:     vector.load {{.+}} {alignment = 16 : i64} : memref<25165824xbf16, {{.+}}>, vector<8xbf16>
-// CHECK:             nvvm.bar.warp.sync
-// CHECK-COUNT-32:    vector.fma {{.+}} : vector<2xf32>
-// CHECK:           scf.for
-// CHECK-COUNT-10:  gpu.shuffle xor
+// CHECK:         gpu.launch {{.+}} threads(%{{.+}}) in (%{{.+}} = %c256, {{.+}}) dynamic_shared_memory_size %c32_i32 {
+// CHECK-NOT:       arith.min
+// CHECK-COUNT-2:   vector.load {{.+}} {alignment = 16 : i64} : memref<25165824xbf16, {{.+}}>, vector<8xbf16>
+// CHECK:           nvvm.bar.warp.sync
+// CHECK-COUNT-8:   vector.fma {{.+}} : vector<2xf32>
+// CHECK-NOT:       arith.min
+// CHECK-COUNT-5:   gpu.shuffle xor
 // CHECK-NOT:       gpu.shuffle
-// CHECK-NOT:       gpu.barrier
-// CHECK:           memref.store
+// CHECK:           memref.store {{.+}} : memref<8x1x1xf32, #gpu.address_space<workgroup>>
+// CHECK:           gpu.barrier
+// CHECK-COUNT-8:   vector.load {{.+}} : memref<8x1x1xf32, #gpu.address_space<workgroup>>, vector<1xf32>
+// CHECK:           vector.store {{.+}} vector<1xbf16>
 // CHECK:         return
 func.func @one_token(%a: memref<1x1x4096xbf16>, %w: memref<6144x4096xbf16>, %y: memref<1x1x6144xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 8, 256], stages = 4, group = 1>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 1, 2048], stages = 2, group = 1>]}
       : memref<1x1x4096xbf16>, memref<6144x4096xbf16>, memref<1x1x6144xbf16>, memref<1x1x6144xbf16>
   return
 }

@@ -122,7 +122,7 @@ func.func @negative_simt_shared(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: 
 // -----
 
 func.func @negative_gemv_columns(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
-  // expected-error @below {{has a tile that does not fit: columns of a tile of gemv are a multiple of 4}}
+  // expected-error @below {{has a tile that does not fit: columns of a block of gemv divide its number of threads}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 6, 256], stages = 4, group = 1>]}
       : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
@@ -132,9 +132,9 @@ func.func @negative_gemv_columns(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %
 // -----
 
 func.func @negative_gemv_elements(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
-  // expected-error @below {{has a tile that does not fit: a warp of gemv computes at most 32 elements}}
+  // expected-error @below {{has a tile that does not fit: a block of gemv computes at most 32 elements}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [17, 8, 256], stages = 4, group = 1>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [17, 2, 256], stages = 4, group = 1>]}
       : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
   return
 }
@@ -142,9 +142,9 @@ func.func @negative_gemv_elements(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, 
 // -----
 
 func.func @negative_gemv_steps(%a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %y: memref<2x3x8xbf16>) {
-  // expected-error @below {{has a tile that does not fit: steps of a tile of gemv are what a warp reads at once}}
+  // expected-error @below {{has a tile that does not fit: steps of a block of gemv are what 1 to 32 warps read at once}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 8, 128], stages = 4, group = 1>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 8, 384], stages = 4, group = 1>]}
       : memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>, memref<2x3x8xbf16>
   return
 }

@@ -71,7 +71,7 @@ func.func @dynamic_f64(%a: memref<?x?x?xf64>, %w: memref<?x?xf64>, %y: memref<?x
 
 // One token, as when text is generated.
 // CHECK-LABEL: func @one_token(
-// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 8, 256], stages = 4, group = 1>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [1, 2, 1024], stages = 1, group = 1>]
 func.func @one_token(%a: memref<1x1x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<1x1x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<1x1x1024xbf16>, memref<1024x1024xbf16>, memref<1x1x1024xbf16>, memref<1x1x1024xbf16>
@@ -85,9 +85,9 @@ func.func @one_token(%a: memref<1x1x1024xbf16>, %w: memref<1024x1024xbf16>, %y: 
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [16, 16, 512], stages = 2, group = 1, warp = [16, 16]>]
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}} narrow = 32
 // AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma,
-// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 128], stages = 2, group = 1>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 2, 512], stages = 2, group = 1>]
 // TURING-LABEL: func @several_tokens(
-// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [3, 8, 256], stages = 2, group = 1>]
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [3, 2, 1024], stages = 2, group = 1>]
 // TURING-COUNT-2: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt,
 func.func @several_tokens(%a3: memref<1x3x1024xbf16>, %a9: memref<9x1x1024xbf16>, %a17: memref<17x1x1024xbf16>,
     %w: memref<1024x1024xbf16>, %y3: memref<1x3x1024xbf16>, %y9: memref<9x1x1024xbf16>, %y17: memref<17x1x1024xbf16>,
