@@ -66,14 +66,13 @@ parseOptions(AsmParser &parser,
 }
 
 /// What a tile has only if it is not the usual, in any order: `, split = 8,
-/// narrow = 64, few_rows = [1]`.
+/// narrow = [64], few_rows = [1]`.
 static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
-                                       int64_t &narrow,
+                                       SmallVector<int64_t> &narrow,
                                        SmallVector<int64_t> &rows,
                                        SmallVector<int64_t> &warp,
                                        F32Precision &precision, Gemm &gemm) {
   split = 1;
-  narrow = 0;
   precision = F32Precision::Ieee;
   gemm = Gemm::Generated;
   return parseOptions(
@@ -81,7 +80,7 @@ static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
         if (name == "split")
           return parser.parseInteger(split);
         if (name == "narrow")
-          return parser.parseInteger(narrow);
+          return parseNumbers(parser, narrow);
         if (name == "few_rows")
           return parseNumbers(parser, rows);
         if (name == "warp")
@@ -107,13 +106,12 @@ static void printNumbers(AsmPrinter &printer, StringRef name,
 }
 
 static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
-                                int64_t narrow, ArrayRef<int64_t> rows,
-                                ArrayRef<int64_t> warp, F32Precision precision,
-                                Gemm gemm) {
+                                ArrayRef<int64_t> narrow,
+                                ArrayRef<int64_t> rows, ArrayRef<int64_t> warp,
+                                F32Precision precision, Gemm gemm) {
   if (split != 1)
     printer << ", split = " << split;
-  if (narrow != 0)
-    printer << ", narrow = " << narrow;
+  printNumbers(printer, "narrow", narrow);
   printNumbers(printer, "few_rows", rows);
   printNumbers(printer, "warp", warp);
   if (precision != F32Precision::Ieee)
@@ -334,17 +332,25 @@ GpuTargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+static bool arePositiveAndIncrease(ArrayRef<int64_t> numbers) {
+  int64_t previous = 0;
+  return llvm::all_of(numbers, [&](int64_t number) {
+    return std::exchange(previous, number) < number;
+  });
+}
+
 LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   GpuKernel kernel, ArrayRef<int64_t> block,
                                   int64_t stages, int64_t group, int64_t split,
-                                  int64_t narrow, ArrayRef<int64_t> fewRows,
+                                  ArrayRef<int64_t> narrow,
+                                  ArrayRef<int64_t> fewRows,
                                   ArrayRef<int64_t> warp,
                                   F32Precision precision, Gemm gemm) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
   if (!llvm::all_of(block, [](int64_t size) { return size > 0; }) ||
-      stages <= 0 || group <= 0 || split <= 0 || narrow < 0)
+      stages <= 0 || group <= 0 || split <= 0)
     return emitError() << "tile sizes expected positive";
   bool isMma = kernel == GpuKernel::Mma;
   bool mayHaveNoWarp = !isMma, mayHaveWarp = isMma || kernel == GpuKernel::Gemv;
@@ -360,13 +366,11 @@ LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "'gemm' expected generated with 'precision' = "
                           "tf32x3, got "
                        << stringifyGemm(gemm);
-  int64_t previous = 0;
-  for (int64_t rows : fewRows) {
-    if (rows <= previous)
-      return emitError()
-             << "'few_rows' expected positive numbers that increase";
-    previous = rows;
-  }
+  for (auto [name, numbers] :
+       {std::pair("few_rows", fewRows), std::pair("narrow", narrow)})
+    if (!arePositiveAndIncrease(numbers))
+      return emitError() << "'" << name
+                         << "' expected positive numbers that increase";
   if (!fewRows.empty() && kernel == GpuKernel::Gemv)
     return emitError() << "'few_rows' expected of another kernel than gemv";
   return success();

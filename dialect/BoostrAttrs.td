@@ -300,9 +300,10 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     of `few_rows`, which increase, there is a `gemv` kernel too (for more than one row
     by tensor cores, where these multiply the type), and it is launched
     instead if it is the first that has all rows. With `narrow`, which only `wgmma`
-    has, there is a second kernel with tiles of `narrow` columns, so that few rows
-    occupy many multiprocessors; it is launched instead where C has at most
-    `block[0]` rows.
+    has, there are kernels with tiles of so many columns, which increase, so that few
+    rows occupy many multiprocessors. The first of them whose tiles are no more than
+    these is launched instead, and the first of all where C has at most `block[0]`
+    rows.
 
     Of `mma`, each warp of a block computes `warp[0] x warp[1]` elements of it.
     `precision` says how it multiplies f32: operands rounded to TF32 (`tf32`), or
@@ -312,15 +313,14 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     what the library turns out to be unable to; with `gemm = auto` also everything,
     where there is no library when the code runs. `precision` counts for both.
 
-    Constraints: all are positive, but `narrow` may be 0, which means none. There is no `gemm`
-    with `precision = tf32x3`.
+    Constraints: all are positive. There is no `gemm` with `precision = tf32x3`.
 
     Example: `#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>`
   }];
   let parameters = (ins EnumParameter<Boostr_GpuKernel>:$kernel,
       ArrayRefParameter<"int64_t">:$block, "int64_t":$stages,
       "int64_t":$group, DefaultValuedParameter<"int64_t", "1">:$split,
-      DefaultValuedParameter<"int64_t", "0">:$narrow,
+      OptionalArrayRefParameter<"int64_t">:$narrow,
       OptionalArrayRefParameter<"int64_t">:$fewRows,
       OptionalArrayRefParameter<"int64_t">:$warp,
       DefaultValuedParameter<"::mlir::boostr::F32Precision",
@@ -330,7 +330,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
   let skipDefaultBuilders = 1;
   let builders = [AttrBuilder<(ins "GpuKernel":$kernel,
       "::llvm::ArrayRef<int64_t>":$block, "int64_t":$stages, "int64_t":$group,
-      CArg<"int64_t", "1">:$split, CArg<"int64_t", "0">:$narrow,
+      CArg<"int64_t", "1">:$split,
+      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$narrow,
       CArg<"::llvm::ArrayRef<int64_t>", "{}">:$fewRows,
       CArg<"::llvm::ArrayRef<int64_t>", "{}">:$warp,
       CArg<"F32Precision", "F32Precision::Ieee">:$precision,

@@ -55,6 +55,45 @@ static InFlightDiagnostic emitMisfit(Operation *op, StringRef reason) {
   return op->emitOpError() << "has a tile that does not fit: " << reason;
 }
 
+/// About how many tiles of wgmma with `columns` columns there are.
+static Value countTiles(ImplicitLocOpBuilder &b,
+                        const SegmentedContraction &contraction,
+                        const wgmma::WgmmaShape &shape, int64_t rows,
+                        int64_t columns) {
+  OpFoldResult columnTiles = b.getIndexAttr(0);
+  for (const ContractionSegment &segment : contraction.segments) {
+    SmallVector<OpFoldResult> extents =
+        getExtents(b, b.getLoc(), contraction, segment.terms.front());
+    Value count = cpu::DimGroup{contraction.n, extents}.getSize(b);
+    columnTiles =
+        cpu::add(b, columnTiles, cpu::ceilDiv(b, OpFoldResult(count), columns));
+    if (shape.segmented != wgmma::SegmentedAxis::N)
+      break;
+  }
+  OpFoldResult rowTiles =
+      cpu::ceilDiv(b, OpFoldResult(countRows(b, contraction)), rows);
+  return cpu::toValue(b, cpu::mul(b, rowTiles, columnTiles));
+}
+
+/// Whether the kernel of `narrow[number]` is launched, if none before is.
+static Value isForNarrow(ImplicitLocOpBuilder &b,
+                         SegmentedContractionOpInterface op,
+                         const SegmentedContraction &contraction,
+                         const wgmma::WgmmaShape &shape, GpuTileAttr attr,
+                         size_t number) {
+  int64_t rows = attr.getBlock()[0];
+  Value processors = arith::IndexCastOp::create(
+      b, b.getIndexType(), wgmma::countMultiprocessors(b, op));
+  Value areAtOnce = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ule,
+      countTiles(b, contraction, shape, rows, attr.getNarrow()[number]),
+      processors);
+  if (number > 0)
+    return areAtOnce;
+  return arith::OrIOp::create(b, areAtOnce,
+                              isAtMost(b, countRows(b, contraction), rows));
+}
+
 static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
                                SegmentedContractionOpInterface op,
                                const SegmentedContraction &contraction,
@@ -68,24 +107,20 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
       wgmma::WgmmaTile::get(*shape, attr, reason);
   if (!tile)
     return emitMisfit(op, reason);
-  auto emit = [&](const wgmma::WgmmaTile &chosen) {
-    wgmma::WgmmaKernel(b, op, contraction, *shape, chosen).emit();
-  };
-  if (attr.getNarrow() == 0) {
-    emit(*tile);
-    return success();
-  }
-  std::optional<wgmma::WgmmaTile> narrow =
-      wgmma::WgmmaTile::getNarrow(*shape, attr, reason);
-  if (!narrow)
-    return emitMisfit(op, reason);
-  Value hasFewRows = isAtMost(b, countRows(b, contraction), attr.getBlock()[0]);
-  auto branch = scf::IfOp::create(b, hasFewRows, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(branch.thenBlock()->getTerminator());
-  emit(*narrow);
-  b.setInsertionPoint(branch.elseBlock()->getTerminator());
-  emit(*tile);
+  for (auto [number, columns] : llvm::enumerate(attr.getNarrow())) {
+    std::optional<wgmma::WgmmaTile> narrow =
+        wgmma::WgmmaTile::getNarrow(*shape, attr, columns, reason);
+    if (!narrow)
+      return emitMisfit(op, reason);
+    auto branch = scf::IfOp::create(
+        b, isForNarrow(b, op, contraction, *shape, attr, number),
+        /*withElseRegion=*/true);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    wgmma::WgmmaKernel(b, op, contraction, *shape, *narrow).emit();
+    b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  }
+  wgmma::WgmmaKernel(b, op, contraction, *shape, *tile).emit();
   return success();
 }
 

@@ -86,6 +86,35 @@ static int64_t getNarrowColumns(const SegmentedContraction &contraction,
   return dim < wgmma::kUnit ? wgmma::kUnit / dim * dim : dim;
 }
 
+/// `tile` with kernels for few rows, if there may turn out to be few: tiles of
+/// as few columns as occupy all multiprocessors, and of twice as many for twice
+/// as many rows.
+static GpuTileAttr addNarrow(GpuTileAttr tile,
+                             const SegmentedContraction &contraction,
+                             const wgmma::WgmmaShape &shape) {
+  // Rows that may be few are those of tokens, whose number is unknown.
+  int64_t rows = getStaticProduct(contraction.segments.front().terms.front(),
+                                  contraction.m);
+  int64_t tileRows = tile.getBlock()[0];
+  if (!ShapedType::isDynamic(rows) && rows > 4 * tileRows)
+    return tile;
+  int64_t first = getNarrowColumns(contraction, shape), second = 2 * first;
+  SmallVector<int64_t, 2> narrow = {first};
+  if (ShapedType::isDynamic(rows) || rows > tileRows)
+    narrow.push_back(second);
+  auto get = [&]() {
+    return GpuTileAttr::get(tile.getContext(), tile.getKernel(),
+                            tile.getBlock(), tile.getStages(), tile.getGroup(),
+                            tile.getSplit(), narrow);
+  };
+  StringRef reason;
+  if (narrow.size() > 1 &&
+      (second >= tile.getBlock()[1] ||
+       !wgmma::WgmmaTile::getNarrow(shape, get(), second, reason)))
+    narrow.pop_back();
+  return get();
+}
+
 /// The tile of the wgmma kernel that costs least; null if the contraction is
 /// nothing for it.
 static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
@@ -98,13 +127,6 @@ static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
       wgmma::WgmmaShape::match(op, contraction, reason);
   if (!shape)
     return {};
-  // Rows that may be few are those of tokens, whose number is unknown.
-  int64_t rows = getStaticProduct(contraction.segments.front().terms.front(),
-                                  contraction.m);
-  int64_t narrow =
-      ShapedType::isDynamic(rows) || rows <= wgmma::kConsumers * wgmma::kUnit
-          ? getNarrowColumns(contraction, *shape)
-          : 0;
   GpuTileAttr best;
   int64_t leastCost = 0;
   int64_t step = shape->headDim ? shape->headDim : wgmma::kUnit;
@@ -112,7 +134,7 @@ static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
     auto tile = GpuTileAttr::get(
         target.getContext(), GpuKernel::Wgmma,
         {wgmma::kConsumers * wgmma::kUnit, columns, wgmma::kUnit},
-        /*stages=*/4, /*group=*/16, /*split=*/8, narrow, /*fewRows=*/{});
+        /*stages=*/4, /*group=*/16, /*split=*/8);
     int64_t cost = getColumnCost(contraction, *shape, columns);
     if (!wgmma::WgmmaTile::get(*shape, tile, reason) ||
         (best && cost >= leastCost))
@@ -120,7 +142,7 @@ static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
     best = tile;
     leastCost = cost;
   }
-  return best;
+  return best ? addNarrow(best, contraction, *shape) : best;
 }
 
 /// Whether the product of `dims` is known to be at most `limit` in each
@@ -146,7 +168,7 @@ static GpuTileAttr chooseSimtTile(MLIRContext *context,
       isDouble || isAtMost(contraction, contraction.n, 64) ? 64 : 128;
   return GpuTileAttr::get(context, GpuKernel::Simt, {rows, columns, 16},
                           /*stages=*/2, /*group=*/8, /*split=*/1,
-                          /*narrow=*/0, /*fewRows=*/{});
+                          /*narrow=*/{}, /*fewRows=*/{});
 }
 
 /// Up to this many rows a kernel for few rows is faster than others.

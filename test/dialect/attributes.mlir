@@ -203,7 +203,7 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 // CHECK-SAME: gemm = #boostr.gemm<auto>
 // CHECK-SAME: library = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, warp = [64, 32], precision = tf32, gemm = cublaslt>
 // CHECK-SAME: mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, few_rows = [1, 8], warp = [64, 32], precision = tf32x3>
-// CHECK-SAME: shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = 64>
+// CHECK-SAME: shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64]>
 // CHECK-SAME: target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">
 // CHECK-SAME: tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>
 func.func private @gpu() attributes {
@@ -211,7 +211,7 @@ func.func private @gpu() attributes {
   gemm = #boostr.gemm<auto>,
   library = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, gemm = cublaslt, precision = tf32, warp = [64, 32]>,
   mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, precision = tf32x3, warp = [64, 32], few_rows = [1, 8]>,
-  shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 64, split = 8>,
+  shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64], split = 8>,
   target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">,
   tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>}
 
@@ -232,6 +232,12 @@ func.func private @negative_gpu_tile_rank() attributes {
 func.func private @negative_gpu_tile_few_rows() attributes {
   // expected-error @below {{'few_rows' expected positive numbers that increase}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, few_rows = [8, 1]>}
+
+// -----
+
+func.func private @negative_gpu_tile_narrow() attributes {
+  // expected-error @below {{'narrow' expected positive numbers that increase}}
+  tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, narrow = [64, 64]>}
 
 // -----
 

@@ -70,8 +70,9 @@ void FewRowsKernel::emitBlock(const SegmentArrays &segment) {
                       });
   // While other warps still multiply.
   static constexpr int64_t kLanes[] = {2, 1};
-  Epilogue epilogue = startEpilogue(*segment.product, /*isLhsSum=*/false,
-                                    ArrayRef(kLanes).drop_front(tile.columns % 2));
+  Epilogue epilogue =
+      startEpilogue(*segment.product, /*isLhsSum=*/false,
+                    ArrayRef(kLanes).drop_front(tile.columns % 2));
   SmallVector<Item> items = startItems(epilogue, segment.terms.front().extents);
   stageSums(sums);
   ::mlir::gpu::BarrierOp::create(b);
@@ -87,14 +88,12 @@ FewRowsKernel::Lines FewRowsKernel::getLines(const TermArrays &term, bool isLhs,
                                              ArrayRef<Value> places) {
   const LoadPlan &plan = isLhs ? lhsPlan : rhsPlan;
   const Range &range = isLhs ? rows : columns;
-  Lines lines = {isLhs ? term.lhs : term.rhs,
-                 plan.isFlatInSteps,
-                 term.extents,
-                 {}};
+  Lines lines = {
+      isLhs ? term.lhs : term.rhs, plan.isFlatInSteps, term.extents, {}};
   // A block has a first line.
   bool mayMiss = (isLhs ? tile.rows : tile.columns) > 1;
-  Value last = mayMiss ? toValue(b, sub(b, range.end, b.getIndexAttr(1)))
-                       : Value();
+  Value last =
+      mayMiss ? toValue(b, sub(b, range.end, b.getIndexAttr(1))) : Value();
   for (Value place : places) {
     Value index = plus(range.start, place);
     if (mayMiss)

@@ -109,6 +109,6 @@ GpuTileAttr gemv::chooseTile(MLIRContext *context, GpuTargetAttr target,
   }
   return GpuTileAttr::get(context, GpuKernel::Gemv,
                           {rows, columns, warps * kWarp * chunk}, stages,
-                          /*group=*/1, /*split=*/1, /*narrow=*/0,
+                          /*group=*/1, /*split=*/1, /*narrow=*/{},
                           /*fewRows=*/{});
 }

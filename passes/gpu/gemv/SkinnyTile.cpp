@@ -104,6 +104,6 @@ GpuTileAttr gemv::chooseSkinnyTile(GpuTargetAttr target,
   return GpuTileAttr::get(
       target.getContext(), GpuKernel::Gemv,
       {tileRows, columns, warps * SkinnyTile::kSteps}, stages,
-      /*group=*/1, /*split=*/1, /*narrow=*/0, /*fewRows=*/{},
+      /*group=*/1, /*split=*/1, /*narrow=*/{}, /*fewRows=*/{},
       /*warp=*/{tileRows, columns});
 }

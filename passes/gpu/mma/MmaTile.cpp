@@ -245,7 +245,7 @@ GpuTileAttr mma::chooseTile(GpuTargetAttr target,
     auto attr = GpuTileAttr::get(
         target.getContext(), GpuKernel::Mma,
         {candidate.rows, candidate.columns, candidate.steps}, stages,
-        /*group=*/8, /*split=*/1, /*narrow=*/0, /*fewRows=*/{},
+        /*group=*/8, /*split=*/1, /*narrow=*/{}, /*fewRows=*/{},
         {candidate.warpRows, candidate.warpColumns}, precision);
     StringRef reason;
     std::optional<MmaTile> tile =

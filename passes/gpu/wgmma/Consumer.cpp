@@ -200,9 +200,9 @@ WgmmaKernel::Sums
 WgmmaKernel::multiplyStep(Value slot, Sums sums,
                           llvm::function_ref<void()> onPreviousDone) {
   Value stage = stageAddress(slot);
-  Value lhs =
-      getDescriptor(b.add(stage, b.mul(consumer, kBoxBytes)), shape.lhsAlongK);
-  Value rhs = getDescriptor(b.add(stage, tile.lhsBytes()), shape.rhsAlongK);
+  Value lhs = getDescriptor(b.add(stage, b.mul(consumer, ring.unitBytes)),
+                            shape.lhsAlongK);
+  Value rhs = getDescriptor(b.add(stage, ring.rhsOffset), shape.rhsAlongK);
   Value ones;
   if (sums.lhs)
     ones = getDescriptor(b.add(shared, tile.extraOffset()), /*alongK=*/true);

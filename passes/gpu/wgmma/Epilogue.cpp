@@ -293,7 +293,7 @@ WgmmaKernel::Position WgmmaKernel::storeTile(const Tile &tile, Value product,
     if (shape.readsAddend) {
       b.wait(fullBarrier(position.slot), position.parity);
       Value stage = b.add(stageAddress(position.slot),
-                          b.mul(consumer, perStage * kBoxBytes));
+                          b.mul(consumer, b.mul(ring.unitBytes, perStage)));
       for (auto [number, box] : llvm::enumerate(part))
         addFromStage(box, {stage, int64_t(number) * kBoxBytes}, sums);
       releaseRead(position.slot);

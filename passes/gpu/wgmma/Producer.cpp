@@ -58,17 +58,27 @@ WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
   if (prefetchesAddend() && !tile.isShared())
     firstPrefetch = b.max(begin, b.sub(b.max(end, b.number(kPrefetchSteps)),
                                        b.number(kPrefetchSteps)));
-  SmallVector<Value> last =
-      b.loop(begin, end, b.number(1), {position.slot, position.parity},
-             [&](Value step, ValueRange carried) {
-               Position current = {carried[0], carried[1]};
-               if (firstPrefetch)
-                 prefetchAddend(tile, b.sub(step, firstPrefetch));
-               b.wait(emptyBarrier(current.slot), current.parity);
-               loadStep(tile, term, step, current.slot);
-               current = next(current);
-               return SmallVector<Value>{current.slot, current.parity};
-             });
+  // One thread does all this: what it computes for each step is the time that
+  // the ring takes to fill.
+  SmallVector<SmallVector<Value>> rowPlaces;
+  for (int64_t i = 0; i < kConsumers; ++i)
+    rowPlaces.push_back(
+        getPlace(shape.m, m, b.add(b.mul(tile.m, kConsumers), i)));
+  SmallVector<Value> carried = {position.slot, position.parity};
+  carried.append(getPlace(shape.k, term.k, begin));
+  SmallVector<Value> last = b.loop(
+      begin, end, b.number(1), carried, [&](Value step, ValueRange values) {
+        Position current = {values[0], values[1]};
+        ValueRange stepPlace = values.drop_front(2);
+        if (firstPrefetch)
+          prefetchAddend(tile, b.sub(step, firstPrefetch));
+        b.wait(emptyBarrier(current.slot), current.parity);
+        loadStep(tile, term, rowPlaces, stepPlace, current.slot);
+        current = next(current);
+        SmallVector<Value> results = {current.slot, current.parity};
+        results.append(getNextPlace(shape.k, term.k, stepPlace));
+        return results;
+      });
   return {last[0], last[1]};
 }
 
@@ -95,28 +105,30 @@ Value WgmmaKernel::countLoadedRows(const Tile &tile) {
 }
 
 /// Loads 64 indices of k of both operands.
-void WgmmaKernel::loadStep(const Tile &tile, const Term &term, Value step,
-                           Value slot) {
+void WgmmaKernel::loadStep(const Tile &tile, const Term &term,
+                           ArrayRef<SmallVector<Value>> rowPlaces,
+                           ValueRange stepPlace, Value slot) {
   Value barrier = fullBarrier(slot);
   b.arriveAndExpect(barrier, b.add(b.mul(countLoadedRows(tile), kRowBytes),
                                    this->tile.rhsBytes()));
   Value address = stageAddress(slot);
   Coordinates coordinates = noCoordinates();
-  setUnit(coordinates, shape.k, term.k, step);
+  setPlace(coordinates, shape.k, stepPlace);
 
   Value lhs = select(tile, term.lhs);
-  forEachLoadedUnit(tile, [&](int64_t unit, Value index) {
-    setUnit(coordinates, shape.m, m, index);
+  forEachLoadedUnit(tile, [&](int64_t unit, Value) {
+    setPlace(coordinates, shape.m, rowPlaces[unit]);
     b.loadBox(lhs, getMapCoordinates(lhsDims, coordinates),
-              b.add(address, unit * kBoxBytes), barrier);
+              b.add(address, b.mul(ring.unitBytes, unit)), barrier);
   });
 
   Value rhs = select(tile, term.rhs);
+  Value rhsAddress = b.add(address, ring.rhsOffset);
   int64_t width = shape.rhsAlongK ? this->tile.columns : kUnit;
   for (int64_t column = 0; column < this->tile.columns; column += width) {
     setColumns(coordinates, tile, {column, width, 0, column});
     b.loadBox(rhs, getMapCoordinates(rhsDims, coordinates),
-              b.add(address, this->tile.lhsBytes() + column * 128), barrier);
+              b.add(rhsAddress, column * kRowBytes), barrier);
   }
 }
 
@@ -189,7 +201,8 @@ WgmmaKernel::Position WgmmaKernel::loadAddends(const Tile &tile,
         tile, [&](int64_t unit, size_t number, ValueRange coordinates) {
           if (number < first || number >= end)
             return;
-          int64_t offset = (unit * perStage + number - first) * kBoxBytes;
+          Value offset = b.add(b.mul(ring.unitBytes, unit * perStage),
+                               (number - first) * kBoxBytes);
           b.loadBox(addend, coordinates, b.add(address, offset), barrier);
         });
     position = next(position);

@@ -327,9 +327,11 @@ WgmmaKernel::Tile WgmmaKernel::decodeUnit(Value unit) {
   return decoded;
 }
 
-/// Accumulators that pass through the ring together.
+/// Accumulators that pass through the ring together. A stage of a narrow tile
+/// has room for rhs at least.
 int64_t WgmmaKernel::getChunk() const {
-  int64_t perStage = tile.stageBytes() / (kConsumers * kWarpgroup * kSumBytes);
+  int64_t stageBytes = tile.isNarrow ? tile.rhsBytes() : tile.stageBytes();
+  int64_t perStage = stageBytes / (kConsumers * kWarpgroup * kSumBytes);
   return std::min<int64_t>(32, perStage / kVector * kVector);
 }
 

@@ -4,6 +4,7 @@
 
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/GpuTile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
@@ -112,15 +113,18 @@ void WgmmaKernel::initShared() {
   b.syncBlock();
 }
 
+Value wgmma::countMultiprocessors(ImplicitLocOpBuilder &host, Operation *op) {
+  FailureOr<LLVM::LLVMFuncOp> count = LLVM::lookupOrCreateFn(
+      host, op->getParentOfType<ModuleOp>(), "boostr_cuda_multiprocessors", {},
+      host.getI32Type());
+  return LLVM::CallOp::create(host, *count, ValueRange()).getResult();
+}
+
 /// A block for each multiprocessor, or for each tile if there are fewer.
 void WgmmaKernel::launch(OpFoldResult tiles, OpFoldResult steps) {
   Type i32 = host.getI32Type();
-  auto module = op->getParentOfType<ModuleOp>();
-  FailureOr<LLVM::LLVMFuncOp> count = LLVM::lookupOrCreateFn(
-      host, module, "boostr_cuda_multiprocessors", {}, i32);
-  Value processors = arith::IndexCastOp::create(
-      host, host.getIndexType(),
-      LLVM::CallOp::create(host, *count, ValueRange()).getResult());
+  Value processors = arith::IndexCastOp::create(host, host.getIndexType(),
+                                                countMultiprocessors(host, op));
   Value numTilesOnHost = cpu::toValue(host, tiles);
   Work work;
   if (canShareTiles()) {
@@ -200,15 +204,34 @@ WgmmaKernel::Walk WgmmaKernel::getWalk(const Axis &axis,
   return walk;
 }
 
-/// That of m. Boxes of a narrow tile have no more rows than there are.
+/// The fewest pieces of at most `most` that `extent` is cut in, as equal as can
+/// be: how many, none if there is nothing, and the length of the longest.
+static std::pair<OpFoldResult, OpFoldResult>
+cutEqually(ImplicitLocOpBuilder &host, OpFoldResult extent, OpFoldResult most) {
+  auto atLeastOne = [&](OpFoldResult number) -> OpFoldResult {
+    return host.createOrFold<arith::MaxUIOp>(cpu::toValue(host, number),
+                                             cpu::constant(host, 1));
+  };
+  OpFoldResult count = ceilDivBy(host, extent, most);
+  return {count, ceilDivBy(host, atLeastOne(extent), atLeastOne(count))};
+}
+
+/// That of m. Boxes of a narrow tile have no more rows than there are, since
+/// the copy engine takes as long for a row outside of the array as for others.
 WgmmaKernel::Walk WgmmaKernel::getRowWalk(ArrayRef<OpFoldResult> extents) {
-  Walk walk = getWalk(shape.m, extents);
   if (!tile.isNarrow || shape.m.isContiguous)
-    return walk;
-  OpFoldResult &box = shape.m.outer ? walk.outerBox : walk.innerBox;
-  OpFoldResult extent = shape.m.outer ? extents[*shape.m.outer]
-                                      : getInnerExtent(host, shape.m, extents);
-  box = cpu::min(host, box, roundUpToPowerOf2(host, extent));
+    return getWalk(shape.m, extents);
+  Walk walk;
+  OpFoldResult unit = host.getIndexAttr(kUnit);
+  std::tie(walk.perOuter, walk.innerBox) =
+      cutEqually(host, getInnerExtent(host, shape.m, extents), unit);
+  OpFoldResult outer = shape.m.outer ? extents[*shape.m.outer]
+                                     : OpFoldResult(host.getIndexAttr(1));
+  OpFoldResult most = host.createOrFold<arith::DivUIOp>(
+      cpu::toValue(host, unit), cpu::toValue(host, walk.innerBox));
+  OpFoldResult pieces;
+  std::tie(pieces, walk.outerBox) = cutEqually(host, outer, most);
+  walk.count = cpu::mul(host, walk.perOuter, pieces);
   return walk;
 }
 
@@ -239,6 +262,43 @@ TensorView WgmmaKernel::getView(Value array,
     view.extents[axis->inner] = getInnerExtent(host, *axis, extents);
   view.dims = getViewDims(shape, map);
   return view;
+}
+
+/// Bytes of rhs that all blocks together have under way: with fewer the memory
+/// waits, and more make it slower (docs/gpu-performance.md, step 26).
+static constexpr int64_t kBytesUnderWay = 13 << 19;
+
+/// Stages of a narrow tile hold the units of rows that there are, in whole
+/// groups of 8 rows; what the tensor cores read behind them are rows that are
+/// not stored.
+WgmmaKernel::Ring WgmmaKernel::createRing(OpFoldResult tiles) {
+  if (!tile.isNarrow)
+    return {b.number(kBoxBytes), b.number(tile.lhsBytes()),
+            b.number(tile.stageBytes()), b.number(tile.stages)};
+  constexpr int64_t groupRows = 8;
+  OpFoldResult rows = cpu::mul(host, mWalk.innerBox, mWalk.outerBox);
+  OpFoldResult unitBytes = cpu::mul(host, cpu::ceilDiv(host, rows, groupRows),
+                                    host.getIndexAttr(groupRows * kRowBytes));
+  OpFoldResult units =
+      cpu::min(host, mWalk.count, OpFoldResult(host.getIndexAttr(kConsumers)));
+  OpFoldResult lhsBytes = cpu::mul(host, units, unitBytes);
+  OpFoldResult stageBytes =
+      cpu::add(host, lhsBytes, host.getIndexAttr(tile.rhsBytes()));
+  auto divide = [&](int64_t bytes, OpFoldResult by) -> OpFoldResult {
+    return host.createOrFold<arith::DivUIOp>(cpu::constant(host, bytes),
+                                             cpu::toValue(host, by));
+  };
+  OpFoldResult blocks = host.createOrFold<arith::MaxUIOp>(
+      cpu::toValue(host,
+                   cpu::min(host, tiles,
+                            OpFoldResult(host.getIndexAttr(kMultiprocessors)))),
+      cpu::constant(host, 1));
+  OpFoldResult needed = divide(kBytesUnderWay / tile.rhsBytes(), blocks);
+  OpFoldResult numStages = cpu::min(
+      host, divide(tile.ringBytes(), stageBytes),
+      cpu::min(host, needed, OpFoldResult(host.getIndexAttr(tile.stages))));
+  return {parameters.addNumber(unitBytes), parameters.addNumber(lhsBytes),
+          parameters.addNumber(stageBytes), parameters.addNumber(numStages)};
 }
 
 /// Operands of term `number` of each segment.
@@ -383,7 +443,7 @@ void WgmmaKernel::collectParameters() {
   OpFoldResult rowTiles = host.getIndexAttr(0),
                columnTiles = host.getIndexAttr(0);
   for (auto [number, segmentExtents] : llvm::enumerate(extents)) {
-    Walk walk = getWalk(shape.m, segmentExtents);
+    Walk walk = getRowWalk(segmentExtents);
     OpFoldResult rows = cpu::ceilDiv(host, walk.count, kConsumers);
     OpFoldResult columns = countColumnTiles(segmentExtents);
     bool isFirst = number == 0;
@@ -404,7 +464,9 @@ void WgmmaKernel::collectParameters() {
     term.firstStep = numSteps;
     numSteps = b.add(numSteps, term.numSteps);
   }
-  launch(cpu::mul(host, rowTiles, columnTiles), hostSteps);
+  OpFoldResult tiles = cpu::mul(host, rowTiles, columnTiles);
+  ring = createRing(tiles);
+  launch(tiles, hostSteps);
 }
 
 //===----------------------------------------------------------------------===//
@@ -478,33 +540,56 @@ Value WgmmaKernel::emptyBarrier(Value slot) {
 }
 
 Value WgmmaKernel::stageAddress(Value slot) {
-  return b.add(shared, b.mul(slot, tile.stageBytes()));
+  return b.add(shared, b.mul(slot, ring.stageBytes));
 }
 
 WgmmaKernel::Position WgmmaKernel::next(const Position &position) {
-  Value isLast = b.isEqual(position.slot, tile.stages - 1);
+  Value isLast = b.isEqual(position.slot, b.sub(ring.numStages, b.number(1)));
   return {b.select(isLast, b.number(0), b.add(position.slot, 1)),
           b.select(isLast, b.bitXor(position.parity, b.number(1)),
                    position.parity)};
 }
 
 Value WgmmaKernel::previous(Value slot) {
-  return b.select(b.isEqual(slot, 0), b.number(tile.stages - 1),
-                  b.sub(slot, b.number(1)));
+  Value after = b.select(b.isEqual(slot, 0), ring.numStages, slot);
+  return b.sub(after, b.number(1));
 }
 
 WgmmaKernel::Coordinates WgmmaKernel::noCoordinates() {
   return Coordinates(contraction.dims.size());
 }
 
+/// The coordinates of a unit: the inner one, then the outer one if there is.
+SmallVector<Value> WgmmaKernel::getPlace(const Axis &axis,
+                                         const DeviceWalk &walk, Value unit) {
+  if (!axis.outer)
+    return {b.mul(unit, kUnit)};
+  return {b.mul(b.rem(unit, walk.perOuter), walk.innerBox),
+          b.mul(b.div(unit, walk.perOuter), walk.outerBox)};
+}
+
+/// Those of the unit after `place`, without a division: this is for loops.
+SmallVector<Value> WgmmaKernel::getNextPlace(const Axis &axis,
+                                             const DeviceWalk &walk,
+                                             ValueRange place) {
+  if (!axis.outer)
+    return {b.add(place[0], kUnit)};
+  Value inner = b.add(place[0], walk.innerBox);
+  Value isEnd = b.isEqual(inner, b.mul(walk.perOuter, walk.innerBox));
+  return {b.select(isEnd, b.number(0), inner),
+          b.select(isEnd, b.add(place[1], walk.outerBox), place[1])};
+}
+
+void WgmmaKernel::setPlace(Coordinates &coordinates, const Axis &axis,
+                           ValueRange place) {
+  coordinates[axis.inner] = place[0];
+  if (axis.outer)
+    coordinates[*axis.outer] = place[1];
+}
+
 void WgmmaKernel::setUnit(Coordinates &coordinates, const Axis &axis,
                           const DeviceWalk &walk, Value unit) {
-  if (!axis.outer) {
-    coordinates[axis.inner] = b.mul(unit, kUnit);
-    return;
-  }
-  coordinates[*axis.outer] = b.mul(b.div(unit, walk.perOuter), walk.outerBox);
-  coordinates[axis.inner] = b.mul(b.rem(unit, walk.perOuter), walk.innerBox);
+  setPlace(coordinates, axis, getPlace(axis, walk, unit));
 }
 
 void WgmmaKernel::setColumns(Coordinates &coordinates, const Tile &tile,

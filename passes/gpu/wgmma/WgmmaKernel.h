@@ -26,6 +26,9 @@
 
 namespace mlir::boostr::wgmma {
 
+/// Emits code of the host that asks how many multiprocessors the device has.
+Value countMultiprocessors(ImplicitLocOpBuilder &host, Operation *op);
+
 class WgmmaKernel {
 public:
   /// Adds an empty kernel to the module of `op`.
@@ -83,6 +86,11 @@ private:
   struct Position {
     Value slot, parity;
   };
+  /// How the ring lies in shared memory: how far the units of rows of lhs in a
+  /// stage are apart, where rhs lies in it, and stages.
+  struct Ring {
+    Value unitBytes, rhsOffset, stageBytes, numStages;
+  };
   /// A box in shared memory, `offset` bytes behind `base`: what is constant is
   /// a part of instructions and takes no register.
   struct SharedBox {
@@ -103,6 +111,7 @@ private:
   TensorView getView(Value array, const std::optional<HeadRows> &rows,
                      AffineMap map, ArrayRef<OpFoldResult> extents);
   Extents getBox(std::initializer_list<std::pair<const Axis *, Walk>> walks);
+  Ring createRing(OpFoldResult tiles);
   void collectTerm(unsigned number);
   void collectResults();
   void initShared();
@@ -122,6 +131,11 @@ private:
   Coordinates noCoordinates();
   void setUnit(Coordinates &coordinates, const Axis &axis,
                const DeviceWalk &walk, Value unit);
+  SmallVector<Value> getPlace(const Axis &axis, const DeviceWalk &walk,
+                              Value unit);
+  SmallVector<Value> getNextPlace(const Axis &axis, const DeviceWalk &walk,
+                                  ValueRange place);
+  void setPlace(Coordinates &coordinates, const Axis &axis, ValueRange place);
   void setColumns(Coordinates &coordinates, const Tile &tile,
                   const ColumnBox &box);
   SmallVector<Value> getMapCoordinates(ArrayRef<unsigned> dims,
@@ -144,7 +158,9 @@ private:
                                                 ValueRange coordinates)>
                             body);
   Position loadTerm(const Tile &tile, const Term &term, Position position);
-  void loadStep(const Tile &tile, const Term &term, Value step, Value slot);
+  void loadStep(const Tile &tile, const Term &term,
+                ArrayRef<SmallVector<Value>> rowPlaces, ValueRange stepPlace,
+                Value slot);
   Position loadAddends(const Tile &tile, Position position);
   Position loadOwnedAddends(const Tile &tile, Position position);
 
@@ -225,6 +241,7 @@ private:
   DeviceWalk m;
   /// Of a narrow tile: the units of rows, and the rows of each.
   Value numUnits, unitRows;
+  Ring ring;
   Value numTiles, numRowTiles, numColumnTiles, numSteps;
   /// To divide by how many rows of tiles the last group has.
   Value lastRowsReciprocal;

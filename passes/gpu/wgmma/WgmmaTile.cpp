@@ -14,6 +14,13 @@ int64_t WgmmaTile::rhsBytes() const {
                    : llvm::divideCeil(columns, kUnit) * kBoxBytes;
 }
 
+int64_t WgmmaTile::ringBytes() const {
+  if (!isNarrow)
+    return stages * stageBytes();
+  int64_t rest = stagingBytes() + kExtraBytes + barrierBytes() + kAlignment;
+  return llvm::alignDown(kMaxSharedBytes - rest, kAlignment);
+}
+
 std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
                                         GpuTileAttr attr, StringRef &reason) {
   auto fail = [&](StringRef why) {
@@ -57,21 +64,23 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
 }
 
 std::optional<WgmmaTile> WgmmaTile::getNarrow(const WgmmaShape &shape,
-                                              GpuTileAttr attr,
+                                              GpuTileAttr attr, int64_t columns,
                                               StringRef &reason) {
-  // As many as fit beside the largest boxes that results leave through.
-  constexpr int64_t mostStages = 9;
-  std::optional<WgmmaTile> tile;
-  for (int64_t stages = mostStages; stages > 1 && !tile; --stages)
-    tile = get(shape,
-               GpuTileAttr::get(
-                   attr.getContext(), attr.getKernel(),
-                   {attr.getBlock()[0], attr.getNarrow(), attr.getBlock()[2]},
-                   stages, attr.getGroup(), attr.getSplit(),
-                   /*narrow=*/0, /*fewRows=*/{}),
-               reason);
-  if (tile)
-    tile->isNarrow = true;
+  // More bytes than these would not come sooner.
+  constexpr int64_t mostStages = 16;
+  // Wider ones are for more rows, which have enough tiles.
+  int64_t split = columns == attr.getNarrow().front() ? attr.getSplit() : 1;
+  std::optional<WgmmaTile> tile =
+      get(shape,
+          GpuTileAttr::get(attr.getContext(), attr.getKernel(),
+                           {attr.getBlock()[0], columns, attr.getBlock()[2]},
+                           /*stages=*/2, attr.getGroup(), split),
+          reason);
+  if (!tile)
+    return std::nullopt;
+  tile->isNarrow = true;
+  tile->stages = mostStages;
+  tile->stagingBoxes = kLeastStagingBoxes;
   return tile;
 }
 

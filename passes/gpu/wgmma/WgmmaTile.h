@@ -42,6 +42,7 @@ struct WgmmaTile {
   /// Heads in these columns; 0 if n is flat, or if they are a part of a head,
   /// of which it has `partsOfHead`.
   int64_t heads = 0, partsOfHead = 0;
+  /// Of the ring; of a narrow tile the most that there may be.
   int64_t stages = 0;
   /// Boxes through which a consumer's results leave: as many as a tile has, if
   /// there is room beside the stages, since a box that is used again must wait
@@ -51,33 +52,36 @@ struct WgmmaTile {
   int64_t group = 0;
   /// The most blocks that share a tile, each with a part of k.
   int64_t split = 1;
-  /// Whether this is for few rows: of lhs only those that are there are loaded.
+  /// Whether this is for few rows: of lhs only those that are there are loaded,
+  /// and stages are only as large as that, so that more of them fit.
   bool isNarrow = false;
   bool rhsAlongK = false;
 
   /// Fails, telling `reason`, if the tile does not fit the kernel.
   static std::optional<WgmmaTile> get(const WgmmaShape &shape, GpuTileAttr tile,
                                       StringRef &reason);
-  /// The second kernel of a tile that has `narrow` columns: as many stages as
-  /// fit.
-  static std::optional<WgmmaTile>
-  getNarrow(const WgmmaShape &shape, GpuTileAttr tile, StringRef &reason);
+  /// That of a kernel for few rows: `columns` is one of the tile's `narrow`.
+  static std::optional<WgmmaTile> getNarrow(const WgmmaShape &shape,
+                                            GpuTileAttr tile, int64_t columns,
+                                            StringRef &reason);
 
   int64_t lhsBytes() const { return kConsumers * kBoxBytes; }
   int64_t rhsBytes() const;
+  /// Of all rows.
   int64_t stageBytes() const { return lhsBytes() + rhsBytes(); }
+  /// The ring takes what `stages` need; that of a narrow tile all that is left
+  /// beside the rest.
+  int64_t ringBytes() const;
 
   // Offsets in shared memory, from a multiple of 1024.
-  int64_t stagingOffset() const { return stages * stageBytes(); }
+  int64_t stagingOffset() const { return ringBytes(); }
   /// A row of 512 bytes of bias for each consumer, or the matrix of ones: no
   /// contraction has both.
-  int64_t extraOffset() const {
-    return stagingOffset() + kConsumers * stagingBoxes * kBoxBytes;
-  }
-  int64_t barrierOffset() const { return extraOffset() + 1024; }
+  int64_t extraOffset() const { return stagingOffset() + stagingBytes(); }
+  int64_t barrierOffset() const { return extraOffset() + kExtraBytes; }
   /// With room to align the start.
   int64_t sharedBytes() const {
-    return barrierOffset() + 2 * stages * 8 + 1024;
+    return barrierOffset() + barrierBytes() + kAlignment;
   }
 
   /// Boxes of the result whose elements have `bytes` bytes.
@@ -94,10 +98,15 @@ struct WgmmaTile {
     return boxColumns(shape, bytes) * bytes;
   }
   /// How many boxes of each consumer fit in a stage of the ring.
-
   int64_t boxesPerStage() const {
-    return stageBytes() / (kConsumers * kBoxBytes);
+    return isNarrow ? 1 : stageBytes() / (kConsumers * kBoxBytes);
   }
+
+private:
+  static constexpr int64_t kAlignment = 1024, kExtraBytes = 1024;
+  int64_t stagingBytes() const { return kConsumers * stagingBoxes * kBoxBytes; }
+  /// A full and an empty one for each stage.
+  int64_t barrierBytes() const { return 2 * stages * 8; }
 };
 
 } // namespace mlir::boostr::wgmma

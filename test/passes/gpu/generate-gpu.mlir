@@ -58,19 +58,27 @@ func.func @shared_tiles(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>,
   return
 }
 
-// Few tokens occupy more multiprocessors with narrow tiles: half a head here. Boxes
-// of lhs have as many rows as there are tokens.
+// Few tokens occupy more multiprocessors with narrow tiles: half a head here, or a
+// whole one if there are not more of these than multiprocessors. Boxes of lhs have as
+// many rows as there are tokens.
 
 // CHECK-LABEL: func @narrow_tiles(
+// CHECK:         %[[ONCE:.+]] = arith.cmpi ule, %{{.+}}, %{{.+}} : index
 // CHECK:         %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c128 : index
-// CHECK:         scf.if %[[FEW]]
+// CHECK:         %[[FIRST:.+]] = arith.ori %[[ONCE]], %[[FEW]]
+// CHECK:         scf.if %[[FIRST]]
 // CHECK:           gpu.launch_func @[[NARROW:.+]]::@fused_qkv
 // CHECK:         } else {
-// CHECK:           gpu.launch_func @[[WIDE:.+]]::@fused_qkv
+// CHECK:           %[[TILES:.+]] = arith.muli %{{.+}}, %c8 : index
+// CHECK:           %[[SECOND:.+]] = arith.cmpi ule, %[[TILES]], %{{.+}} : index
+// CHECK:           scf.if %[[SECOND]]
+// CHECK:             gpu.launch_func @{{.+}}::@fused_qkv
+// CHECK:           } else {
+// CHECK:             gpu.launch_func @[[WIDE:.+]]::@fused_qkv
 func.func @narrow_tiles(%x: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>,
     %q: memref<?x4x?x128xbf16>, %k: memref<?x2x?x128xbf16>, %v: memref<?x2x?x128xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 4 num_kv_heads = 2 head_dim = 128
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 64>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64, 128]>]}
       : memref<?x?x512xbf16>, memref<1024x512xbf16>,
         memref<?x4x?x128xbf16>, memref<?x2x?x128xbf16>, memref<?x2x?x128xbf16>
   return
@@ -88,7 +96,7 @@ func.func @narrow_tiles(%x: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>,
 // CHECK:         return
 func.func @narrow_tiles_of_32_columns(%a: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>, %y: memref<?x?x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 32>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [32]>]}
       : memref<?x?x512xbf16>, memref<1024x512xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>
   return
 }

@@ -17,7 +17,7 @@ func.func @large_bf16(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024xbf16>, %
 
 // Columns that fill the tiles best: two of 192 rather than two of 256.
 // CHECK-LABEL: func @columns_bf16(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 192, 64], stages = 4, group = 16, split = 8, narrow = 32, few_rows = [1, 16]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 192, 64], stages = 4, group = 16, split = 8, narrow = [32, 64], few_rows = [1, 16]>]
 func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: memref<?x?x384xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x512xbf16>, memref<384x512xbf16>, memref<?x?x384xbf16>, memref<?x?x384xbf16>
@@ -28,7 +28,7 @@ func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: 
 // CHECK-LABEL: func @heads_f16(
 // LARGE-LABEL: func @heads_f16(
 // LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, few_rows = [1, 16], warp = [64, 64]>]
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8, narrow = 64, few_rows = [1, 16]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8, narrow = [64], few_rows = [1, 16]>]
 func.func @heads_f16(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>, %q: memref<?x14x?x64xf16>,
     %k: memref<?x1x?x64xf16>, %v: memref<?x1x?x64xf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 14 num_kv_heads = 1 head_dim = 64
@@ -83,7 +83,7 @@ func.func @one_token(%a: memref<1x1x1024xbf16>, %w: memref<1024x1024xbf16>, %y: 
 // CHECK-LABEL: func @several_tokens(
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 512], stages = 2, group = 1, warp = [8, 16]>]
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [16, 16, 512], stages = 2, group = 1, warp = [16, 16]>]
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}} narrow = 32
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}} narrow = [32]
 // AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma,
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 2, 512], stages = 2, group = 1>]
 // TURING-LABEL: func @several_tokens(
@@ -107,7 +107,7 @@ func.func @several_tokens(%a3: memref<1x3x1024xbf16>, %a9: memref<9x1x1024xbf16>
 // faster from 9 tokens on.
 // CHECK-LABEL: func @several_tokens_of_many_columns(
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 256], stages = 4, group = 1, warp = [8, 16]>]
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}} narrow = 64
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}} narrow = [64]
 // AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [16, 16, 256], stages = 4, group = 1, warp = [16, 16]>]
 func.func @several_tokens_of_many_columns(%a3: memref<1x3x1024xbf16>, %a9: memref<9x1x1024xbf16>,
     %w: memref<6144x1024xbf16>, %y3: memref<1x3x6144xbf16>, %y9: memref<9x1x6144xbf16>) {
