@@ -4,15 +4,19 @@
 
 #include "boostr/passes/Pipelines.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/RunWhere.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -124,12 +128,24 @@ static void addKernels(OpPassManager &pm, const CpuPipelineOptions &options) {
   pm.addPass(createGenerateCpu());
 }
 
+/// Simplifies much code in little time: what is left after all ops have been
+/// visited once, those that it changes again, is not worth another round, and
+/// from the bottom up most of what has no use is gone before it is looked at.
+static std::unique_ptr<Pass> createQuickCanonicalizer() {
+  GreedyRewriteConfig config;
+  config.setUseTopDownTraversal(false).setMaxIterations(1);
+  return createCanonicalizerPass(config);
+}
+
 // In flight: scf, memref, vector, arith, math, func.
 static void addLoops(OpPassManager &pm) {
   pm.addPass(createLowerCopies());
   pm.addPass(createOrderLoops());
-  pm.addPass(createConvertLinalgToParallelLoopsPass());
-  pm.addPass(createCanonicalizerPass());
+  // A third of what has been generated are constants, each of them often.
+  pm.addPass(createCSEPass());
+  addPassForDialect<linalg::LinalgDialect>(
+      pm, createConvertLinalgToParallelLoopsPass());
+  pm.addPass(createQuickCanonicalizer());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
 }
@@ -144,16 +160,18 @@ static void addTasks(OpPassManager &pm, const CpuPipelineOptions &options) {
 // In flight: llvm.
 static void addLLVM(OpPassManager &pm, bool isCuda,
                     const ExportFunctionsOptions &exported) {
-  pm.addPass(createConvertVectorToSCFPass());
+  addPassFor<vector::TransferReadOp, vector::TransferWriteOp>(
+      pm, createConvertVectorToSCFPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createLowerExpandShapes());
   pm.addPass(memref::createExpandStridedMetadataPass());
-  pm.addPass(createLowerAffinePass());
-  pm.addPass(math::createMathExtendToSupportedTypes());
+  addPassForDialect<affine::AffineDialect>(pm, createLowerAffinePass());
   // Intrinsics where LLVM has them: some become instructions, and libm has no
   // rsqrt to call.
-  pm.addPass(createConvertMathToLLVMPass());
-  pm.addPass(createConvertMathToLibmPass());
+  addPassForDialect<math::MathDialect>(
+      pm, math::createMathExtendToSupportedTypes());
+  addPassForDialect<math::MathDialect>(pm, createConvertMathToLLVMPass());
+  addPassForDialect<math::MathDialect>(pm, createConvertMathToLibmPass());
   // LLVM rounds to bf16 by a library call where the CPU has no instruction.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
@@ -174,7 +192,7 @@ static void addLLVM(OpPassManager &pm, bool isCuda,
   pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createConvertFuncToLLVMPass());
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createQuickCanonicalizer());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createExportFunctions(exported));
 }

@@ -40,8 +40,7 @@ static bool hasVectors(const llvm::Function &function) {
         auto *store = llvm::dyn_cast<llvm::StoreInst>(&instruction);
         const llvm::Value &value =
             store ? *store->getValueOperand() : instruction;
-        return value.getType()->isVectorTy() ||
-               value.getType()->isX86_AMXTy();
+        return value.getType()->isVectorTy() || value.getType()->isX86_AMXTy();
       });
 }
 
@@ -56,8 +55,8 @@ struct VectorizeScalarCode : llvm::PassInfoMixin<VectorizeScalarCode> {
     passes.addPass(llvm::InstCombinePass());
     passes.addPass(llvm::GVNPass());
     passes.addPass(hoist(/*rotate=*/false));
-    passes.addPass(llvm::createFunctionToLoopPassAdaptor(
-        llvm::LoopStrengthReducePass()));
+    passes.addPass(
+        llvm::createFunctionToLoopPassAdaptor(llvm::LoopStrengthReducePass()));
   }
 
   llvm::PreservedAnalyses run(llvm::Function &function,

@@ -57,7 +57,8 @@ static bool splitAddress(llvm::GetElementPtrInst &address,
 llvm::PreservedAnalyses
 SplitAddresses::run(llvm::Function &function,
                     llvm::FunctionAnalysisManager &analyses) {
-  const llvm::LoopInfo &loops = analyses.getResult<llvm::LoopAnalysis>(function);
+  const llvm::LoopInfo &loops =
+      analyses.getResult<llvm::LoopAnalysis>(function);
   bool isChanged = false;
   for (llvm::Instruction &instruction :
        llvm::make_early_inc_range(llvm::instructions(function)))
