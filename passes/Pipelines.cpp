@@ -157,41 +157,47 @@ static void addTasks(OpPassManager &pm, const CpuPipelineOptions &options) {
   pm.addPass(createParallelToRuntime(tasks));
 }
 
+/// True for what may become a call of a library.
+static bool isMathFunction(Operation *op) {
+  return isa_and_nonnull<math::MathDialect>(op->getDialect()) &&
+         !isa<math::FmaOp>(op);
+}
+
+/// True for ops on vectors that are lowered to others first; none of them is
+/// generated from boostr ops.
+static bool needsVectorLowering(Operation *op) {
+  auto isSimple = [](Type type) {
+    auto vector = dyn_cast<VectorType>(type);
+    return !vector || (vector.getRank() == 1 && !vector.isScalable());
+  };
+  return isa_and_nonnull<vector::VectorDialect>(op->getDialect()) &&
+         !(isa<vector::LoadOp, vector::StoreOp, vector::BitCastOp,
+               vector::BroadcastOp, vector::FMAOp, vector::ShuffleOp,
+               vector::ReductionOp, vector::InterleaveOp>(op) &&
+           llvm::all_of(op->getOperandTypes(), isSimple) &&
+           llvm::all_of(op->getResultTypes(), isSimple));
+}
+
 // In flight: llvm.
-static void addLLVM(OpPassManager &pm, bool isCuda,
-                    const ExportFunctionsOptions &exported) {
+static void addLLVM(OpPassManager &pm, const ExportFunctionsOptions &exported) {
   addPassFor<vector::TransferReadOp, vector::TransferWriteOp>(
       pm, createConvertVectorToSCFPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createLowerExpandShapes());
-  pm.addPass(memref::createExpandStridedMetadataPass());
+  addPassFor<memref::SubViewOp, memref::ExpandShapeOp, memref::CollapseShapeOp>(
+      pm, memref::createExpandStridedMetadataPass());
   addPassForDialect<affine::AffineDialect>(pm, createLowerAffinePass());
   // Intrinsics where LLVM has them: some become instructions, and libm has no
   // rsqrt to call.
-  addPassForDialect<math::MathDialect>(
-      pm, math::createMathExtendToSupportedTypes());
-  addPassForDialect<math::MathDialect>(pm, createConvertMathToLLVMPass());
-  addPassForDialect<math::MathDialect>(pm, createConvertMathToLibmPass());
+  addPassWhere(pm, isMathFunction, math::createMathExtendToSupportedTypes());
+  addPassWhere(pm, isMathFunction, createConvertMathToLLVMPass());
+  addPassWhere(pm, isMathFunction, createConvertMathToLibmPass());
   // LLVM rounds to bf16 by a library call where the CPU has no instruction.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand));
-  ConvertVectorToLLVMPassOptions vectors;
-  vectors.x86Vector = !isCuda;
-  pm.addPass(createConvertVectorToLLVMPass(vectors));
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createConvertIndexToLLVMPass());
-  FinalizeMemRefToLLVMConversionPassOptions memory;
-  memory.useGenericFunctions = true;
-  if (!isCuda) {
-    // Together, since branches carry tiles.
-    ConvertToLLVMPassOptions tiles;
-    tiles.filterDialects = {"amx", "cf"};
-    pm.addPass(createConvertToLLVMPass(tiles));
-  }
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
-  pm.addPass(createConvertControlFlowToLLVMPass());
-  pm.addPass(createConvertFuncToLLVMPass());
+  addPassWhere(pm, needsVectorLowering, createConvertVectorToLLVMPass());
+  pm.addPass(createConvertToLLVM());
   pm.addPass(createQuickCanonicalizer());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createExportFunctions(exported));
@@ -216,7 +222,7 @@ void mlir::boostr::addCpuStage(OpPassManager &pm, CpuStage stage,
     ExportFunctionsOptions exported;
     exported.variant = options.variant;
     exported.variants = options.variants;
-    return addLLVM(pm, /*isCuda=*/false, exported);
+    return addLLVM(pm, exported);
   }
   }
 }
@@ -335,7 +341,7 @@ static void addCudaLLVM(OpPassManager &pm) {
   pm.addPass(createGpuToRuntime());
   ExportFunctionsOptions exported;
   exported.cuda = true;
-  addLLVM(pm, /*isCuda=*/true, exported);
+  addLLVM(pm, exported);
 }
 
 void mlir::boostr::addCudaStage(OpPassManager &pm, CudaStage stage,
