@@ -163,17 +163,21 @@ static bool isMathFunction(Operation *op) {
          !isa<math::FmaOp>(op);
 }
 
-/// True for ops on vectors that are lowered to others first; none of them is
-/// generated from boostr ops.
+/// True for ops on vectors that are lowered to others first. Of boostr ops only
+/// those on pairs of bf16 without AMX have some.
 static bool needsVectorLowering(Operation *op) {
   auto isSimple = [](Type type) {
     auto vector = dyn_cast<VectorType>(type);
     return !vector || (vector.getRank() == 1 && !vector.isScalable());
   };
+  // Not between vectors.
+  if (auto broadcast = dyn_cast<vector::BroadcastOp>(op))
+    return isa<VectorType>(broadcast.getSourceType()) ||
+           !isSimple(broadcast.getType());
   return isa_and_nonnull<vector::VectorDialect>(op->getDialect()) &&
          !(isa<vector::LoadOp, vector::StoreOp, vector::BitCastOp,
-               vector::BroadcastOp, vector::FMAOp, vector::ShuffleOp,
-               vector::ReductionOp, vector::InterleaveOp>(op) &&
+               vector::FMAOp, vector::ShuffleOp, vector::ReductionOp,
+               vector::InterleaveOp>(op) &&
            llvm::all_of(op->getOperandTypes(), isSimple) &&
            llvm::all_of(op->getResultTypes(), isSimple));
 }

@@ -69,7 +69,7 @@ void ConvertToLLVM::runOnOperation() {
   SymbolTableCollection symbols;
   RewritePatternSet patterns(context);
   addPatterns(converter, target, symbols, patterns);
-  if (failed(applyPartialConversion(getOperation(), target,
-                                    std::move(patterns))))
+  if (failed(
+          applyPartialConversion(getOperation(), target, std::move(patterns))))
     signalPassFailure();
 }
