@@ -644,8 +644,9 @@ def ParallelToRuntime : Pass<"boostr-parallel-to-runtime", "::mlir::ModuleOp"> {
 
     Output: for each outermost one a private function that runs one task, and a
     call of `boostr_parallel_for`. What the loop uses from outside is passed through
-    a struct on the stack, in the types that the LLVM lowering gives it; the casts
-    in between vanish with `reconcile-unrealized-casts`.
+    a struct on the stack, in the types that the LLVM lowering gives it, of an array
+    what its type leaves open; the casts in between vanish with
+    `reconcile-unrealized-casts`.
 
     Iterations are numbered through all dimensions but the last, which stays a loop.
     A task runs as many as make up `grain` iterations of the loop body, or what the
