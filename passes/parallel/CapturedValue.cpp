@@ -23,8 +23,8 @@ CapturedType::get(const LLVMTypeConverter &converter, Type type) {
   if (!captured.lowered)
     return std::nullopt;
   auto memref = dyn_cast<MemRefType>(type);
-  if (!memref || failed(memref.getStridesAndOffset(captured.strides,
-                                                   captured.offset))) {
+  if (!memref ||
+      failed(memref.getStridesAndOffset(captured.strides, captured.offset))) {
     captured.fieldTypes = {captured.lowered};
     return captured;
   }
