@@ -644,8 +644,9 @@ def ParallelToRuntime : Pass<"boostr-parallel-to-runtime", "::mlir::ModuleOp"> {
 
     Output: for each outermost one a private function that runs one task, and a
     call of `boostr_parallel_for`. What the loop uses from outside is passed through
-    a struct on the stack, in the types that the LLVM lowering gives it; the casts
-    in between vanish with `reconcile-unrealized-casts`.
+    a struct on the stack, in the types that the LLVM lowering gives it, of an array
+    what its type leaves open; the casts in between vanish with
+    `reconcile-unrealized-casts`.
 
     Iterations are numbered through all dimensions but the last, which stays a loop.
     A task runs as many as make up `grain` iterations of the loop body, or what the
@@ -665,6 +666,29 @@ def ParallelToRuntime : Pass<"boostr-parallel-to-runtime", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect",
     "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::scf::SCFDialect"];
+}
+
+def ConvertToLLVM : Pass<"boostr-convert-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Convert scalars, vectors, buffers and branches to the LLVM dialect at once";
+  let description = [{
+    Input: functions of `cf`, `arith`, `index`, `math`, `memref`, `amx`,
+    `x86vector`, and of `vector` where an op has a lowering of its own, as those on
+    vectors of one dimension do.
+
+    Output: the `llvm` dialect. Memory comes from functions whose names say what
+    they do, for the ABI to define: `_mlir_memref_to_llvm_alloc` and
+    `_mlir_memref_to_llvm_free`. One conversion does what upstream's passes do for
+    one dialect each, in half of the time, and leaves no casts between them.
+
+    Leaves: ops that no pattern matches, among them math functions without an
+    intrinsic and views that `expand-strided-metadata` expands.
+
+    Fails: where an upstream conversion fails.
+
+    Example: `test/passes/llvm/convert-to-llvm.mlir`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::amx::AMXDialect",
+    "::mlir::x86vector::X86VectorDialect"];
 }
 
 def MarkEntryPoints : Pass<"boostr-mark-entry-points", "::mlir::ModuleOp"> {

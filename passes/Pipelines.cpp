@@ -4,15 +4,19 @@
 
 #include "boostr/passes/Pipelines.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/RunWhere.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -124,12 +128,24 @@ static void addKernels(OpPassManager &pm, const CpuPipelineOptions &options) {
   pm.addPass(createGenerateCpu());
 }
 
+/// Simplifies much code in little time: what is left after all ops have been
+/// visited once, those that it changes again, is not worth another round, and
+/// from the bottom up most of what has no use is gone before it is looked at.
+static std::unique_ptr<Pass> createQuickCanonicalizer() {
+  GreedyRewriteConfig config;
+  config.setUseTopDownTraversal(false).setMaxIterations(1);
+  return createCanonicalizerPass(config);
+}
+
 // In flight: scf, memref, vector, arith, math, func.
 static void addLoops(OpPassManager &pm) {
   pm.addPass(createLowerCopies());
   pm.addPass(createOrderLoops());
-  pm.addPass(createConvertLinalgToParallelLoopsPass());
-  pm.addPass(createCanonicalizerPass());
+  // A third of what has been generated are constants, each of them often.
+  pm.addPass(createCSEPass());
+  addPassForDialect<linalg::LinalgDialect>(
+      pm, createConvertLinalgToParallelLoopsPass());
+  pm.addPass(createQuickCanonicalizer());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
 }
@@ -141,40 +157,52 @@ static void addTasks(OpPassManager &pm, const CpuPipelineOptions &options) {
   pm.addPass(createParallelToRuntime(tasks));
 }
 
+/// True for what may become a call of a library.
+static bool isMathFunction(Operation *op) {
+  return isa_and_nonnull<math::MathDialect>(op->getDialect()) &&
+         !isa<math::FmaOp>(op);
+}
+
+/// True for ops on vectors that are lowered to others first. Of boostr ops only
+/// those on pairs of bf16 without AMX have some.
+static bool needsVectorLowering(Operation *op) {
+  auto isSimple = [](Type type) {
+    auto vector = dyn_cast<VectorType>(type);
+    return !vector || (vector.getRank() == 1 && !vector.isScalable());
+  };
+  // Not between vectors.
+  if (auto broadcast = dyn_cast<vector::BroadcastOp>(op))
+    return isa<VectorType>(broadcast.getSourceType()) ||
+           !isSimple(broadcast.getType());
+  return isa_and_nonnull<vector::VectorDialect>(op->getDialect()) &&
+         !(isa<vector::LoadOp, vector::StoreOp, vector::BitCastOp,
+               vector::FMAOp, vector::ShuffleOp, vector::ReductionOp,
+               vector::InterleaveOp>(op) &&
+           llvm::all_of(op->getOperandTypes(), isSimple) &&
+           llvm::all_of(op->getResultTypes(), isSimple));
+}
+
 // In flight: llvm.
-static void addLLVM(OpPassManager &pm, bool isCuda,
-                    const ExportFunctionsOptions &exported) {
-  pm.addPass(createConvertVectorToSCFPass());
+static void addLLVM(OpPassManager &pm, const ExportFunctionsOptions &exported) {
+  addPassFor<vector::TransferReadOp, vector::TransferWriteOp>(
+      pm, createConvertVectorToSCFPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createLowerExpandShapes());
-  pm.addPass(memref::createExpandStridedMetadataPass());
-  pm.addPass(createLowerAffinePass());
-  pm.addPass(math::createMathExtendToSupportedTypes());
+  addPassFor<memref::SubViewOp, memref::ExpandShapeOp, memref::CollapseShapeOp>(
+      pm, memref::createExpandStridedMetadataPass());
+  addPassForDialect<affine::AffineDialect>(pm, createLowerAffinePass());
   // Intrinsics where LLVM has them: some become instructions, and libm has no
   // rsqrt to call.
-  pm.addPass(createConvertMathToLLVMPass());
-  pm.addPass(createConvertMathToLibmPass());
+  addPassWhere(pm, isMathFunction, math::createMathExtendToSupportedTypes());
+  addPassWhere(pm, isMathFunction, createConvertMathToLLVMPass());
+  addPassWhere(pm, isMathFunction, createConvertMathToLibmPass());
   // LLVM rounds to bf16 by a library call where the CPU has no instruction.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand));
-  ConvertVectorToLLVMPassOptions vectors;
-  vectors.x86Vector = !isCuda;
-  pm.addPass(createConvertVectorToLLVMPass(vectors));
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createConvertIndexToLLVMPass());
-  FinalizeMemRefToLLVMConversionPassOptions memory;
-  memory.useGenericFunctions = true;
-  if (!isCuda) {
-    // Together, since branches carry tiles.
-    ConvertToLLVMPassOptions tiles;
-    tiles.filterDialects = {"amx", "cf"};
-    pm.addPass(createConvertToLLVMPass(tiles));
-  }
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
-  pm.addPass(createConvertControlFlowToLLVMPass());
-  pm.addPass(createConvertFuncToLLVMPass());
-  pm.addPass(createCanonicalizerPass());
+  addPassWhere(pm, needsVectorLowering, createConvertVectorToLLVMPass());
+  pm.addPass(createConvertToLLVM());
+  pm.addPass(createQuickCanonicalizer());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createExportFunctions(exported));
 }
@@ -198,7 +226,7 @@ void mlir::boostr::addCpuStage(OpPassManager &pm, CpuStage stage,
     ExportFunctionsOptions exported;
     exported.variant = options.variant;
     exported.variants = options.variants;
-    return addLLVM(pm, /*isCuda=*/false, exported);
+    return addLLVM(pm, exported);
   }
   }
 }
@@ -317,7 +345,7 @@ static void addCudaLLVM(OpPassManager &pm) {
   pm.addPass(createGpuToRuntime());
   ExportFunctionsOptions exported;
   exported.cuda = true;
-  addLLVM(pm, /*isCuda=*/true, exported);
+  addLLVM(pm, exported);
 }
 
 void mlir::boostr::addCudaStage(OpPassManager &pm, CudaStage stage,

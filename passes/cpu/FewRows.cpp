@@ -411,14 +411,15 @@ void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
   SmallVector<Value> rows, columns, places, begin;
   Value last = toValue(b, sub(b, few.numRows, b.getIndexAttr(1)));
   Value start = getPieceStart(sums.firstStep);
+  Value firstSum = getFewSum(few, sums.row, sums.panel, column);
   for (int64_t i = 0; i < group; ++i) {
-    Value row = toValue(b, add(b, sums.row, b.getIndexAttr(i)));
     for (int64_t j = 0; j < streams; ++j) {
-      places.push_back(
-          getFewSum(few, row, sums.panel, add(b, column, b.getIndexAttr(j))));
+      OpFoldResult rest = b.getIndexAttr((i * few.panel + j) * lanes);
+      places.push_back(toValue(b, add(b, firstSum, rest)));
       begin.push_back(vector::LoadOp::create(b, vectorType, sums.vectors,
                                              ValueRange{places.back()}));
     }
+    Value row = toValue(b, add(b, sums.row, b.getIndexAttr(i)));
     Value there = toValue(b, min(b, row, last));
     rows.push_back(
         toValue(b, add(b, mul(b, there, few.rowSize), sums.firstStep)));
@@ -441,13 +442,16 @@ void ContractionEmitter::multiplyGroup(const Block &block, const FewRows &few,
           return convertFloat(body, loaded, sumType);
         };
         SmallVector<Value> vectors, next;
+        // Rows have their addresses in registers, for loads and prefetches
+        // alike.
         Value step = getStepInPiece(body, k);
+        Value ahead = toValue(body, add(body, step, sums.ahead));
         for (Value start : columns) {
           Value place = toValue(body, add(body, start, step));
           vectors.push_back(load(rhsType, rhs.flat, place));
           memref::PrefetchOp::create(
               body, rhs.flat,
-              ValueRange{toValue(body, add(body, place, sums.ahead))},
+              ValueRange{toValue(body, add(body, start, ahead))},
               /*isWrite=*/false, /*localityHint=*/rhsLayout ? 2 : 3,
               /*isDataCache=*/true);
         }

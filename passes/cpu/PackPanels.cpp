@@ -147,14 +147,14 @@ Value Packer::loadAlongRows(Value rowOffset, Value k, int64_t count) {
                                       loadVector(rowOffset, next, count));
 }
 
-/// Transposes a square of lanes, each of which may hold a pair of elements.
+/// Transposes a square of lanes, each of which may hold a pair of elements. As
+/// floats, for LLVM follows the bits of integers through shuffles, which takes
+/// long.
 void Packer::transpose(MutableArrayRef<Value> rows) {
   if (pair == 1)
     return transposeSquare(b, rows);
   Type packed = rows.front().getType();
-  auto laneType = VectorType::get(
-      {lanes},
-      b.getIntegerType(pair * format.elementType.getIntOrFloatBitWidth()));
+  auto laneType = VectorType::get({lanes}, b.getF32Type());
   for (Value &row : rows)
     row = vector::BitCastOp::create(b, laneType, row);
   transposeSquare(b, rows);

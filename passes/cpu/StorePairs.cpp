@@ -96,14 +96,15 @@ void PairStorer::addToElements(const EpilogueArray &addend, Value row,
     Value member = arith::MinUIOp::create(b, plus(row, i), last);
     Value offset =
         toValue(b, add(b, loadTable(addend.rowOffsets, member), columnOffset));
-    pairs.push_back(toWords(vector::LoadOp::create(b, halves, addend.array.flat,
-                                                   ValueRange{offset})));
+    pairs.push_back(toFloats(vector::LoadOp::create(
+        b, halves, addend.array.flat, ValueRange{offset})));
   }
   transposeSquare(b, pairs);
   Value bits = word(16), high = word(0xffff0000);
   for (auto [i, pair] : llvm::enumerate(pairs)) {
-    Value first = toFloats(arith::ShLIOp::create(b, pair, bits));
-    Value second = toFloats(arith::AndIOp::create(b, pair, high));
+    Value both = toWords(pair);
+    Value first = toFloats(arith::ShLIOp::create(b, both, bits));
+    Value second = toFloats(arith::AndIOp::create(b, both, high));
     sums[2 * i] = arith::AddFOp::create(b, sums[2 * i], first);
     sums[2 * i + 1] = arith::AddFOp::create(b, sums[2 * i + 1], second);
   }
@@ -136,12 +137,12 @@ void PairStorer::store(Value row, Value column) {
   for (int64_t i = 0; i < lanes; ++i) {
     Value first = arith::ShRUIOp::create(b, round(sums[2 * i]), bits);
     Value second = arith::AndIOp::create(b, round(sums[2 * i + 1]), high);
-    pairs.push_back(arith::OrIOp::create(b, first, second));
+    pairs.push_back(toFloats(arith::OrIOp::create(b, first, second)));
   }
   transposeSquare(b, pairs);
   // They take the place of sums, since there may be fewer rows to store.
   for (auto [i, pair] : llvm::enumerate(pairs))
-    vector::StoreOp::create(b, toFloats(pair), epilogue.sums.memory,
+    vector::StoreOp::create(b, pair, epilogue.sums.memory,
                             ValueRange{getPlace(int64_t(i))});
   const EpilogueArray &result = epilogue.result;
   Value columnOffset = loadTable(result.columnOffsets, column);

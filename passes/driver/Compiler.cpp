@@ -7,6 +7,7 @@
 #include "boostr/passes/Register.h"
 #include "boostr/passes/cpu/CpuTarget.h"
 #include "boostr/passes/driver/LinkSharedObject.h"
+#include "boostr/passes/driver/LlvmPasses.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
@@ -19,21 +20,9 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/ScopeExit.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Transforms/IPO/GlobalDCE.h"
-#include "llvm/Transforms/InstCombine/InstCombine.h"
-#include "llvm/Transforms/Scalar/EarlyCSE.h"
-#include "llvm/Transforms/Scalar/GVN.h"
-#include "llvm/Transforms/Scalar/LICM.h"
-#include "llvm/Transforms/Scalar/LoopPassManager.h"
-#include "llvm/Transforms/Scalar/LoopRotation.h"
-#include "llvm/Transforms/Scalar/SROA.h"
-#include "llvm/Transforms/Scalar/SimplifyCFG.h"
-#include "llvm/Transforms/Vectorize/LoopVectorize.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -149,58 +138,6 @@ mlir::boostr::createTargetMachine(ModuleOp module) {
       llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
-/// What LLVM does for code of a CPU. The generator has unrolled, vectorized and
-/// blocked its loops, so there is nothing to inline, unroll or pack into
-/// vectors: what is left is to clean up and to vectorize loops of linalg ops.
-static llvm::ModulePassManager buildCpuPasses() {
-  auto hoist = [](bool rotate) {
-    llvm::LoopPassManager loops;
-    if (rotate)
-      loops.addPass(llvm::LoopRotatePass());
-    loops.addPass(llvm::LICMPass(llvm::LICMOptions()));
-    return llvm::createFunctionToLoopPassAdaptor(std::move(loops),
-                                                 /*UseMemorySSA=*/true);
-  };
-  llvm::FunctionPassManager passes;
-  passes.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
-  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));
-  passes.addPass(llvm::SimplifyCFGPass());
-  passes.addPass(llvm::InstCombinePass());
-  passes.addPass(hoist(/*rotate=*/true));
-  passes.addPass(llvm::LoopVectorizePass());
-  passes.addPass(llvm::InstCombinePass());
-  passes.addPass(llvm::GVNPass());
-  passes.addPass(hoist(/*rotate=*/false));
-  passes.addPass(llvm::SimplifyCFGPass());
-  llvm::ModulePassManager all;
-  all.addPass(llvm::GlobalDCEPass());
-  all.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(passes)));
-  return all;
-}
-
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  // What launches kernels has no loops worth the time.
-  bool isHost = module.getFunction("boostr_cuda_launch") != nullptr;
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(&machine, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  llvm::ModulePassManager passes =
-      isHost
-          ? builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1)
-          : buildCpuPasses();
-  passes.run(module, modules);
-}
-
 std::unique_ptr<llvm::Module>
 mlir::boostr::translateToLLVMIR(ModuleOp module, llvm::LLVMContext &context,
                                 llvm::TargetMachine &machine) {
@@ -222,7 +159,7 @@ FailureOr<SmallString<0>> mlir::boostr::emitCode(llvm::Module &module,
                                                  Location loc) {
   SmallString<0> code;
   llvm::raw_svector_ostream os(code);
-  llvm::legacy::PassManager passes;
+  CodeGenPasses passes;
   if (machine.addPassesToEmitFile(passes, os, nullptr, type))
     return emitError(loc) << "this target emits no files of that kind";
   passes.run(module);

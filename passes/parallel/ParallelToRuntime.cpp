@@ -7,6 +7,7 @@
 
 #include "boostr/dialect/BoostrDialect.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/parallel/CapturedValue.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -49,7 +50,7 @@ private:
   LogicalResult collectCaptures();
   void createTask(StringRef name);
   void createCall(StringRef taskName);
-  Value convert(ImplicitLocOpBuilder &b, Value value, Type type);
+  Value getField(ImplicitLocOpBuilder &b, Value memory, int32_t number);
   Value getExtent(ImplicitLocOpBuilder &b, unsigned dim, ValueRange lower,
                   ValueRange upper, ValueRange step);
   void createRows(ImplicitLocOpBuilder &b, IRMapping &mapping, Value task);
@@ -66,17 +67,21 @@ private:
   int64_t grain;
   LLVMTypeConverter converter;
   /// Values from outside that the body or the bounds use. Constants are cloned.
-  llvm::SetVector<Value> captures;
+  SmallVector<std::pair<Value, CapturedType>> captures;
   SmallVector<Operation *> constants;
-  SmallVector<Type> captureTypes;
+  /// Of all fields of the captures.
+  SmallVector<Type> fieldTypes;
 };
 
 } // namespace
 
-Value TaskOutliner::convert(ImplicitLocOpBuilder &b, Value value, Type type) {
-  if (value.getType() == type)
-    return value;
-  return UnrealizedConversionCastOp::create(b, type, value).getResult(0);
+/// The address of a field of the captures at `memory`.
+Value TaskOutliner::getField(ImplicitLocOpBuilder &b, Value memory,
+                             int32_t number) {
+  return LLVM::GEPOp::create(
+      b, memory.getType(),
+      LLVM::LLVMStructType::getLiteral(b.getContext(), fieldTypes), memory,
+      ArrayRef<LLVM::GEPArg>{0, number});
 }
 
 LogicalResult TaskOutliner::collectCaptures() {
@@ -90,12 +95,12 @@ LogicalResult TaskOutliner::collectCaptures() {
         constants.push_back(producer);
       continue;
     }
-    Type type = converter.convertType(value.getType());
+    auto type = CapturedType::get(converter, value.getType());
     if (!type)
       return loop.emitOpError("uses a value of type ")
              << value.getType() << ", which no task can capture";
-    captures.insert(value);
-    captureTypes.push_back(type);
+    llvm::append_range(fieldTypes, type->getFieldTypes());
+    captures.push_back({value, *type});
   }
   return success();
 }
@@ -201,14 +206,14 @@ void TaskOutliner::createTask(StringRef name) {
   b.setInsertionPointToStart(function.addEntryBlock());
 
   IRMapping mapping;
-  auto structType = LLVM::LLVMStructType::getLiteral(context, captureTypes);
   Value memory = function.getArgument(0);
-  for (auto [number, value] : llvm::enumerate(captures)) {
-    Value address = LLVM::GEPOp::create(
-        b, pointer, structType, memory,
-        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(number)});
-    Value loaded = LLVM::LoadOp::create(b, captureTypes[number], address);
-    mapping.map(value, convert(b, loaded, value.getType()));
+  int32_t number = 0;
+  for (auto &[value, captured] : captures) {
+    SmallVector<Value> fields;
+    for (Type type : captured.getFieldTypes())
+      fields.push_back(
+          LLVM::LoadOp::create(b, type, getField(b, memory, number++)));
+    mapping.map(value, captured.join(b, fields));
   }
   for (Operation *constant : constants)
     b.clone(*constant, mapping);
@@ -222,7 +227,7 @@ void TaskOutliner::createTask(StringRef name) {
 void TaskOutliner::createCall(StringRef taskName) {
   MLIRContext *context = module.getContext();
   auto pointer = LLVM::LLVMPointerType::get(context);
-  auto structType = LLVM::LLVMStructType::getLiteral(context, captureTypes);
+  auto structType = LLVM::LLVMStructType::getLiteral(context, fieldTypes);
   auto function = loop->getParentOfType<FunctionOpInterface>();
 
   // In the entry block, so that a loop around takes no more stack.
@@ -234,12 +239,10 @@ void TaskOutliner::createCall(StringRef taskName) {
                                         /*alignment=*/64);
 
   ImplicitLocOpBuilder b(loop.getLoc(), loop);
-  for (auto [number, value] : llvm::enumerate(captures)) {
-    Value address = LLVM::GEPOp::create(
-        b, pointer, structType, memory,
-        ArrayRef<LLVM::GEPArg>{0, static_cast<int32_t>(number)});
-    LLVM::StoreOp::create(b, convert(b, value, captureTypes[number]), address);
-  }
+  int32_t number = 0;
+  for (auto &[value, captured] : captures)
+    for (Value field : captured.split(b, value))
+      LLVM::StoreOp::create(b, field, getField(b, memory, number++));
 
   SmallVector<Value> extents;
   for (unsigned dim = 0; dim < loop.getNumLoops(); ++dim)
@@ -255,9 +258,11 @@ void TaskOutliner::createCall(StringRef taskName) {
   auto taskType = b.getFunctionType({pointer, b.getI64Type()}, {});
   Value task = func::ConstantOp::create(
       b, taskType, FlatSymbolRefAttr::get(context, taskName));
+  Value address =
+      UnrealizedConversionCastOp::create(b, pointer, task).getResult(0);
   LLVM::CallOp::create(b, TypeRange{},
                        FlatSymbolRefAttr::get(context, "boostr_parallel_for"),
-                       ValueRange{convert(b, task, pointer), memory, count});
+                       ValueRange{address, memory, count});
 }
 
 LogicalResult TaskOutliner::outline(StringRef taskName) {

@@ -226,9 +226,9 @@ func.func @out_proj_residual_f64(%attn: memref<1x5x4xf64>, %weight: memref<6x4xf
 // CHECK-DAG:     %[[C32:.+]] = arith.constant 32 : index
 // CHECK:         %[[PACKED:.+]] = memref.alloc() {{.*}} : memref<1024xbf16>
 // CHECK-COUNT-16:  vector.load {{.*}}, vector<32xbf16>
-// CHECK-COUNT-16:  vector.bitcast {{.*}} : vector<32xbf16> to vector<16xi32>
-// CHECK-COUNT-64:  vector.shuffle {{.*}} : vector<16xi32>, vector<16xi32>
-// CHECK-COUNT-16:  vector.bitcast {{.*}} : vector<16xi32> to vector<32xbf16>
+// CHECK-COUNT-16:  vector.bitcast {{.*}} : vector<32xbf16> to vector<16xf32>
+// CHECK-COUNT-64:  vector.shuffle {{.*}} : vector<16xf32>, vector<16xf32>
+// CHECK-COUNT-16:  vector.bitcast {{.*}} : vector<16xf32> to vector<32xbf16>
 // CHECK-COUNT-16:  vector.store {{.*}}, %[[PACKED]]
 // CHECK:           %[[SUMS:.+]] = memref.alloc() {{.*}} : memref<512xf32>
 // CHECK:           %[[ROWS:.+]] = memref.alloc() {{.*}} : memref<2048xbf16>
@@ -249,10 +249,10 @@ func.func @out_proj_residual_f64(%attn: memref<1x5x4xf64>, %weight: memref<6x4xf
 // CHECK-NEXT:      amx.tile_zero
 // CHECK-NOT:       arith.truncf
 // CHECK-COUNT-32:  vector.load %[[SUMS]]{{.*}}, vector<16xf32>
-// CHECK-COUNT-16:  vector.bitcast {{.*}} : vector<32xbf16> to vector<16xi32>
-// CHECK-COUNT-64:  vector.shuffle {{.*}} : vector<16xi32>, vector<16xi32>
+// CHECK-COUNT-16:  vector.bitcast {{.*}} : vector<32xbf16> to vector<16xf32>
+// CHECK-COUNT-64:  vector.shuffle {{.*}} : vector<16xf32>, vector<16xf32>
 // CHECK-COUNT-16:  arith.ori {{.*}} : vector<16xi32>
-// CHECK-COUNT-64:  vector.shuffle {{.*}} : vector<16xi32>, vector<16xi32>
+// CHECK-COUNT-64:  vector.shuffle {{.*}} : vector<16xf32>, vector<16xf32>
 // CHECK-COUNT-16:  vector.store {{.*}}, %[[SUMS]]
 // CHECK:           vector.bitcast {{.*}} : vector<16xf32> to vector<32xbf16>
 // CHECK:           vector.store {{.*}}, vector<32xbf16>

@@ -29,6 +29,27 @@ func.func @one_dimension(%memref: memref<?xf32>, %count: index) {
 
 // -----
 
+// Of an array a task gets the pointer and what the type leaves open: here the
+// offset, the first extent and its stride.
+// CHECK-LABEL: func.func @open_fields
+// CHECK:         llvm.alloca %{{.*}} x !llvm.struct<(ptr, i64, i64, i64, i64)>
+// CHECK-LABEL: func.func private @open_fields__task_0
+// CHECK-COUNT-4: llvm.load
+// CHECK-DAG:     %[[EXTENT:.*]] = llvm.mlir.constant(8 : index)
+// CHECK-DAG:     llvm.insertvalue %[[EXTENT]], %{{.*}}[3, 1]
+// CHECK:         builtin.unrealized_conversion_cast %{{.*}} to memref<?x8xf32, strided<[?, 1], offset: ?>>
+func.func @open_fields(%memref: memref<?x8xf32, strided<[?, 1], offset: ?>>, %count: index) {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %value = arith.constant 1.0 : f32
+  scf.parallel (%i) = (%zero) to (%count) step (%one) {
+    memref.store %value, %memref[%i, %zero] : memref<?x8xf32, strided<[?, 1], offset: ?>>
+  }
+  return
+}
+
+// -----
+
 // Two dimensions: the last stays a loop of its own inside the task.
 // CHECK-LABEL: func.func private @two_dimensions__task_0
 // CHECK:         scf.for %{{.*}} = %{{.*}} to
