@@ -75,19 +75,27 @@ static Value countTiles(ImplicitLocOpBuilder &b,
   return cpu::toValue(b, cpu::mul(b, rowTiles, columnTiles));
 }
 
-/// Whether the kernel of `narrow[number]` is launched, if none before is.
+/// Whether the kernel of `narrow[number]` is launched, if none before is: all
+/// of its tiles run at once, and do not read more of the L2 cache together than
+/// tiles of 64 columns would; else sharing large tiles is faster
+/// (docs/gpu-performance.md, step 27).
 static Value isForNarrow(ImplicitLocOpBuilder &b,
                          SegmentedContractionOpInterface op,
                          const SegmentedContraction &contraction,
                          const wgmma::WgmmaShape &shape, GpuTileAttr attr,
                          size_t number) {
-  int64_t rows = attr.getBlock()[0];
+  int64_t rows = attr.getBlock()[0], columns = attr.getNarrow()[number];
+  int64_t most = rows + wgmma::kUnit;
+  auto times = [&](Value x, int64_t y) -> Value {
+    return arith::MulIOp::create(b, x, cpu::constant(b, y));
+  };
   Value processors = arith::IndexCastOp::create(
       b, b.getIndexType(), wgmma::countMultiprocessors(b, op));
   Value areAtOnce = arith::CmpIOp::create(
       b, arith::CmpIPredicate::ule,
-      countTiles(b, contraction, shape, rows, attr.getNarrow()[number]),
-      processors);
+      times(countTiles(b, contraction, shape, rows, columns),
+            std::max(rows + columns, most)),
+      times(processors, most));
   if (number > 0)
     return areAtOnce;
   return arith::OrIOp::create(b, areAtOnce,

@@ -87,31 +87,31 @@ static int64_t getNarrowColumns(const SegmentedContraction &contraction,
 }
 
 /// `tile` with kernels for few rows, if there may turn out to be few: tiles of
-/// as few columns as occupy all multiprocessors, and of twice as many for twice
-/// as many rows.
+/// as few columns as occupy all multiprocessors, and of twice as many and so on
+/// for more rows.
 static GpuTileAttr addNarrow(GpuTileAttr tile,
                              const SegmentedContraction &contraction,
                              const wgmma::WgmmaShape &shape) {
   // Rows that may be few are those of tokens, whose number is unknown.
   int64_t rows = getStaticProduct(contraction.segments.front().terms.front(),
                                   contraction.m);
-  int64_t tileRows = tile.getBlock()[0];
+  int64_t tileRows = tile.getBlock()[0], tileColumns = tile.getBlock()[1];
   if (!ShapedType::isDynamic(rows) && rows > 4 * tileRows)
     return tile;
-  int64_t first = getNarrowColumns(contraction, shape), second = 2 * first;
-  SmallVector<int64_t, 2> narrow = {first};
-  if (ShapedType::isDynamic(rows) || rows > tileRows)
-    narrow.push_back(second);
+  SmallVector<int64_t, 3> narrow = {getNarrowColumns(contraction, shape)};
   auto get = [&]() {
     return GpuTileAttr::get(tile.getContext(), tile.getKernel(),
                             tile.getBlock(), tile.getStages(), tile.getGroup(),
                             tile.getSplit(), narrow);
   };
+  if (!ShapedType::isDynamic(rows) && rows <= tileRows)
+    return get();
+  constexpr int64_t most = 128;
   StringRef reason;
-  if (narrow.size() > 1 &&
-      (second >= tile.getBlock()[1] ||
-       !wgmma::WgmmaTile::getNarrow(shape, get(), second, reason)))
-    narrow.pop_back();
+  for (int64_t next = 2 * narrow.back(); next <= most && next < tileColumns;
+       next *= 2)
+    if (wgmma::WgmmaTile::getNarrow(shape, get(), next, reason))
+      narrow.push_back(next);
   return get();
 }
 
