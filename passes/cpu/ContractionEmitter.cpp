@@ -448,6 +448,7 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
   Block block;
   Value rowBlock = arith::RemUIOp::create(b, local, rowBlocks);
   block.other = arith::DivUIOp::create(b, local, rowBlocks);
+  block.columnBlocks = grid.columnBlocks;
   block.packedRows = isLhsShared()
                          ? rowBlock
                          : toValue(b, add(b, grid.firstRowBlock, rowBlock));

@@ -64,6 +64,8 @@ private:
     /// The number of its rows among the packed ones, and its second number: of
     /// a block of columns or of steps.
     Value packedRows, other;
+    /// Blocks of columns of the segment.
+    OpFoldResult columnBlocks;
     Range rows;
   };
   /// Memory that rhs is packed into, and if it has one term its rows.
@@ -227,6 +229,7 @@ private:
 
   // A block of a result (MultiplyBlock.cpp).
   void computeBlock(const Block &block);
+  Range getColumns(const Block &block);
   SumBlock allocateSums(Scratch &scratch);
   RhsBuffer allocateRhs(Scratch &scratch, const Block &block,
                         const Range &columns, int64_t size);

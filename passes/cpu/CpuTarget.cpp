@@ -88,22 +88,34 @@ static int64_t balance(int64_t extent, int64_t block, int64_t multiple) {
   return llvm::divideCeil(equal, multiple) * multiple;
 }
 
-/// Splits `extent`, of which a panel holds `width`, in blocks of at most
-/// `block` and makes these equal. Two threads share them, or a multiple of two:
-/// so their number is to be even, and panels are to be full.
+/// What two threads do, or a multiple of two, that share blocks of `size`
+/// columns of `extent`, of which a panel holds `width`: each takes as many
+/// blocks, and all panels of a block are multiplied. Blocks of whole units are
+/// made equal (ContractionEmitter::getColumns), if there are such units.
+static double getSharedWork(int64_t extent, int64_t size, int64_t width,
+                            std::optional<int64_t> unit) {
+  int64_t blocks = llvm::divideCeil(extent, size);
+  double each = unit && size % *unit == 0
+                    ? double(llvm::alignTo(extent, *unit)) / double(blocks)
+                    : double(llvm::alignTo(size, width));
+  return double(llvm::alignTo(blocks, 2)) * each;
+}
+
+/// Splits `extent` in blocks of at most `block` such that least is to be done.
 static int64_t share(int64_t extent, int64_t block, int64_t multiple,
-                     int64_t width) {
+                     int64_t width, std::optional<int64_t> unit) {
   if (ShapedType::isDynamic(extent) || extent == 0)
     return block;
   int64_t fewest = llvm::divideCeil(extent, block);
-  int64_t best = block, least = std::numeric_limits<int64_t>::max();
-  for (int64_t blocks = fewest; blocks <= 2 * fewest; ++blocks) {
-    int64_t size = llvm::alignTo(llvm::divideCeil(extent, blocks), multiple);
-    int64_t work = llvm::alignTo(llvm::divideCeil(extent, size), 2) *
-                   llvm::alignTo(size, width);
-    if (size <= block && work < least)
-      std::tie(best, least) = std::pair(size, work);
-  }
+  int64_t best = block;
+  double least = std::numeric_limits<double>::max();
+  for (int64_t blocks = fewest; blocks <= 2 * fewest; ++blocks)
+    for (int64_t step : {multiple, unit.value_or(multiple)}) {
+      int64_t size = llvm::alignTo(llvm::divideCeil(extent, blocks), step);
+      double work = getSharedWork(extent, size, width, unit);
+      if (size <= block && work < least)
+        std::tie(best, least) = std::pair(size, work);
+    }
   return best;
 }
 
@@ -168,7 +180,7 @@ static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
 CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                              Type elementType,
                                              const ContractionSize &size) {
-  auto [m, n, k, segments, fewest, isRhsColumns] = size;
+  auto [m, n, k, segments, fewest, isRhsColumns, isRhsPacked] = size;
   CpuKernel kernel = chooseKernel(target, elementType);
   bool isAmx = kernel == CpuKernel::Amx;
   int64_t sumBytes = getAccumulatorType(elementType).getWidth() / 8;
@@ -190,7 +202,8 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
   int64_t width = isRhsColumns ? columns : rows, whole = std::lcm(width, lanes);
   int64_t quarter = target.getL2Bytes() / 4;
   int64_t mc = std::min(roundDown(quarter / (kc * bytes), columns), kMaxRows);
-  int64_t nc = std::min(roundDown(quarter / (mc * sumBytes), whole),
+  int64_t nc =
+      std::min<int64_t>(llvm::alignTo(quarter / (mc * sumBytes), whole),
                         roundDown(kMaxColumns, whole));
   // Where rhs is the side of columns, two blocks of it are there at a time, and
   // rows of lhs pass by. More of these share packed columns, as far as there is
@@ -223,11 +236,14 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
         nc, std::max<int64_t>(
                 llvm::alignTo(
                     llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)),
-                    columns),
+                    isRhsPacked ? columns : whole),
                 std::lcm(rows, columns)));
   // Whole panels where these are vectors of columns: few rows go by them.
   int64_t multiple = isAmx || isRhsColumns ? columns : lanes;
-  nc = isAmx ? balance(n, nc, multiple) : share(n, nc, multiple, width);
+  std::optional<int64_t> unit;
+  if (!isRhsPacked)
+    unit = whole;
+  nc = isAmx ? balance(n, nc, multiple) : share(n, nc, multiple, width, unit);
   return CpuTileAttr::get(
       target.getContext(), kernel, {mc, nc, kc}, {rows, columns}, lanes,
       /*packed_bytes=*/int64_t(16) << 20,

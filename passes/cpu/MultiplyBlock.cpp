@@ -33,11 +33,29 @@ SumBlock ContractionEmitter::allocateSums(Scratch &scratch) {
   return sums;
 }
 
+/// The columns of the block, at most `nc`. All blocks have as many as can be,
+/// or a unit less: whole panels and whole vectors, so that no work is for
+/// columns that are not there. Blocks of a packed weight are cut already.
+ContractionEmitter::Range ContractionEmitter::getColumns(const Block &block) {
+  Value end = columnsOf(block.segment.terms.front().extents).getSize(b);
+  int64_t unit = getColumnUnit(formatOf(/*isLhs=*/false).width, lanes);
+  if (rhsLayout || nc % unit != 0)
+    return getRange(block.other, nc, constant(b, 0), end);
+  OpFoldResult units = ceilDiv(b, end, unit);
+  auto getStart = [&](OpFoldResult number) -> OpFoldResult {
+    Value first = arith::DivUIOp::create(b, toValue(b, mul(b, number, units)),
+                                         toValue(b, block.columnBlocks));
+    return min(b, mul(b, first, b.getIndexAttr(unit)), end);
+  };
+  Value start = toValue(b, getStart(block.other));
+  OpFoldResult next = getStart(add(b, block.other, b.getIndexAttr(1)));
+  return {start, toValue(b, sub(b, next, start)), end};
+}
+
 void ContractionEmitter::computeBlock(const Block &block) {
   Scratch scratch(b);
   const Extents &extents = block.segment.terms.front().extents;
-  Range columns =
-      getRange(block.other, nc, constant(b, 0), columnsOf(extents).getSize(b));
+  Range columns = getColumns(block);
   Epilogue epilogue;
   epilogue.sums = allocateSums(scratch);
   epilogue.isTransposed = isTransposed;

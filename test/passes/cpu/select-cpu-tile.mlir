@@ -10,7 +10,7 @@
 // CHECK-LABEL: func @fused_qkv_f64_static(
 // AVX512: #boostr.cpu_tile<kernel = fma, block = [16, 32, 64], register = [12, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
 // AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [12, 16, 64], register = [6, 4], lanes = 2, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [12, 18, 64], register = [6, 4], lanes = 2, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
 func.func @fused_qkv_f64_static(%x: memref<2x5x64xf64>, %w: memref<256x64xf64>, %q: memref<2x4x5x32xf64>, %k: memref<2x2x5x32xf64>,
     %v: memref<2x2x5x32xf64>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -59,7 +59,7 @@ func.func @fused_qkv_bf16_static(%x: memref<2x5x64xbf16>, %w: memref<256x64xbf16
 // CHECK-LABEL: func @fused_qkv_f64_dynamic(
 // AVX512: #boostr.cpu_tile<kernel = fma, block = [400, 32, 80], register = [12, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
 // AVX2: #boostr.cpu_tile<kernel = fma, block = [48, 24, 168], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [48, 16, 170], register = [6, 4], lanes = 2, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [48, 18, 170], register = [6, 4], lanes = 2, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @fused_qkv_f64_dynamic(%x: memref<?x?x?xf64>, %w: memref<?x?xf64>, %q: memref<?x4x?x32xf64>, %k: memref<?x2x?x32xf64>,
     %v: memref<?x2x?x32xf64>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -106,8 +106,8 @@ func.func @fused_qkv_bf16_dynamic(%x: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, 
 
 // 512 x 6144 x 4096: blocks as the caches allow, cut equal.
 // CHECK-LABEL: func @fused_qkv_large(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 128, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 208, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 192, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 240, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
 // SSE: #boostr.cpu_tile<kernel = fma, block = [64, 228, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
 func.func @fused_qkv_large(%x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>, %q: memref<1x32x512x128xf32>, %k: memref<1x8x512x128xf32>,
     %v: memref<1x8x512x128xf32>) {
@@ -121,8 +121,8 @@ func.func @fused_qkv_large(%x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>
 // have more of them.
 // CHECK-LABEL: func @fused_qkv_grad_weight(
 // AVX512: #boostr.cpu_tile<kernel = fma, block = [1024, 128, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [320, 32, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [320, 32, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [320, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [320, 48, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
 func.func @fused_qkv_grad_weight(%dq: memref<1x32x512x128xf32>, %dk: memref<1x8x512x128xf32>, %dv: memref<1x8x512x128xf32>,
     %x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>, %dw: memref<6144x4096xf32>) {
   boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w outs(%dw) wrt(weight)
@@ -209,7 +209,7 @@ func.func @untouched_value_form(%a: tensor<1x4x8xf32>, %w: tensor<8x8xf32>,
 
 // A register of 256 bits and caches that were written down by hand.
 // CHECK-LABEL: module @user_target
-// CHECK: #boostr.cpu_tile<kernel = fma, block = [192, 168, 128], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 131072, few_rows = [1, 4, 32]>
+// CHECK: #boostr.cpu_tile<kernel = fma, block = [192, 192, 128], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 131072, few_rows = [1, 4, 32]>
 module @user_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "znver4", features = "", vector_bits = 256, registers = 16,
     l1_bytes = 16384, l2_bytes = 524288>} {
@@ -250,7 +250,7 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
 
 // One that multiplies vectors of pairs of bf16 does that.
 // CHECK-LABEL: module @dot_target
-// CHECK: #boostr.cpu_tile<kernel = dot, block = [512, 96, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// CHECK: #boostr.cpu_tile<kernel = dot, block = [512, 144, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
 module @dot_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "znver4", features = "", vector_bits = 512, registers = 32,
     l1_bytes = 32768, l2_bytes = 1048576>} {
