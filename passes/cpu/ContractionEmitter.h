@@ -201,6 +201,9 @@ private:
   void emitPacked();
   void emitRows(Value firstRow);
   void emitProducts(Value firstRow);
+  std::optional<int64_t> getColumnUnit() const;
+  Value chooseWidth(Value firstRow);
+  OpFoldResult getLargestShare(Value firstRow, Value numThreads, Value width);
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
   /// Starts tasks that emit the blocks; `work` is how many multiply-adds all of
@@ -245,6 +248,10 @@ private:
   void storePanel(const Block &block, const Epilogue &epilogue, Value row);
   void selectShare(Value row, Value numRows, PackSource &source);
   int64_t countChunks() const;
+  int64_t getUsualColumns() const;
+  static void prefetchPieceOf(ImplicitLocOpBuilder &body, Value memory,
+                              OpFoldResult first, OpFoldResult offset,
+                              int64_t count, int64_t size);
   void prefetchPackedRows(ImplicitLocOpBuilder &body, Value firstRow,
                           Value column, Value chunk);
   void prefetchShare(ImplicitLocOpBuilder &body, const PackSource &source,

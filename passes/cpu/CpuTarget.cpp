@@ -88,34 +88,22 @@ static int64_t balance(int64_t extent, int64_t block, int64_t multiple) {
   return llvm::divideCeil(equal, multiple) * multiple;
 }
 
-/// What two threads do, or a multiple of two, that share blocks of `size`
-/// columns of `extent`, of which a panel holds `width`: each takes as many
-/// blocks, and all panels of a block are multiplied. Blocks of whole units are
-/// made equal (ContractionEmitter::getColumns), if there are such units.
-static double getSharedWork(int64_t extent, int64_t size, int64_t width,
-                            std::optional<int64_t> unit) {
-  int64_t blocks = llvm::divideCeil(extent, size);
-  double each = unit && size % *unit == 0
-                    ? double(llvm::alignTo(extent, *unit)) / double(blocks)
-                    : double(llvm::alignTo(size, width));
-  return double(llvm::alignTo(blocks, 2)) * each;
-}
-
-/// Splits `extent` in blocks of at most `block` such that least is to be done.
+/// Splits `extent`, of which a panel holds `width`, in blocks of at most
+/// `block` and makes these equal. Two threads share them, or a multiple of two:
+/// so their number is to be even, and panels are to be full.
 static int64_t share(int64_t extent, int64_t block, int64_t multiple,
-                     int64_t width, std::optional<int64_t> unit) {
+                     int64_t width) {
   if (ShapedType::isDynamic(extent) || extent == 0)
     return block;
   int64_t fewest = llvm::divideCeil(extent, block);
-  int64_t best = block;
-  double least = std::numeric_limits<double>::max();
-  for (int64_t blocks = fewest; blocks <= 2 * fewest; ++blocks)
-    for (int64_t step : {multiple, unit.value_or(multiple)}) {
-      int64_t size = llvm::alignTo(llvm::divideCeil(extent, blocks), step);
-      double work = getSharedWork(extent, size, width, unit);
-      if (size <= block && work < least)
-        std::tie(best, least) = std::pair(size, work);
-    }
+  int64_t best = block, least = std::numeric_limits<int64_t>::max();
+  for (int64_t blocks = fewest; blocks <= 2 * fewest; ++blocks) {
+    int64_t size = llvm::alignTo(llvm::divideCeil(extent, blocks), multiple);
+    int64_t work = llvm::alignTo(llvm::divideCeil(extent, size), 2) *
+                   llvm::alignTo(size, width);
+    if (size <= block && work < least)
+      std::tie(best, least) = std::pair(size, work);
+  }
   return best;
 }
 
@@ -217,7 +205,7 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       nc = roundDown(kMaxColumns * 3 / 2, whole);
     nc = std::min(
         nc, roundDown(target.getL2Bytes() * 3 / 8 / (2 * kc * bytes), whole));
-    int64_t room = target.getL2Bytes() * 5 / 8 - 2 * nc * kc * bytes;
+    int64_t room = target.getL2Bytes() * 3 / 4 - 2 * nc * kc * bytes;
     if (!isAmx && !ShapedType::isDynamic(m))
       mc = std::max(mc, std::min(roundDown(room / (nc * sumBytes), columns),
                                  2 * kMaxRows));
@@ -231,19 +219,21 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                             ((rows + columns) * bytes),
                                         4 * chunk)),
                  chunk);
-  if (!ShapedType::isDynamic(n))
-    nc = std::min(
-        nc, std::max<int64_t>(
-                llvm::alignTo(
-                    llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)),
-                    isRhsPacked ? columns : whole),
-                std::lcm(rows, columns)));
-  // Whole panels where these are vectors of columns: few rows go by them.
-  int64_t multiple = isAmx || isRhsColumns ? columns : lanes;
-  std::optional<int64_t> unit;
-  if (!isRhsPacked)
-    unit = whole;
-  nc = isAmx ? balance(n, nc, multiple) : share(n, nc, multiple, width, unit);
+  if (isAmx || isRhsPacked) {
+    if (!ShapedType::isDynamic(n))
+      nc = std::min(
+          nc, std::max<int64_t>(
+                  llvm::alignTo(
+                      llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)),
+                      columns),
+                  std::lcm(rows, columns)));
+    // Whole panels where these are vectors of columns: few rows go by them.
+    int64_t multiple = isAmx || isRhsColumns ? columns : lanes;
+    nc = isAmx ? balance(n, nc, multiple) : share(n, nc, multiple, width);
+  } else if (!ShapedType::isDynamic(n)) {
+    // The code cuts blocks into less if there are too few for all threads.
+    nc = std::min<int64_t>(nc, llvm::alignTo(std::max<int64_t>(n, 1), whole));
+  }
   return CpuTileAttr::get(
       target.getContext(), kernel, {mc, nc, kc}, {rows, columns}, lanes,
       /*packed_bytes=*/int64_t(16) << 20,

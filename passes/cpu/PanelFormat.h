@@ -22,7 +22,6 @@
 #define BOOSTR_PASSES_CPU_PANELFORMAT_H
 
 #include "boostr/passes/cpu/IndexMath.h"
-#include <numeric>
 
 namespace mlir::boostr::cpu {
 
@@ -55,12 +54,6 @@ struct PanelFormat {
   /// Elements between a chunk of steps and the next.
   int64_t chunkStride() const { return width * chunk(); }
 };
-
-/// What blocks of columns of a result are multiples of, so that panels of
-/// `width` of them are full and so are vectors of `lanes`.
-inline int64_t getColumnUnit(int64_t width, int64_t lanes) {
-  return std::lcm(width, lanes);
-}
 
 } // namespace mlir::boostr::cpu
 
