@@ -238,7 +238,8 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
     of it packs its part of the right operand, multiplies panels in a register tile
     of `vector.fma`, `x86vector.avx512.dot` or `amx` tiles, and stores the block with bias, residual and
     rounding, where the result lies. A bias gradient is summed from the packed rows
-    of the weight gradient. The result does not depend on the number of threads.
+    of the weight gradient. How wide the blocks are follows the number of threads,
+    which `boostr_num_threads` of the runtime tells; the result does not depend on it.
     A task has at least `min-task-work` multiply-adds, since waking a thread takes
     as long as some; what has fewer in all is done by the caller alone.
 
@@ -258,7 +259,8 @@ def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
            "The fewest multiply-adds of a task">,
   ];
   let dependentDialects = ["::mlir::amx::AMXDialect",
-    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::math::MathDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
     "::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"];
 }

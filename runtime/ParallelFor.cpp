@@ -88,6 +88,14 @@ static void runInPlace(Frame *frame, void (*task)(void *, int64_t),
   }
 }
 
+int64_t boostr_num_threads() noexcept {
+  Frame *frame = currentFrame();
+  if (!frame || frame->insideTask)
+    return 1;
+  const boostr_context &context = *frame->invocation.context;
+  return context.executor.run ? 0 : context.threads.size();
+}
+
 void boostr_parallel_for(void (*task)(void *task_context, int64_t i),
                          void *task_context, int64_t count) noexcept {
   Frame *frame = currentFrame();

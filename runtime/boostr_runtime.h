@@ -64,9 +64,9 @@
 // boostr_cuda_* or *_on_stream. Minor version 2 added
 // boostr_function.cpu_features. Minor version 3 added
 // boostr_function.input_layouts and variants, boostr_cuda_multiply and
-// boostr_cuda_has_cublaslt.
+// boostr_cuda_has_cublaslt. Minor version 4 added boostr_num_threads.
 #define BOOSTR_ABI_MAJOR 1
-#define BOOSTR_ABI_MINOR 3
+#define BOOSTR_ABI_MINOR 4
 #define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
 
 // The largest rank of a tensor that crosses this interface.
@@ -494,6 +494,11 @@ BOOSTR_API boostr_status boostr_cuda_synchronize(int32_t device,
 BOOSTR_API void boostr_parallel_for(void (*task)(void *task_context, int64_t i),
                                     void *task_context,
                                     int64_t count) BOOSTR_NOEXCEPT;
+
+// How many threads would take part in a loop of the caller's, with the calling
+// one: 1 inside a task and outside of invocations, 0 if an executor decides
+// that. To share work well; results must not depend on it. Does not fail.
+BOOSTR_API int64_t boostr_num_threads(void) BOOSTR_NOEXCEPT;
 
 // Allocates from the context's allocator, at a multiple of 64 and of
 // `alignment`, which is 0 or a power of two. A block of zero bytes is a block

@@ -4,6 +4,7 @@
 
 #include "boostr/passes/cpu/ContractionEmitter.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/cpu/NumThreads.h"
 #include "boostr/passes/cpu/RegisterTile.h"
 #include "boostr/passes/cpu/Scratch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -423,14 +424,74 @@ void ContractionEmitter::emitRows(Value firstRow) {
   ifElse(b, isFew, [&] { emitRowsByColumns(fewRows); }, emitMore);
 }
 
+/// What blocks of columns are cut into: whole panels and whole vectors, so that
+/// no work is for columns that are not there. Nothing if blocks are cut
+/// already, as those of a packed weight are.
+std::optional<int64_t> ContractionEmitter::getColumnUnit() const {
+  int64_t unit = std::lcm(formatOf(/*isLhs=*/false).width, lanes);
+  if (rhsLayout || nc % unit != 0)
+    return std::nullopt;
+  return unit;
+}
+
+/// What the busiest of `numThreads` does if blocks have `width` columns, in
+/// columns of a block of rows. A block costs something itself: rows of lhs are
+/// read for each.
+OpFoldResult ContractionEmitter::getLargestShare(Value firstRow,
+                                                 Value numThreads,
+                                                 Value width) {
+  constexpr int64_t kBlockColumns = 16;
+  OpFoldResult blocks = b.getIndexAttr(0);
+  for (const Segment &segment : segments) {
+    Value columns = columnsOf(segment.terms.front().extents).getSize(b);
+    Value columnBlocks = arith::CeilDivUIOp::create(b, columns, width);
+    blocks =
+        add(b, blocks, mul(b, countRowBlocks(segment, firstRow), columnBlocks));
+  }
+  Value rounds = arith::CeilDivUIOp::create(b, toValue(b, blocks), numThreads);
+  return mul(b, rounds, add(b, width, b.getIndexAttr(kBlockColumns)));
+}
+
+/// How many columns the widest blocks are to have: such that the busiest thread
+/// has least to do, and as many as can be.
+Value ContractionEmitter::chooseWidth(Value firstRow) {
+  std::optional<int64_t> unit = getColumnUnit();
+  // What is too little for two tasks is not shared.
+  std::optional<int64_t> work =
+      getConstantIntValue(countWork(/*isProduct=*/true));
+  if (!unit || nc == *unit || (work && *work < minTaskWork))
+    return constant(b, nc);
+  Value numThreads = getNumThreads(b);
+  Value widest = constant(b, nc);
+  Value share = toValue(b, getLargestShare(firstRow, numThreads, widest));
+  auto loop = scf::ForOp::create(b, constant(b, 1), constant(b, nc / *unit),
+                                 constant(b, 1), ValueRange{widest, share});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value less =
+      toValue(b, mul(b, loop.getInductionVar(), b.getIndexAttr(*unit)));
+  Value width = arith::SubIOp::create(b, widest, less);
+  Value best = loop.getRegionIterArgs()[0], least = loop.getRegionIterArgs()[1];
+  share = toValue(b, getLargestShare(firstRow, numThreads, width));
+  Value isLess =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, share, least);
+  scf::YieldOp::create(
+      b, ValueRange{arith::SelectOp::create(b, isLess, width, best),
+                    arith::SelectOp::create(b, isLess, share, least)});
+  return loop.getResult(0);
+}
+
 /// Computes blocks of the results from the packed rows.
 void ContractionEmitter::emitProducts(Value firstRow) {
+  Value width = chooseWidth(firstRow);
   NumberedBlocks products(
       b, segments,
       [&](const Segment &segment) { return countRowBlocks(segment, firstRow); },
-      [&](const Segment &segment) {
-        return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
-                       nc);
+      [&](const Segment &segment) -> OpFoldResult {
+        Value columns = columnsOf(segment.terms.front().extents).getSize(b);
+        if (std::optional<int64_t> known = getConstantIntValue(width))
+          return ceilDiv(b, columns, *known);
+        return arith::CeilDivUIOp::create(b, columns, width).getResult();
       });
   emitTasks(products, countWork(/*isProduct=*/true), [&](Value task) {
     computeBlock(selectBlock(products, firstRow, task));
@@ -448,6 +509,7 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
   Block block;
   Value rowBlock = arith::RemUIOp::create(b, local, rowBlocks);
   block.other = arith::DivUIOp::create(b, local, rowBlocks);
+  block.columnBlocks = grid.columnBlocks;
   block.packedRows = isLhsShared()
                          ? rowBlock
                          : toValue(b, add(b, grid.firstRowBlock, rowBlock));

@@ -64,6 +64,8 @@ private:
     /// The number of its rows among the packed ones, and its second number: of
     /// a block of columns or of steps.
     Value packedRows, other;
+    /// Blocks of columns of the segment.
+    OpFoldResult columnBlocks;
     Range rows;
   };
   /// Memory that rhs is packed into, and if it has one term its rows.
@@ -199,6 +201,9 @@ private:
   void emitPacked();
   void emitRows(Value firstRow);
   void emitProducts(Value firstRow);
+  std::optional<int64_t> getColumnUnit() const;
+  Value chooseWidth(Value firstRow);
+  OpFoldResult getLargestShare(Value firstRow, Value numThreads, Value width);
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
   /// Starts tasks that emit the blocks; `work` is how many multiply-adds all of
@@ -227,6 +232,7 @@ private:
 
   // A block of a result (MultiplyBlock.cpp).
   void computeBlock(const Block &block);
+  Range getColumns(const Block &block);
   SumBlock allocateSums(Scratch &scratch);
   RhsBuffer allocateRhs(Scratch &scratch, const Block &block,
                         const Range &columns, int64_t size);
@@ -242,6 +248,10 @@ private:
   void storePanel(const Block &block, const Epilogue &epilogue, Value row);
   void selectShare(Value row, Value numRows, PackSource &source);
   int64_t countChunks() const;
+  int64_t getUsualColumns() const;
+  static void prefetchPieceOf(ImplicitLocOpBuilder &body, Value memory,
+                              OpFoldResult first, OpFoldResult offset,
+                              int64_t count, int64_t size);
   void prefetchPackedRows(ImplicitLocOpBuilder &body, Value firstRow,
                           Value column, Value chunk);
   void prefetchShare(ImplicitLocOpBuilder &body, const PackSource &source,

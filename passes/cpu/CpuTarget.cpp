@@ -168,7 +168,7 @@ static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
 CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                              Type elementType,
                                              const ContractionSize &size) {
-  auto [m, n, k, segments, fewest, isRhsColumns] = size;
+  auto [m, n, k, segments, fewest, isRhsColumns, isRhsPacked] = size;
   CpuKernel kernel = chooseKernel(target, elementType);
   bool isAmx = kernel == CpuKernel::Amx;
   int64_t sumBytes = getAccumulatorType(elementType).getWidth() / 8;
@@ -190,7 +190,8 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
   int64_t width = isRhsColumns ? columns : rows, whole = std::lcm(width, lanes);
   int64_t quarter = target.getL2Bytes() / 4;
   int64_t mc = std::min(roundDown(quarter / (kc * bytes), columns), kMaxRows);
-  int64_t nc = std::min(roundDown(quarter / (mc * sumBytes), whole),
+  int64_t nc =
+      std::min<int64_t>(llvm::alignTo(quarter / (mc * sumBytes), whole),
                         roundDown(kMaxColumns, whole));
   // Where rhs is the side of columns, two blocks of it are there at a time, and
   // rows of lhs pass by. More of these share packed columns, as far as there is
@@ -204,7 +205,7 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       nc = roundDown(kMaxColumns * 3 / 2, whole);
     nc = std::min(
         nc, roundDown(target.getL2Bytes() * 3 / 8 / (2 * kc * bytes), whole));
-    int64_t room = target.getL2Bytes() * 5 / 8 - 2 * nc * kc * bytes;
+    int64_t room = target.getL2Bytes() * 3 / 4 - 2 * nc * kc * bytes;
     if (!isAmx && !ShapedType::isDynamic(m))
       mc = std::max(mc, std::min(roundDown(room / (nc * sumBytes), columns),
                                  2 * kMaxRows));
@@ -218,16 +219,21 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
                                             ((rows + columns) * bytes),
                                         4 * chunk)),
                  chunk);
-  if (!ShapedType::isDynamic(n))
-    nc = std::min(
-        nc, std::max<int64_t>(
-                llvm::alignTo(
-                    llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)),
-                    columns),
-                std::lcm(rows, columns)));
-  // Whole panels where these are vectors of columns: few rows go by them.
-  int64_t multiple = isAmx || isRhsColumns ? columns : lanes;
-  nc = isAmx ? balance(n, nc, multiple) : share(n, nc, multiple, width);
+  if (isAmx || isRhsPacked) {
+    if (!ShapedType::isDynamic(n))
+      nc = std::min(
+          nc, std::max<int64_t>(
+                  llvm::alignTo(
+                      llvm::divideCeil(n, getMinColumnBlocks(size, mc, isAmx)),
+                      columns),
+                  std::lcm(rows, columns)));
+    // Whole panels where these are vectors of columns: few rows go by them.
+    int64_t multiple = isAmx || isRhsColumns ? columns : lanes;
+    nc = isAmx ? balance(n, nc, multiple) : share(n, nc, multiple, width);
+  } else if (!ShapedType::isDynamic(n)) {
+    // The code cuts blocks into less if there are too few for all threads.
+    nc = std::min<int64_t>(nc, llvm::alignTo(std::max<int64_t>(n, 1), whole));
+  }
   return CpuTileAttr::get(
       target.getContext(), kernel, {mc, nc, kc}, {rows, columns}, lanes,
       /*packed_bytes=*/int64_t(16) << 20,

@@ -38,6 +38,8 @@ struct ContractionSize {
   /// True if steps of k follow each other in no rhs, so that it is the side of
   /// columns.
   bool isRhsColumns = true;
+  /// True if rhs was packed ahead of time.
+  bool isRhsPacked = false;
 };
 
 /// Blocks and register tile for contractions of `elementType`.
@@ -45,9 +47,10 @@ CpuTileAttr chooseCpuTile(CpuTargetAttr target, Type elementType,
                           const ContractionSize &size);
 
 /// The tile of an op in either form: its `boostr.cpu_tile`, else what fits
-/// `target` and the extents that are known.
-CpuTileAttr getCpuTile(SegmentedContractionOpInterface op,
-                       CpuTargetAttr target);
+/// `target`, the extents that are known, and a weight that is packed ahead of
+/// time or not.
+CpuTileAttr getCpuTile(SegmentedContractionOpInterface op, CpuTargetAttr target,
+                       bool isRhsPacked = false);
 
 } // namespace mlir::boostr::cpu
 

@@ -33,11 +33,28 @@ SumBlock ContractionEmitter::allocateSums(Scratch &scratch) {
   return sums;
 }
 
+/// The columns of the block, at most `nc`. Blocks that are cut into units have
+/// as many as each other, or one less.
+ContractionEmitter::Range ContractionEmitter::getColumns(const Block &block) {
+  Value end = columnsOf(block.segment.terms.front().extents).getSize(b);
+  std::optional<int64_t> unit = getColumnUnit();
+  if (!unit)
+    return getRange(block.other, nc, constant(b, 0), end);
+  OpFoldResult units = ceilDiv(b, end, *unit);
+  auto getStart = [&](OpFoldResult number) -> OpFoldResult {
+    Value first = arith::DivUIOp::create(b, toValue(b, mul(b, number, units)),
+                                         toValue(b, block.columnBlocks));
+    return min(b, mul(b, first, b.getIndexAttr(*unit)), end);
+  };
+  Value start = toValue(b, getStart(block.other));
+  OpFoldResult next = getStart(add(b, block.other, b.getIndexAttr(1)));
+  return {start, toValue(b, sub(b, next, start)), end};
+}
+
 void ContractionEmitter::computeBlock(const Block &block) {
   Scratch scratch(b);
   const Extents &extents = block.segment.terms.front().extents;
-  Range columns =
-      getRange(block.other, nc, constant(b, 0), columnsOf(extents).getSize(b));
+  Range columns = getColumns(block);
   Epilogue epilogue;
   epilogue.sums = allocateSums(scratch);
   epilogue.isTransposed = isTransposed;
@@ -192,7 +209,14 @@ void ContractionEmitter::selectShare(Value row, Value numRows,
 /// Chunks of steps that a panel of rows is multiplied for, column by column of
 /// tiles.
 int64_t ContractionEmitter::countChunks() const {
-  return columnFormat.countPanels(nc) * llvm::divideCeil(kc, rowFormat.chunk());
+  return columnFormat.countPanels(getUsualColumns()) *
+         llvm::divideCeil(kc, rowFormat.chunk());
+}
+
+/// Columns that a block has at least, if there are not very many threads.
+int64_t ContractionEmitter::getUsualColumns() const {
+  std::optional<int64_t> unit = getColumnUnit();
+  return unit ? std::max(nc / 2, *unit) : nc;
 }
 
 /// Asks for the part that falls to a chunk of tile `column` of the panel of
@@ -206,8 +230,21 @@ void ContractionEmitter::prefetchPackedRows(ImplicitLocOpBuilder &body,
   int64_t perTile = llvm::divideCeil(kc, rowFormat.chunk()) * share;
   OpFoldResult offset = add(body, mul(body, column, body.getIndexAttr(perTile)),
                             mul(body, chunk, body.getIndexAttr(share)));
-  offset = add(body, offset, body.getIndexAttr(rowFormat.size()));
-  prefetchPiece(body, packed, add(body, firstRow, offset), share);
+  prefetchPieceOf(body, packed,
+                  add(body, firstRow, body.getIndexAttr(rowFormat.size())),
+                  offset, share, rowFormat.size());
+}
+
+/// Asks for `count` elements from `offset` on of the `size` from `first` on.
+void ContractionEmitter::prefetchPieceOf(ImplicitLocOpBuilder &body,
+                                         Value memory, OpFoldResult first,
+                                         OpFoldResult offset, int64_t count,
+                                         int64_t size) {
+  Value exists =
+      arith::CmpIOp::create(body, arith::CmpIPredicate::ult,
+                            toValue(body, offset), constant(body, size));
+  ifElse(body, exists,
+         [&] { prefetchPiece(body, memory, add(body, first, offset), count); });
 }
 
 /// Asks for the part that falls to a chunk, of the share that is packed next,
@@ -395,13 +432,17 @@ void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
                                              Value number, Value chunk) {
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   int64_t share = llvm::alignTo(
-      llvm::divideCeil(columnFormat.size(),
-                       rowFormat.countPanels(isTransposed ? nc : mc) * chunks),
+      llvm::divideCeil(
+          columnFormat.size(),
+          rowFormat.countPanels(isTransposed ? getUsualColumns() : mc) *
+              chunks),
       getLineElements(columnFormat.elementType));
   OpFoldResult offset =
       add(body, mul(body, number, body.getIndexAttr(share * chunks)),
           mul(body, chunk, body.getIndexAttr(share)));
-  prefetchPiece(body, panels, add(body, first, offset), share);
+  int64_t columns = isTransposed ? mc : nc;
+  prefetchPieceOf(body, panels, first, offset, share,
+                  columnFormat.countPanels(columns) * columnFormat.size());
 }
 
 /// What is packed after panel `row` and block `number` of steps.

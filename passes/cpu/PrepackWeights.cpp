@@ -63,6 +63,8 @@ private:
   func::FuncOp function;
   CpuTargetAttr target;
   SmallVector<PackedArgument> arguments;
+  /// The tiles that ops of the packed form are to have.
+  SmallVector<std::pair<Operation *, CpuTileAttr>> tiles;
 };
 
 } // namespace
@@ -111,9 +113,8 @@ LogicalResult FunctionPrepacker::addUse(OpOperand &use, StringRef name,
   if (!type || !type.hasStaticShape())
     return warn(op, name) << "expected a tensor of static shape, got "
                           << use.get().getType();
-  CpuTileAttr tile = cpu::getCpuTile(op, target);
-  // Here and now, so that both functions have the same.
-  op->setAttr(BoostrDialect::getCpuTileAttrName(), tile);
+  CpuTileAttr tile = cpu::getCpuTile(op, target, /*isRhsPacked=*/true);
+  tiles.emplace_back(op, tile);
   for (const SegmentedContraction &contraction : op.getContractions()) {
     if (!reads(contraction, use.get()))
       continue;
@@ -198,7 +199,10 @@ LogicalResult FunctionPrepacker::createPack(const PackedArgument &argument) {
 
 /// `func @<function>_packed`.
 LogicalResult FunctionPrepacker::createCall() {
-  func::FuncOp call = function.clone();
+  IRMapping mapping;
+  func::FuncOp call = function.clone(mapping);
+  for (auto [op, tile] : tiles)
+    mapping.lookup(op)->setAttr(BoostrDialect::getCpuTileAttrName(), tile);
   OpBuilder b(call.getBody());
   call.setName((function.getName() + "_packed").str());
   call->removeAttr(BoostrDialect::getDifferentiateAttrName());

@@ -66,12 +66,14 @@ static cpu::ContractionSize getSize(SegmentedContractionOpInterface op) {
 }
 
 CpuTileAttr mlir::boostr::cpu::getCpuTile(SegmentedContractionOpInterface op,
-                                          CpuTargetAttr target) {
+                                          CpuTargetAttr target,
+                                          bool isRhsPacked) {
   if (auto given =
           op->getAttrOfType<CpuTileAttr>(BoostrDialect::getCpuTileAttrName()))
     return given;
-  return chooseCpuTile(target, getElementTypeOrSelf(op->getOperand(0)),
-                       getSize(op));
+  cpu::ContractionSize size = getSize(op);
+  size.isRhsPacked = isRhsPacked;
+  return chooseCpuTile(target, getElementTypeOrSelf(op->getOperand(0)), size);
 }
 
 void SelectCpuTile::runOnOperation() {

@@ -38,6 +38,21 @@ TEST_P(ParallelFor, calls_each_task_once) {
   }
 }
 
+TEST_P(ParallelFor, num_threads_is_how_many_take_part) {
+  EXPECT_EQ(boostr_num_threads(), 1);
+  int64_t outside = 0;
+  std::atomic<int64_t> inside{0};
+  ASSERT_EQ(invoke(context.get(),
+                   [&] {
+                     outside = boostr_num_threads();
+                     parallelFor(
+                         4, [&](int64_t) { inside += boostr_num_threads(); });
+                   }),
+            BOOSTR_OK);
+  EXPECT_EQ(outside, GetParam());
+  EXPECT_EQ(inside, 4);
+}
+
 TEST_P(ParallelFor, negative_count_calls_nothing) {
   bool called = false;
   EXPECT_EQ(invoke(context.get(),
@@ -329,6 +344,15 @@ TEST(Executor, runs_all_loops_but_nested_ones) {
     EXPECT_EQ(sum, 4950);
     EXPECT_EQ(host.numLoops, 1);
   }
+}
+
+TEST(Executor, decides_how_many_threads_there_are) {
+  HostExecutor host;
+  ContextPtr context = makeContext(host.interface());
+  int64_t count = -1;
+  ASSERT_EQ(invoke(context.get(), [&] { count = boostr_num_threads(); }),
+            BOOSTR_OK);
+  EXPECT_EQ(count, 0);
 }
 
 TEST(Executor, failure_in_task_returns_through_executor) {

@@ -6,8 +6,8 @@
 // The whole of it once. Rows of the weight lie along k, so they are the side of
 // rows, which is copied, and tokens that of columns, which is transposed in
 // squares of 4 x 4. 3 blocks of the 10 tokens are packed for all, and then there
-// are as many times 2 blocks of the 16 query features and 1 of the 8 key or
-// value features each.
+// are as many times 2 or 4 blocks of the 16 query features and 1 or 2 of the 8 key
+// or value features each, whichever the threads share best.
 
 // CHECK-LABEL: func @fused_qkv_bias_f32(
 // CHECK-SAME:    %[[INPUT:[a-z0-9]+]]: memref<2x5x8xf32>, %[[WEIGHT:[a-z0-9]+]]: memref<32x8xf32>, %[[BIAS:[a-z0-9]+]]: memref<32xf32>, %[[QUERY:[a-z0-9]+]]: memref<2x4x5x4xf32>, %[[KEY:[a-z0-9]+]]: memref<2x2x5x4xf32>, %[[VALUE:[a-z0-9]+]]: memref<2x2x5x4xf32>
@@ -16,9 +16,8 @@
 // CHECK-DAG:     %[[C2:.+]] = arith.constant 2 : index
 // CHECK-DAG:     %[[C3:.+]] = arith.constant 3 : index
 // CHECK-DAG:     %[[C4:.+]] = arith.constant 4 : index
-// CHECK-DAG:     %[[C6:.+]] = arith.constant 6 : index
-// CHECK-DAG:     %[[C9:.+]] = arith.constant 9 : index
-// CHECK-DAG:     %[[C12:.+]] = arith.constant 12 : index
+// CHECK-DAG:     %[[C8:.+]] = arith.constant 8 : index
+// CHECK-DAG:     %[[C16:.+]] = arith.constant 16 : index
 // Rows of the weight and the bias are read where they lie: no slice, no copy.
 // CHECK-DAG:     memref.reinterpret_cast %[[WEIGHT]] to offset: [0], sizes: [128]
 // CHECK-DAG:     memref.reinterpret_cast %[[WEIGHT]] to offset: [128], sizes: [64]
@@ -39,11 +38,19 @@
 // CHECK-COUNT-2:   vector.shuffle
 // CHECK-COUNT-4:   vector.store {{.*}}, %[[PACKED]]
 //
-// CHECK:         scf.parallel (%[[FIRST:.+]]) = (%[[C0]]) to (%[[C12]]) step (%[[C1]])
-// CHECK:           scf.for %[[TASK:.+]] = %[[FIRST]] to %[[C12]] step %[[C12]]
-// CHECK:           %[[IS_KEY:.+]] = arith.cmpi ult, %[[TASK]], %[[C9]]
+// CHECK:         call @boostr_num_threads() : () -> i64
+// CHECK:         %[[WIDTH:.+]] = arith.select %{{.+}}, %[[C4]], %[[C8]] : index
+// CHECK:         %[[Q_BLOCKS:.+]] = arith.ceildivui %[[C16]], %[[WIDTH]]
+// CHECK:         %[[Q_TASKS:.+]] = arith.muli %[[Q_BLOCKS]], %[[C3]]
+// CHECK:         %[[K_BLOCKS:.+]] = arith.ceildivui %[[C8]], %[[WIDTH]]
+// CHECK:         %[[K_TASKS:.+]] = arith.muli %[[K_BLOCKS]], %[[C3]]
+// CHECK:         %[[QK_TASKS:.+]] = arith.addi %[[Q_TASKS]], %[[K_TASKS]]
+// CHECK:         %[[BLOCKS:.+]] = arith.addi %[[QK_TASKS]], %[[K_TASKS]]
+// CHECK:         scf.parallel (%[[FIRST:.+]]) = (%[[C0]]) to (%[[TASKS:.+]]) step (%[[C1]])
+// CHECK:           scf.for %[[TASK:.+]] = %[[FIRST]] to %[[BLOCKS]] step %[[TASKS]]
+// CHECK:           %[[IS_KEY:.+]] = arith.cmpi ult, %[[TASK]], %[[QK_TASKS]]
 // CHECK:           arith.select %[[IS_KEY]], {{.*}} : memref<{{.+}}xf32, strided<[1]{{.*}}>>
-// CHECK:           %[[IS_QUERY:.+]] = arith.cmpi ult, %[[TASK]], %[[C6]]
+// CHECK:           %[[IS_QUERY:.+]] = arith.cmpi ult, %[[TASK]], %[[Q_TASKS]]
 // CHECK:           arith.select %[[IS_QUERY]], %[[C4]], %[[C2]] : index
 // CHECK:           %[[SUMS:.+]] = memref.alloc() {alignment = 64 : i64} : memref<32xf32>
 // CHECK:           %[[ROWS:.+]] = memref.alloc() {alignment = 64 : i64} : memref<32xf32>
@@ -652,7 +659,7 @@ func.func @out_proj_residual_grad_few_steps(%d_output: memref<?x?x8xf32>, %attn:
 // CHECK:         scf.for %[[FIRST:.+]] = %[[C0]] to %[[C4]] step %[[C2]]
 // CHECK:           %[[MORE:.+]] = arith.addi %[[FIRST]], %[[C2]]
 // CHECK:           %[[END:.+]] = arith.minui %[[MORE]], %[[C4]]
-// CHECK:           scf.for %{{.+}} = %[[C0]] to %[[C4]] step %[[C1]]
+// CHECK:           scf.for %{{.+}} = %[[C0]] to %{{.+}} step %[[C1]]
 // CHECK:             scf.for %{{.+}} = %[[FIRST]] to %[[END]] step %[[C1]]
 // CHECK:               vector.fma
 func.func @out_proj_residual_steps_together(%attn: memref<1x8x16xf32>, %weight: memref<8x16xf32>,

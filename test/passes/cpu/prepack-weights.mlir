@@ -3,7 +3,7 @@
 // The weight is `[N, K]`: rows of query, key and value follow each other, and k in memory.
 
 // CHECK-LABEL: func.func @qkv(
-// CHECK: boostr.fused_qkv %{{.*}}, %{{.*}} num_heads = 2 num_kv_heads = 1 head_dim = 8 {boostr.cpu_tile = #[[TILE:.*]]} :
+// CHECK: boostr.fused_qkv %{{.*}}, %{{.*}} num_heads = 2 num_kv_heads = 1 head_dim = 8 :
 
 // CHECK-LABEL: func.func @qkv_pack_weight(
 // CHECK-SAME: %[[W:.*]]: tensor<32x64xf32> {boostr.name = "weight"}) -> (tensor<[[BYTES:[0-9]+]]xi8> {boostr.name = "weight_packed"})
@@ -13,7 +13,7 @@
 // CHECK-LABEL: func.func @qkv_packed(
 // CHECK-SAME: %[[X:.*]]: tensor<1x?x64xf32>, %[[P:.*]]: tensor<[[BYTES]]xi8> {boostr.name = "weight", boostr.packed_layout = #boostr.packed_layout<{{.*}}>}
 // CHECK: %[[W:.*]] = boostr.packed_array %[[P]] layout(#boostr.packed_layout<{{.*}}>) : tensor<[[BYTES]]xi8> to tensor<32x64xf32>
-// CHECK: boostr.fused_qkv %[[X]], %[[W]] {{.*}} {boostr.cpu_tile = #[[TILE]]}
+// CHECK: boostr.fused_qkv %[[X]], %[[W]] {{.*}} {boostr.cpu_tile = #boostr.cpu_tile<{{.*}}>}
 func.func @qkv(%x: tensor<1x?x64xf32>, %w: tensor<32x64xf32> {boostr.name = "weight"})
     -> (tensor<1x2x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) {
   %q, %k, %v = boostr.fused_qkv %x, %w num_heads = 2 num_kv_heads = 1 head_dim = 8

@@ -8,9 +8,9 @@
 // the caches allow. Few rows that may be there have code of their own.
 
 // CHECK-LABEL: func @fused_qkv_f64_static(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [16, 32, 64], register = [12, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [12, 16, 64], register = [6, 4], lanes = 2, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [16, 72, 64], register = [12, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 72, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [12, 66, 64], register = [6, 4], lanes = 2, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
 func.func @fused_qkv_f64_static(%x: memref<2x5x64xf64>, %w: memref<256x64xf64>, %q: memref<2x4x5x32xf64>, %k: memref<2x2x5x32xf64>,
     %v: memref<2x2x5x32xf64>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -20,9 +20,9 @@ func.func @fused_qkv_f64_static(%x: memref<2x5x64xf64>, %w: memref<256x64xf64>, 
 }
 
 // CHECK-LABEL: func @fused_qkv_f32_static(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 32, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 144, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 72, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 72, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
 func.func @fused_qkv_f32_static(%x: memref<2x5x64xf32>, %w: memref<256x64xf32>, %q: memref<2x4x5x32xf32>, %k: memref<2x2x5x32xf32>,
     %v: memref<2x2x5x32xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -32,9 +32,9 @@ func.func @fused_qkv_f32_static(%x: memref<2x5x64xf32>, %w: memref<256x64xf32>, 
 }
 
 // CHECK-LABEL: func @fused_qkv_f16_static(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 32, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 144, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 72, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 72, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
 func.func @fused_qkv_f16_static(%x: memref<2x5x64xf16>, %w: memref<256x64xf16>, %q: memref<2x4x5x32xf16>, %k: memref<2x2x5x32xf16>,
     %v: memref<2x2x5x32xf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -44,9 +44,9 @@ func.func @fused_qkv_f16_static(%x: memref<2x5x64xf16>, %w: memref<256x64xf16>, 
 }
 
 // CHECK-LABEL: func @fused_qkv_bf16_static(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 32, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 144, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 72, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [16, 72, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
 func.func @fused_qkv_bf16_static(%x: memref<2x5x64xbf16>, %w: memref<256x64xbf16>, %q: memref<2x4x5x32xbf16>, %k: memref<2x2x5x32xbf16>,
     %v: memref<2x2x5x32xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -57,9 +57,9 @@ func.func @fused_qkv_bf16_static(%x: memref<2x5x64xbf16>, %w: memref<256x64xbf16
 
 // Heads are static, so n is.
 // CHECK-LABEL: func @fused_qkv_f64_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [400, 32, 80], register = [12, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [48, 24, 168], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [48, 16, 170], register = [6, 4], lanes = 2, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [400, 96, 80], register = [12, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [48, 132, 168], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [48, 132, 170], register = [6, 4], lanes = 2, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @fused_qkv_f64_dynamic(%x: memref<?x?x?xf64>, %w: memref<?x?xf64>, %q: memref<?x4x?x32xf64>, %k: memref<?x2x?x32xf64>,
     %v: memref<?x2x?x32xf64>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -69,9 +69,9 @@ func.func @fused_qkv_f64_dynamic(%x: memref<?x?x?xf64>, %w: memref<?x?xf64>, %q:
 }
 
 // CHECK-LABEL: func @fused_qkv_f32_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [384, 64, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 32, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [384, 144, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 144, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 132, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @fused_qkv_f32_dynamic(%x: memref<?x?x?xf32>, %w: memref<?x?xf32>, %q: memref<?x4x?x32xf32>, %k: memref<?x2x?x32xf32>,
     %v: memref<?x2x?x32xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -81,9 +81,9 @@ func.func @fused_qkv_f32_dynamic(%x: memref<?x?x?xf32>, %w: memref<?x?xf32>, %q:
 }
 
 // CHECK-LABEL: func @fused_qkv_f16_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [384, 64, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 32, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [384, 144, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 144, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 132, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @fused_qkv_f16_dynamic(%x: memref<?x?x?xf16>, %w: memref<?x?xf16>, %q: memref<?x4x?x32xf16>, %k: memref<?x2x?x32xf16>,
     %v: memref<?x2x?x32xf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -93,9 +93,9 @@ func.func @fused_qkv_f16_dynamic(%x: memref<?x?x?xf16>, %w: memref<?x?xf16>, %q:
 }
 
 // CHECK-LABEL: func @fused_qkv_bf16_dynamic(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [384, 64, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 32, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 24, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [384, 144, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 144, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 132, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @fused_qkv_bf16_dynamic(%x: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %q: memref<?x4x?x32xbf16>, %k: memref<?x2x?x32xbf16>,
     %v: memref<?x2x?x32xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -106,9 +106,9 @@ func.func @fused_qkv_bf16_dynamic(%x: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, 
 
 // 512 x 6144 x 4096: blocks as the caches allow, cut equal.
 // CHECK-LABEL: func @fused_qkv_large(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 128, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 208, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 228, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [256, 192, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [64, 240, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [64, 252, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
 func.func @fused_qkv_large(%x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>, %q: memref<1x32x512x128xf32>, %k: memref<1x8x512x128xf32>,
     %v: memref<1x8x512x128xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -121,8 +121,8 @@ func.func @fused_qkv_large(%x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>
 // have more of them.
 // CHECK-LABEL: func @fused_qkv_grad_weight(
 // AVX512: #boostr.cpu_tile<kernel = fma, block = [1024, 128, 128], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [320, 32, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [320, 32, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [512, 48, 256], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [512, 48, 256], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536>
 func.func @fused_qkv_grad_weight(%dq: memref<1x32x512x128xf32>, %dk: memref<1x8x512x128xf32>, %dv: memref<1x8x512x128xf32>,
     %x: memref<1x512x4096xf32>, %w: memref<6144x4096xf32>, %dw: memref<6144x4096xf32>) {
   boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w outs(%dw) wrt(weight)
@@ -133,9 +133,9 @@ func.func @fused_qkv_grad_weight(%dq: memref<1x32x512x128xf32>, %dk: memref<1x8x
 
 // An extent of zero says nothing; the block is what it is for a dynamic one.
 // CHECK-LABEL: func @fused_qkv_empty(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [512, 64, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [256, 32, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [256, 24, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [512, 144, 64], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [256, 72, 64], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [256, 72, 64], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1]>
 func.func @fused_qkv_empty(%x: memref<0x5x64xf32>, %w: memref<256x64xf32>, %q: memref<0x4x5x32xf32>, %k: memref<0x2x5x32xf32>,
     %v: memref<0x2x5x32xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -146,9 +146,9 @@ func.func @fused_qkv_empty(%x: memref<0x5x64xf32>, %w: memref<256x64xf32>, %q: m
 
 // No block is smaller than a vector.
 // CHECK-LABEL: func @fused_qkv_one_token_one_element(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 16, 16], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 8, 8], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [8, 4, 4], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [32, 48, 16], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [16, 24, 8], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [8, 12, 4], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1]>
 func.func @fused_qkv_one_token_one_element(%x: memref<1x1x1xf32>, %w: memref<3x1xf32>, %q: memref<1x1x1x1xf32>, %k: memref<1x1x1x1xf32>,
     %v: memref<1x1x1x1xf32>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v)
@@ -160,9 +160,9 @@ func.func @fused_qkv_one_token_one_element(%x: memref<1x1x1xf32>, %w: memref<3x1
 // One tile serves d_attn (m, n, k = 16, 64, 48) and d_weight (48, 64, 16), so it
 // is chosen for the largest of each, but with code for the fewest rows.
 // CHECK-LABEL: func @out_proj_residual_grad_two_contractions(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [64, 32, 48], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [48, 32, 48], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [48, 16, 48], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [64, 64, 48], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [48, 48, 48], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [48, 48, 48], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [32]>
 func.func @out_proj_residual_grad_two_contractions(%dy: memref<1x16x48xbf16>, %a: memref<1x16x64xbf16>, %w: memref<48x64xbf16>,
     %dw: memref<48x64xf32>, %da: memref<1x16x64xbf16>) {
   boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%da)
@@ -172,9 +172,9 @@ func.func @out_proj_residual_grad_two_contractions(%dy: memref<1x16x48xbf16>, %a
 
 // More elements than a number can count: as if the extents were not known.
 // CHECK-LABEL: func @out_proj_residual_overflow(
-// AVX512: #boostr.cpu_tile<kernel = fma, block = [512, 16, 16], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
-// AVX2: #boostr.cpu_tile<kernel = fma, block = [512, 8, 8], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
-// SSE: #boostr.cpu_tile<kernel = fma, block = [512, 4, 8], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// AVX512: #boostr.cpu_tile<kernel = fma, block = [512, 48, 16], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// AVX2: #boostr.cpu_tile<kernel = fma, block = [512, 24, 8], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
+// SSE: #boostr.cpu_tile<kernel = fma, block = [512, 12, 8], register = [6, 8], lanes = 4, packed_bytes = 16777216, cached_bytes = 65536, few_rows = [1, 4, 32]>
 func.func @out_proj_residual_overflow(%a: memref<8589934592x8589934592x8xf32>,
     %w: memref<8x8xf32>, %y: memref<8589934592x8589934592x8xf32>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
@@ -209,7 +209,7 @@ func.func @untouched_value_form(%a: tensor<1x4x8xf32>, %w: tensor<8x8xf32>,
 
 // A register of 256 bits and caches that were written down by hand.
 // CHECK-LABEL: module @user_target
-// CHECK: #boostr.cpu_tile<kernel = fma, block = [192, 168, 128], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 131072, few_rows = [1, 4, 32]>
+// CHECK: #boostr.cpu_tile<kernel = fma, block = [192, 192, 128], register = [6, 16], lanes = 8, packed_bytes = 16777216, cached_bytes = 131072, few_rows = [1, 4, 32]>
 module @user_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "znver4", features = "", vector_bits = 256, registers = 16,
     l1_bytes = 16384, l2_bytes = 524288>} {
@@ -250,7 +250,7 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
 
 // One that multiplies vectors of pairs of bf16 does that.
 // CHECK-LABEL: module @dot_target
-// CHECK: #boostr.cpu_tile<kernel = dot, block = [512, 96, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
+// CHECK: #boostr.cpu_tile<kernel = dot, block = [512, 144, 256], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 262144, few_rows = [1, 4, 32]>
 module @dot_target attributes {boostr.cpu_target = #boostr.cpu_target<
     cpu = "znver4", features = "", vector_bits = 512, registers = 32,
     l1_bytes = 32768, l2_bytes = 1048576>} {
