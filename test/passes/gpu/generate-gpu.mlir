@@ -69,8 +69,7 @@ func.func @shared_tiles(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>,
 // CHECK:         scf.if %[[FIRST]]
 // CHECK:           gpu.launch_func @[[NARROW:.+]]::@fused_qkv
 // CHECK:         } else {
-// CHECK:           %[[TILES:.+]] = arith.muli %{{.+}}, %c8 : index
-// CHECK:           %[[READS:.+]] = arith.muli %[[TILES]], %c256 : index
+// CHECK:           %[[READS:.+]] = arith.muli %{{.+}}, %c2048 : index
 // CHECK:           %[[SECOND:.+]] = arith.cmpi ule, %[[READS]], %{{.+}} : index
 // CHECK:           scf.if %[[SECOND]]
 // CHECK:             gpu.launch_func @{{.+}}::@fused_qkv
