@@ -120,26 +120,42 @@ static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
     printer << ", gemm = " << stringifyGemm(gemm);
 }
 
+static ParseResult parseBool(AsmParser &parser, bool &value) {
+  value = succeeded(parser.parseOptionalKeyword("true"));
+  if (value || succeeded(parser.parseOptionalKeyword("false")))
+    return success();
+  return parser.emitError(parser.getCurrentLocation(),
+                          "expected 'true' or 'false'");
+}
+
 /// As for a GPU: `, cached_bytes = 4096, few_rows = [1]`.
 static ParseResult parseCpuTileOptions(AsmParser &parser, int64_t &cachedBytes,
-                                       SmallVector<int64_t> &rows) {
+                                       SmallVector<int64_t> &rows,
+                                       bool &streamsColumns) {
   cachedBytes = 0;
+  streamsColumns = false;
   return parseOptions(
       parser, [&](StringRef name, SMLoc location) -> ParseResult {
         if (name == "cached_bytes")
           return parser.parseInteger(cachedBytes);
         if (name == "few_rows")
           return parseNumbers(parser, rows);
+        if (name == "streams_columns")
+          return parseBool(parser, streamsColumns);
         return parser.emitError(location)
-               << "expected 'cached_bytes' or 'few_rows', got " << name;
+               << "expected 'cached_bytes', 'few_rows' or 'streams_columns', "
+                  "got "
+               << name;
       });
 }
 
 static void printCpuTileOptions(AsmPrinter &printer, int64_t cachedBytes,
-                                ArrayRef<int64_t> rows) {
+                                ArrayRef<int64_t> rows, bool streamsColumns) {
   if (cachedBytes != 0)
     printer << ", cached_bytes = " << cachedBytes;
   printNumbers(printer, "few_rows", rows);
+  if (streamsColumns)
+    printer << ", streams_columns = true";
 }
 
 #define GET_ATTRDEF_CLASSES
@@ -171,7 +187,8 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   CpuKernel kernel, ArrayRef<int64_t> block,
                                   ArrayRef<int64_t> registerTile, int64_t lanes,
                                   int64_t packedBytes, int64_t cachedBytes,
-                                  ArrayRef<int64_t> fewRows) {
+                                  ArrayRef<int64_t> fewRows,
+                                  bool streamsColumns) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [mc, nc, kc], got "
                        << block.size();
@@ -188,6 +205,9 @@ LogicalResult CpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (cachedBytes < 0)
     return emitError() << "'cached_bytes' expected zero or more, got "
                        << cachedBytes;
+  if (streamsColumns && kernel != CpuKernel::Amx)
+    return emitError() << "'streams_columns' expected false with 'kernel' = "
+                       << stringifyCpuKernel(kernel);
   int64_t fewer = 0;
   for (int64_t rows : fewRows) {
     if (rows <= fewer)

@@ -110,6 +110,10 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
 
     Both take subnormal numbers of bf16 for zero and flush subnormal sums.
 
+    With `streams_columns = true`, which `amx` alone can, columns are loaded with the
+    hint that they are not read again soon (`tileloaddt1`). They pass by for each panel of
+    rows, which stays in the first-level cache though it is two thirds as large.
+
     Where A has few rows, reading B takes all of the time, and nothing of it is
     packed: up to the last number of `few_rows`, or 16 rows of A if k is not what follows in the memory of B. How
     many rows there are may be known only when the code runs: each number, up to
@@ -119,7 +123,8 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
 
     Constraints: sizes are positive, `packed_bytes` and `cached_bytes` may be 0; `lanes` divides
     `columns`, `mc`, `nc` and `kc`. With `amx` and `dot`, `lanes` is 16 and 32 divides
-    `kc`; with `amx`, `lanes` divides `rows`. `few_rows`, which may be left out, are positive and increase.
+    `kc`; with `amx`, `lanes` divides `rows`. `few_rows`, which may be left out, are positive and increase;
+    `streams_columns` is false if it is left out.
 
     Example: `#boostr.cpu_tile<kernel = fma, block = [512, 256, 256], register = [14, 32], lanes = 16, packed_bytes = 16777216>`
   }];
@@ -127,12 +132,14 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
       ArrayRefParameter<"int64_t">:$block,
       ArrayRefParameter<"int64_t">:$register_tile, "int64_t":$lanes,
       "int64_t":$packed_bytes, DefaultValuedParameter<"int64_t", "0">:$cached_bytes,
-      OptionalArrayRefParameter<"int64_t">:$few_rows);
+      OptionalArrayRefParameter<"int64_t">:$few_rows,
+      DefaultValuedParameter<"bool", "false">:$streams_columns);
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `register` `=` `[` $register_tile `]` `,` `lanes` `=` $lanes `,`
         `packed_bytes` `=` $packed_bytes ``
-        custom<CpuTileOptions>($cached_bytes, $few_rows) `` `>`
+        custom<CpuTileOptions>($cached_bytes, $few_rows, $streams_columns)
+        `` `>`
   }];
   let genVerifyDecl = 1;
 }

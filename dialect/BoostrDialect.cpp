@@ -181,7 +181,7 @@ BoostrDialect::verifyOperationAttribute(Operation *op,
       return verifyExportAttr(function, attribute);
     return op->emitOpError() << "'" << name << "' expected on a function";
   }
-  if (name == getStopGradientAttrName()) {
+  if (name == getStopGradientAttrName() || name == getStreamedAttrName()) {
     if (isa<UnitAttr>(attribute.getValue()))
       return success();
     return op->emitOpError()

@@ -78,6 +78,11 @@ def Boostr_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getGrainAttrName() {
       return "boostr.grain";
     }
+    /// Discardable attribute of a load: what is read is not read again soon, so
+    /// that it need not stay in the first-level cache.
+    static constexpr ::llvm::StringLiteral getStreamedAttrName() {
+      return "boostr.streamed";
+    }
     /// Discardable attribute of a module: the CPU to generate code for.
     static constexpr ::llvm::StringLiteral getCpuTargetAttrName() {
       return "boostr.cpu_target";

@@ -227,6 +227,24 @@ def SelectCpuTile : Pass<"boostr-select-cpu-tile", "::mlir::ModuleOp"> {
   }];
 }
 
+def HintTileLoads : Pass<"boostr-hint-tile-loads"> {
+  let summary = "Load AMX tiles that are not read again soon with a hint";
+  let description = [{
+    Input: calls of the intrinsic `llvm.x86.tileloadd64.internal` with
+    `boostr.streamed`, which `convert-to-llvm` keeps of an `amx.tile_load`.
+
+    Output: calls of `llvm.x86.tileloaddt164.internal` without it: the `amx` dialect
+    of LLVM 22 has no such load.
+
+    Leaves: every other op.
+
+    Fails: never.
+
+    Example: `test/passes/cpu/hint-tile-loads.mlir`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def GenerateCpu : Pass<"boostr-generate-cpu", "::mlir::ModuleOp"> {
   let summary = "Turn boostr ops on memrefs into packed, tiled vector code";
   let description = [{

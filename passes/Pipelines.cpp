@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -202,6 +203,7 @@ static void addLLVM(OpPassManager &pm, const ExportFunctionsOptions &exported) {
   pm.addPass(arith::createArithExpandOpsPass(expand));
   addPassWhere(pm, needsVectorLowering, createConvertVectorToLLVMPass());
   pm.addPass(createConvertToLLVM());
+  addPassFor<LLVM::CallIntrinsicOp>(pm, createHintTileLoads());
   pm.addPass(createQuickCanonicalizer());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createExportFunctions(exported));

@@ -153,6 +153,17 @@ static int64_t getMinColumnBlocks(const cpu::ContractionSize &size, int64_t mc,
                           std::max<int64_t>(size.segments * rowBlocks, 1));
 }
 
+/// Steps of a panel of rows, of which one takes `bytes`. It takes at most a
+/// quarter of the first-level cache, half of it with AMX, so that columns can
+/// stream by, or two thirds where these do not stay; longer ones save little.
+static int64_t getMaxSteps(CpuTargetAttr target, int64_t bytes, bool isAmx,
+                           bool streamsColumns, int64_t chunk) {
+  int64_t room = streamsColumns ? target.getL1Bytes() * 2 / 3
+                                : target.getL1Bytes() / (isAmx ? 2 : 4);
+  return std::min<int64_t>(roundDown(room / bytes, chunk),
+                           streamsColumns ? 512 : 256);
+}
+
 /// Numbers of rows to have code for that does not pack rhs. AMX makes up for
 /// the packing sooner.
 static SmallVector<int64_t> getFewRows(int64_t m, bool isAmx) {
@@ -178,13 +189,18 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       isAmx ? std::pair<int64_t, int64_t>{32, 2} : getVectorTile(target);
   int64_t columns = vectors * lanes;
 
-  // A panel of rows takes at most a quarter of the first-level cache, half of
-  // it with AMX, so that columns can stream by; longer ones save little.
   int64_t chunk = multipliesPairs(kernel) ? 2 * lanes : lanes;
-  int64_t kc = std::min<int64_t>(
-      roundDown(target.getL1Bytes() / (isAmx ? 2 : 4) / (rows * bytes), chunk),
-      256);
-  kc = balance(k, kc, chunk);
+  auto countSteps = [&, k = k, rows = rows](bool streamsColumns) {
+    int64_t most =
+        getMaxSteps(target, rows * bytes, isAmx, streamsColumns, chunk);
+    return balance(k, most, chunk);
+  };
+  // With AMX columns that are packed for a task can be loaded such that they do
+  // not stay in the first-level cache, so that more steps of rows do. Columns
+  // from the third-level cache, or for few steps, would take longer that way.
+  bool streamsColumns =
+      isAmx && isRhsColumns && countSteps(true) > countSteps(false);
+  int64_t kc = countSteps(streamsColumns);
   // Packed rows of lhs and sums take a quarter of the second each: the rest is
   // for what streams by. With AMX both sides are as wide.
   int64_t width = isRhsColumns ? columns : rows, whole = std::lcm(width, lanes);
@@ -200,9 +216,9 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
   // slower.
   if (isRhsColumns) {
     // Rows come from the third-level cache, which AMX waits for: wider blocks
-    // need fewer of them.
+    // need fewer of them. With twice the steps sums pass by half as often.
     if (isAmx)
-      nc = roundDown(kMaxColumns * 3 / 2, whole);
+      nc = roundDown(streamsColumns ? kMaxColumns : kMaxColumns * 3 / 2, whole);
     nc = std::min(
         nc, roundDown(target.getL2Bytes() * 3 / 8 / (2 * kc * bytes), whole));
     int64_t room = target.getL2Bytes() * 3 / 4 - 2 * nc * kc * bytes;
@@ -240,5 +256,5 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       // With AMX a whole block of 512 rows is half as large: less than what two
       // of these take, so that the next is on its way beside sums.
       /*cached_bytes=*/target.getL2Bytes() * (isAmx ? 3 : 4) / 16,
-      getFewRows(fewest, isAmx));
+      getFewRows(fewest, isAmx), streamsColumns);
 }

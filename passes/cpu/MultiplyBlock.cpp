@@ -411,6 +411,7 @@ RegisterTile ContractionEmitter::getRegisterTile(Value length,
   registerTile.numChunks = toValue(b, ceilDiv(b, length, rowFormat.chunk()));
   registerTile.isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                                number, constant(b, 0));
+  registerTile.streamsColumns = tile.getStreamsColumns();
   return registerTile;
 }
 

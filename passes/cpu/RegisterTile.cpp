@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/cpu/RegisterTile.h"
+#include "boostr/dialect/BoostrDialect.h"
 #include "boostr/passes/cpu/IndexMath.h"
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -227,8 +228,9 @@ private:
     return plus(b, tile.firstSum,
                 (row * tile.columnFormat.width + column) * kEdge);
   }
-  Value loadTile(ImplicitLocOpBuilder &b, Value memory, Value offset,
-                 int64_t stride, int64_t columns) const;
+  amx::TileLoadOp loadTile(ImplicitLocOpBuilder &b, Value memory, Value offset,
+                           int64_t stride, int64_t columns) const;
+  Value loadColumns(ImplicitLocOpBuilder &b, Value offset) const;
 
   const RegisterTile &tile;
   int64_t tileRows, tileColumns;
@@ -236,12 +238,24 @@ private:
 
 } // namespace
 
-Value AmxTile::loadTile(ImplicitLocOpBuilder &b, Value memory, Value offset,
-                        int64_t stride, int64_t columns) const {
+amx::TileLoadOp AmxTile::loadTile(ImplicitLocOpBuilder &b, Value memory,
+                                  Value offset, int64_t stride,
+                                  int64_t columns) const {
   auto type =
       amx::TileType::get({kEdge, columns}, getElementTypeOrSelf(memory));
   return amx::TileLoadOp::create(b, type, memory, ValueRange{offset},
                                  constant(b, stride));
+}
+
+/// 16 columns of a chunk of steps.
+Value AmxTile::loadColumns(ImplicitLocOpBuilder &b, Value offset) const {
+  const PanelFormat &format = tile.columnFormat;
+  amx::TileLoadOp load =
+      loadTile(b, tile.columns, offset, format.width * format.stepsPerLane,
+               format.chunk());
+  if (tile.streamsColumns)
+    load->setAttr(BoostrDialect::getStreamedAttrName(), b.getUnitAttr());
+  return load;
 }
 
 Carried AmxTile::makeZero(ImplicitLocOpBuilder &b) const {
@@ -287,10 +301,8 @@ Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
                      times(b, chunk, tile.columnFormat.chunkStride())));
   SmallVector<Value> columns;
   for (int64_t j = 0; j < tileColumns; ++j)
-    columns.push_back(loadTile(
-        b, tile.columns,
-        plus(b, column, j * kEdge * tile.columnFormat.stepsPerLane),
-        tile.columnFormat.width * tile.columnFormat.stepsPerLane, steps));
+    columns.push_back(loadColumns(
+        b, plus(b, column, j * kEdge * tile.columnFormat.stepsPerLane)));
   Carried next;
   for (int64_t i = 0; i < tileRows; ++i) {
     Value rows =

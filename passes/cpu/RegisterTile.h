@@ -23,6 +23,9 @@ struct RegisterTile {
   Value numChunks;
   /// True if sums begin with zero; otherwise they are read.
   Value isFirst;
+  /// AMX: columns are loaded such that they need not stay in the first-level
+  /// cache.
+  bool streamsColumns = false;
 };
 
 /// Emits `sums[r][c] += sum over k of rows[r][k] * columns[c][k]` for

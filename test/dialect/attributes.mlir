@@ -54,9 +54,9 @@ func.func private @tile_dot() attributes {
   tile = #boostr.cpu_tile<kernel = dot, block = [512, 192, 256], register = [12, 32], lanes = 16, packed_bytes = 0>}
 
 // CHECK-LABEL: func.func private @tile_amx()
-// CHECK-SAME: tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0, cached_bytes = 1048576, few_rows = [1, 4]>
+// CHECK-SAME: tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0, cached_bytes = 1048576, few_rows = [1, 4], streams_columns = true>
 func.func private @tile_amx() attributes {
-  tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0, cached_bytes = 1048576, few_rows = [1, 4]>}
+  tile = #boostr.cpu_tile<kernel = amx, block = [512, 192, 256], register = [32, 32], lanes = 16, packed_bytes = 0, cached_bytes = 1048576, few_rows = [1, 4], streams_columns = true>}
 
 // -----
 
@@ -91,8 +91,20 @@ func.func private @negative_tile_cached_bytes() attributes {
 // -----
 
 func.func private @negative_tile_option() attributes {
-  // expected-error @below {{expected 'cached_bytes' or 'few_rows', got rows}}
+  // expected-error @below {{expected 'cached_bytes', 'few_rows' or 'streams_columns', got rows}}
   tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 16], register = [8, 32], lanes = 16, packed_bytes = 0, rows = 1>}
+
+// -----
+
+func.func private @negative_tile_streams_columns() attributes {
+  // expected-error @below {{'streams_columns' expected false with 'kernel' = fma}}
+  tile = #boostr.cpu_tile<kernel = fma, block = [16, 64, 16], register = [8, 32], lanes = 16, packed_bytes = 0, streams_columns = true>}
+
+// -----
+
+func.func private @negative_tile_streams_columns_value() attributes {
+  // expected-error @below {{expected 'true' or 'false'}}
+  tile = #boostr.cpu_tile<kernel = amx, block = [16, 64, 32], register = [16, 32], lanes = 16, packed_bytes = 0, streams_columns = 1>}
 
 // -----
 

@@ -300,10 +300,12 @@ func.func @out_proj_residual_dot(%attn: memref<1x16x64xbf16>, %weight: memref<32
 
 // Where rows of the weight follow each other along the columns of the result,
 // pairs of them are interleaved, for the next turn; here 16 columns at a time, as
-// many as a panel has.
+// many as a panel has. They are loaded as what is not read again soon.
 
 // CHECK-LABEL: func @out_proj_residual_grad_amx(
-// CHECK:           amx.tile_mulf
+// CHECK:           %[[COLUMNS:.+]] = amx.tile_load {{.*}} {boostr.streamed}
+// CHECK:           %[[ROWS:.+]] = amx.tile_load %{{.+}}[%{{.+}}], %{{[^ ]+}} :
+// CHECK:           amx.tile_mulf %[[ROWS]], %[[COLUMNS]]
 // CHECK-NOT:       vector.shuffle
 // CHECK-COUNT-2:   vector.load {{.*}}, vector<16xbf16>
 // CHECK:           vector.interleave {{.*}} : vector<16xbf16> -> vector<32xbf16>
@@ -312,7 +314,7 @@ func.func @out_proj_residual_dot(%attn: memref<1x16x64xbf16>, %weight: memref<32
 func.func @out_proj_residual_grad_amx(%d_output: memref<1x16x64xbf16>,
     %attn: memref<1x16x32xbf16>, %weight: memref<64x32xbf16>, %d_attn: memref<1x16x32xbf16>) {
   boostr.out_proj_residual_grad %d_output, %attn, %weight outs(%d_attn) wrt(attn)
-      {boostr.cpu_tile = #boostr.cpu_tile<kernel = amx, block = [16, 32, 64], register = [16, 16], lanes = 16, packed_bytes = 4096>}
+      {boostr.cpu_tile = #boostr.cpu_tile<kernel = amx, block = [16, 32, 64], register = [16, 16], lanes = 16, packed_bytes = 4096, streams_columns = true>}
       : memref<1x16x64xbf16>, memref<1x16x32xbf16>, memref<64x32xbf16>, memref<1x16x32xbf16>
   return
 }

@@ -236,6 +236,25 @@ module @amx_target attributes {boostr.cpu_target = #boostr.cpu_target<
         : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
     return
   }
+  // Where columns are packed they do not stay in the first-level cache, which has
+  // room for twice the steps of a panel of rows.
+  // CHECK-LABEL: func @bf16_grad_weight(
+  // CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 256, 512], register = [32, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 393216, few_rows = [1, 4, 8], streams_columns = true>
+  func.func @bf16_grad_weight(%dy: memref<?x?x?xbf16>, %a: memref<?x?x?xbf16>,
+      %w: memref<?x?xbf16>, %dw: memref<?x?xbf16>) {
+    boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+        : memref<?x?x?xbf16>, memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?xbf16>
+    return
+  }
+  // No more than a block of steps, which are few: columns stay.
+  // CHECK-LABEL: func @bf16_few_steps(
+  // CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 384, 192], register = [32, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 393216, few_rows = [1, 4, 8]>
+  func.func @bf16_few_steps(%dy: memref<?x?x192xbf16>, %a: memref<?x?x?xbf16>,
+      %w: memref<192x?xbf16>, %da: memref<?x?x?xbf16>) {
+    boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+        : memref<?x?x192xbf16>, memref<?x?x?xbf16>, memref<192x?xbf16>, memref<?x?x?xbf16>
+    return
+  }
   // CHECK-LABEL: func @f16(
   // CHECK: #boostr.cpu_tile<kernel = fma, block = [512, 240, 192], register = [12, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 524288, few_rows = [1, 4, 32]>
   func.func @f16(%a: memref<?x?x?xf16>, %w: memref<?x?xf16>,
