@@ -563,7 +563,7 @@ WgmmaKernel::Coordinates WgmmaKernel::noCoordinates() {
 SmallVector<Value> WgmmaKernel::getPlace(const Axis &axis,
                                          const DeviceWalk &walk, Value unit) {
   if (!axis.outer)
-    return {b.mul(unit, kUnit)};
+    return {b.mul(unit, walk.innerBox)};
   return {b.mul(b.rem(unit, walk.perOuter), walk.innerBox),
           b.mul(b.div(unit, walk.perOuter), walk.outerBox)};
 }
@@ -573,7 +573,7 @@ SmallVector<Value> WgmmaKernel::getNextPlace(const Axis &axis,
                                              const DeviceWalk &walk,
                                              ValueRange place) {
   if (!axis.outer)
-    return {b.add(place[0], kUnit)};
+    return {b.add(place[0], walk.innerBox)};
   Value inner = b.add(place[0], walk.innerBox);
   Value isEnd = b.isEqual(inner, b.mul(walk.perOuter, walk.innerBox));
   return {b.select(isEnd, b.number(0), inner),
