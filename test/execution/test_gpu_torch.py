@@ -41,9 +41,12 @@ func.func @grad(%dy: tensor<?x?x{h}x{e}>, %a: tensor<?x?x{p}x{e}>, %w: tensor<{h
 
 
 def find_runtime():
-    """That of an installed package: with a second copy, compiled code could call the wrong one."""
-    own = Path(boostr.__file__).with_name("libboostr_runtime.so.1")
-    return own if own.exists() else os.environ["BOOSTR_RUNTIME_LIBRARY"]
+    """The one that the package has loaded, wherever the library path had it found: with a second
+    copy in the process, compiled code could call the wrong one."""
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+        if "libboostr_runtime.so" in line:
+            return line.split(maxsplit=5)[-1]
+    raise RuntimeError("the package boostr has loaded no runtime")
 
 
 def build(tmp, hidden, width, element="bf16", gemm="generated"):
