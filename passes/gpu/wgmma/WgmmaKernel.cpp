@@ -293,7 +293,11 @@ WgmmaKernel::Ring WgmmaKernel::createRing(OpFoldResult tiles) {
                    cpu::min(host, tiles,
                             OpFoldResult(host.getIndexAttr(kMultiprocessors)))),
       cpu::constant(host, 1));
-  OpFoldResult needed = divide(kBytesUnderWay / tile.rhsBytes(), blocks);
+  // A stage is released when the next one is being multiplied.
+  constexpr int64_t leastStages = 4;
+  OpFoldResult needed = host.createOrFold<arith::MaxUIOp>(
+      cpu::toValue(host, divide(kBytesUnderWay / tile.rhsBytes(), blocks)),
+      cpu::constant(host, leastStages));
   OpFoldResult numStages = cpu::min(
       host, divide(tile.ringBytes(), stageBytes),
       cpu::min(host, needed, OpFoldResult(host.getIndexAttr(tile.stages))));
