@@ -487,11 +487,9 @@ void ContractionEmitter::emitProducts(Value firstRow) {
   NumberedBlocks products(
       b, segments,
       [&](const Segment &segment) { return countRowBlocks(segment, firstRow); },
-      [&](const Segment &segment) -> OpFoldResult {
-        Value columns = columnsOf(segment.terms.front().extents).getSize(b);
-        if (std::optional<int64_t> known = getConstantIntValue(width))
-          return ceilDiv(b, columns, *known);
-        return arith::CeilDivUIOp::create(b, columns, width).getResult();
+      [&](const Segment &segment) {
+        return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
+                       OpFoldResult(width));
       });
   emitTasks(products, countWork(/*isProduct=*/true), [&](Value task) {
     computeBlock(selectBlock(products, firstRow, task));

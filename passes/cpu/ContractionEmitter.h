@@ -177,8 +177,6 @@ private:
   void multiplyPackedColumns(const Block &block, const RowsByColumns &few,
                              ColumnTile tile, Value number, Value steps,
                              const Range &columns);
-  SmallVector<Value> splitPairs(ImplicitLocOpBuilder &body,
-                                ArrayRef<Value> pairs) const;
   void multiplyRowsByColumns(const RowsByColumns &few, const ColumnTile &tile,
                              Value column);
   Value loadLhs(ImplicitLocOpBuilder &body, Value block, Value row, Value k);

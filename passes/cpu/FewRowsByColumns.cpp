@@ -258,7 +258,17 @@ void ContractionEmitter::multiplyPackedColumns(const Block &block,
           body, VectorType::get({lanes * pair}, columnFormat.elementType),
           memory, ValueRange{there}));
     }
-    return pair == 1 ? vectors : splitPairs(body, vectors);
+    if (pair == 1)
+      return vectors;
+    // Those of the first steps, then those of the second.
+    SmallVector<Value> first, second;
+    for (Value pairs : vectors) {
+      auto [one, other] = splitPairs(body, pairs);
+      first.push_back(one);
+      second.push_back(other);
+    }
+    first.append(second);
+    return first;
   };
   // Sums of many rows are not to be loaded for a few steps of pairs.
   Value isSmall = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
@@ -275,27 +285,6 @@ void ContractionEmitter::multiplyPackedColumns(const Block &block,
         /*step=*/width);
   };
   forLoop(b, b.getIndexAttr(0), length, takeTurns, turn);
-}
-
-/// Vectors of pairs of bf16 as vectors of f32: those of the first steps, then
-/// those of the second.
-SmallVector<Value> ContractionEmitter::splitPairs(ImplicitLocOpBuilder &body,
-                                                  ArrayRef<Value> pairs) const {
-  auto bits = VectorType::get({lanes}, body.getI32Type());
-  auto floats = VectorType::get({lanes}, body.getF32Type());
-  auto splat = [&](int32_t value) -> Value {
-    return arith::ConstantOp::create(body, DenseElementsAttr::get(bits, value));
-  };
-  SmallVector<Value> first, second;
-  for (Value pair : pairs) {
-    Value both = vector::BitCastOp::create(body, bits, pair);
-    Value low = arith::ShLIOp::create(body, both, splat(16));
-    Value high = arith::AndIOp::create(body, both, splat(int32_t(0xffff0000)));
-    first.push_back(vector::BitCastOp::create(body, floats, low));
-    second.push_back(vector::BitCastOp::create(body, floats, high));
-  }
-  llvm::append_range(first, second);
-  return first;
 }
 
 /// Multiplies vectors of columns from `column` on with all rows of lhs, a group

@@ -5,6 +5,7 @@
 #include "boostr/passes/cpu/IndexMath.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -59,12 +60,26 @@ OpFoldResult cpu::ceilDiv(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y) {
   return div(b, add(b, x, b.getIndexAttr(y - 1)), y);
 }
 
+OpFoldResult cpu::ceilDiv(ImplicitLocOpBuilder &b, OpFoldResult x,
+                          OpFoldResult y) {
+  if (std::optional<int64_t> known = getConstantIntValue(y))
+    return ceilDiv(b, x, *known);
+  return arith::CeilDivUIOp::create(b, toValue(b, x), toValue(b, y))
+      .getResult();
+}
+
 OpFoldResult cpu::div(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y) {
   if (std::optional<int64_t> known = getConstantIntValue(x))
     return b.getIndexAttr(*known / y);
   if (y == 1)
     return x;
   return arith::DivUIOp::create(b, toValue(b, x), constant(b, y)).getResult();
+}
+
+OpFoldResult cpu::div(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
+  if (std::optional<int64_t> known = getConstantIntValue(y))
+    return div(b, x, *known);
+  return arith::DivUIOp::create(b, toValue(b, x), toValue(b, y)).getResult();
 }
 
 OpFoldResult cpu::rem(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y) {
@@ -81,6 +96,14 @@ OpFoldResult cpu::min(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
   if (cx && cy)
     return b.getIndexAttr(std::min(*cx, *cy));
   return arith::MinUIOp::create(b, toValue(b, x), toValue(b, y)).getResult();
+}
+
+OpFoldResult cpu::max(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y) {
+  std::optional<int64_t> cx = getConstantIntValue(x),
+                         cy = getConstantIntValue(y);
+  if (cx && cy)
+    return b.getIndexAttr(std::max(*cx, *cy));
+  return arith::MaxUIOp::create(b, toValue(b, x), toValue(b, y)).getResult();
 }
 
 int64_t cpu::getLineElements(Type elementType) {
@@ -134,4 +157,21 @@ Value cpu::convertFloat(ImplicitLocOpBuilder &b, Value value,
   if (fromBits > toBits)
     return arith::TruncFOp::create(b, to, value);
   return value;
+}
+
+std::pair<Value, Value> cpu::splitPairs(ImplicitLocOpBuilder &b, Value pairs) {
+  auto type = cast<VectorType>(pairs.getType());
+  int64_t lanes =
+      type.getNumElements() * type.getElementTypeBitWidth() / int64_t(32);
+  auto words = VectorType::get({lanes}, b.getI32Type());
+  auto floats = VectorType::get({lanes}, b.getF32Type());
+  auto word = [&](uint32_t value) -> Value {
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(words, APInt(32, value)));
+  };
+  Value both = vector::BitCastOp::create(b, words, pairs);
+  Value first = arith::ShLIOp::create(b, both, word(16));
+  Value second = arith::AndIOp::create(b, both, word(0xffff0000));
+  return {vector::BitCastOp::create(b, floats, first),
+          vector::BitCastOp::create(b, floats, second)};
 }

@@ -21,10 +21,14 @@ OpFoldResult sub(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y);
 OpFoldResult mul(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y);
 /// `x / y` rounded up, for non-negative x.
 OpFoldResult ceilDiv(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y);
+OpFoldResult ceilDiv(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y);
 /// `x / y` and `x % y`, for non-negative x.
 OpFoldResult div(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y);
+OpFoldResult div(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y);
 OpFoldResult rem(ImplicitLocOpBuilder &b, OpFoldResult x, int64_t y);
+/// Of numbers that are not negative.
 OpFoldResult min(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y);
+OpFoldResult max(ImplicitLocOpBuilder &b, OpFoldResult x, OpFoldResult y);
 
 /// Elements of a line of the cache.
 int64_t getLineElements(Type elementType);
@@ -44,6 +48,10 @@ void ifElse(ImplicitLocOpBuilder &b, Value condition,
 
 /// `value`, a float or a vector of floats, with elements of type `elementType`.
 Value convertFloat(ImplicitLocOpBuilder &b, Value value, Type elementType);
+
+/// The first and the second elements of a vector of pairs of bf16, as vectors
+/// of f32. A bf16 is the upper half of an f32.
+std::pair<Value, Value> splitPairs(ImplicitLocOpBuilder &b, Value pairs);
 
 } // namespace mlir::boostr::cpu
 

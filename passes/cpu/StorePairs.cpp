@@ -100,11 +100,8 @@ void PairStorer::addToElements(const EpilogueArray &addend, Value row,
         b, halves, addend.array.flat, ValueRange{offset})));
   }
   transposeSquare(b, pairs);
-  Value bits = word(16), high = word(0xffff0000);
   for (auto [i, pair] : llvm::enumerate(pairs)) {
-    Value both = toWords(pair);
-    Value first = toFloats(arith::ShLIOp::create(b, both, bits));
-    Value second = toFloats(arith::AndIOp::create(b, both, high));
+    auto [first, second] = splitPairs(b, pair);
     sums[2 * i] = arith::AddFOp::create(b, sums[2 * i], first);
     sums[2 * i + 1] = arith::AddFOp::create(b, sums[2 * i + 1], second);
   }

@@ -80,22 +80,19 @@ static Value countTiles(ImplicitLocOpBuilder &b,
 /// tiles of 64 columns would; else sharing large tiles is faster
 /// (docs/gpu-performance.md, step 27).
 static Value isForNarrow(ImplicitLocOpBuilder &b,
-                         SegmentedContractionOpInterface op,
                          const SegmentedContraction &contraction,
                          const wgmma::WgmmaShape &shape, GpuTileAttr attr,
-                         size_t number) {
+                         size_t number, Value multiprocessors) {
   int64_t rows = attr.getBlock()[0], columns = attr.getNarrow()[number];
   int64_t most = rows + wgmma::kUnit;
   auto times = [&](Value x, int64_t y) -> Value {
     return arith::MulIOp::create(b, x, cpu::constant(b, y));
   };
-  Value processors = arith::IndexCastOp::create(
-      b, b.getIndexType(), wgmma::countMultiprocessors(b, op));
   Value areAtOnce = arith::CmpIOp::create(
       b, arith::CmpIPredicate::ule,
       times(countTiles(b, contraction, shape, rows, columns),
             std::max(rows + columns, most)),
-      times(processors, most));
+      times(multiprocessors, most));
   if (number > 0)
     return areAtOnce;
   return arith::OrIOp::create(b, areAtOnce,
@@ -116,13 +113,17 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
   if (!tile)
     return emitMisfit(op, reason);
   OpBuilder::InsertionGuard guard(b);
+  Value multiprocessors;
+  if (!attr.getNarrow().empty())
+    multiprocessors = arith::IndexCastOp::create(
+        b, b.getIndexType(), wgmma::countMultiprocessors(b, op));
   for (auto [number, columns] : llvm::enumerate(attr.getNarrow())) {
     std::optional<wgmma::WgmmaTile> narrow =
         wgmma::WgmmaTile::getNarrow(*shape, attr, columns, reason);
     if (!narrow)
       return emitMisfit(op, reason);
     auto branch = scf::IfOp::create(
-        b, isForNarrow(b, op, contraction, *shape, attr, number),
+        b, isForNarrow(b, contraction, *shape, attr, number, multiprocessors),
         /*withElseRegion=*/true);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
     wgmma::WgmmaKernel(b, op, contraction, *shape, *narrow).emit();

@@ -176,15 +176,6 @@ static OpFoldResult roundUpToPowerOf2(ImplicitLocOpBuilder &host,
   return power;
 }
 
-static OpFoldResult ceilDivBy(ImplicitLocOpBuilder &host, OpFoldResult x,
-                              OpFoldResult y) {
-  if (std::optional<int64_t> known = getConstantIntValue(y))
-    return cpu::ceilDiv(host, x, *known);
-  return arith::CeilDivUIOp::create(host, cpu::toValue(host, x),
-                                    cpu::toValue(host, y))
-      .getResult();
-}
-
 /// A unit is 64 indices of the inner dimension or, where these are fewer and
 /// memory does not run along them, some of each of several outer ones.
 WgmmaKernel::Walk WgmmaKernel::getWalk(const Axis &axis,
@@ -196,11 +187,11 @@ WgmmaKernel::Walk WgmmaKernel::getWalk(const Axis &axis,
   bool canSpan = axis.outer && !axis.isContiguous;
   OpFoldResult unit = host.getIndexAttr(kUnit);
   walk.innerBox = canSpan ? roundUpToPowerOf2(host, inner) : unit;
-  walk.outerBox = canSpan ? ceilDivBy(host, unit, walk.innerBox)
+  walk.outerBox = canSpan ? cpu::ceilDiv(host, unit, walk.innerBox)
                           : OpFoldResult(host.getIndexAttr(1));
-  walk.perOuter = ceilDivBy(host, inner, walk.innerBox);
+  walk.perOuter = cpu::ceilDiv(host, inner, walk.innerBox);
   walk.count =
-      cpu::mul(host, walk.perOuter, ceilDivBy(host, outer, walk.outerBox));
+      cpu::mul(host, walk.perOuter, cpu::ceilDiv(host, outer, walk.outerBox));
   return walk;
 }
 
@@ -208,12 +199,11 @@ WgmmaKernel::Walk WgmmaKernel::getWalk(const Axis &axis,
 /// be: how many, none if there is nothing, and the length of the longest.
 static std::pair<OpFoldResult, OpFoldResult>
 cutEqually(ImplicitLocOpBuilder &host, OpFoldResult extent, OpFoldResult most) {
-  auto atLeastOne = [&](OpFoldResult number) -> OpFoldResult {
-    return host.createOrFold<arith::MaxUIOp>(cpu::toValue(host, number),
-                                             cpu::constant(host, 1));
+  auto atLeastOne = [&](OpFoldResult number) {
+    return cpu::max(host, number, host.getIndexAttr(1));
   };
-  OpFoldResult count = ceilDivBy(host, extent, most);
-  return {count, ceilDivBy(host, atLeastOne(extent), atLeastOne(count))};
+  OpFoldResult count = cpu::ceilDiv(host, extent, most);
+  return {count, cpu::ceilDiv(host, atLeastOne(extent), atLeastOne(count))};
 }
 
 /// That of m. Boxes of a narrow tile have no more rows than there are, since
@@ -227,8 +217,7 @@ WgmmaKernel::Walk WgmmaKernel::getRowWalk(ArrayRef<OpFoldResult> extents) {
       cutEqually(host, getInnerExtent(host, shape.m, extents), unit);
   OpFoldResult outer = shape.m.outer ? extents[*shape.m.outer]
                                      : OpFoldResult(host.getIndexAttr(1));
-  OpFoldResult most = host.createOrFold<arith::DivUIOp>(
-      cpu::toValue(host, unit), cpu::toValue(host, walk.innerBox));
+  OpFoldResult most = cpu::div(host, unit, walk.innerBox);
   OpFoldResult pieces;
   std::tie(pieces, walk.outerBox) = cutEqually(host, outer, most);
   walk.count = cpu::mul(host, walk.perOuter, pieces);
@@ -266,7 +255,7 @@ TensorView WgmmaKernel::getView(Value array,
 
 /// Bytes of rhs that all blocks together have under way: with fewer the memory
 /// waits, and more make it slower (docs/gpu-performance.md, step 26).
-static constexpr int64_t kBytesUnderWay = 13 << 19;
+static constexpr int64_t kBytesUnderWay = (int64_t(13) << 20) / 2;
 
 /// Stages of a narrow tile hold the units of rows that there are, in whole
 /// groups of 8 rows; what the tensor cores read behind them are rows that are
@@ -275,32 +264,26 @@ WgmmaKernel::Ring WgmmaKernel::createRing(OpFoldResult tiles) {
   if (!tile.isNarrow)
     return {b.number(kBoxBytes), b.number(tile.lhsBytes()),
             b.number(tile.stageBytes()), b.number(tile.stages)};
+  auto number = [&](int64_t value) -> OpFoldResult {
+    return host.getIndexAttr(value);
+  };
   constexpr int64_t groupRows = 8;
   OpFoldResult rows = cpu::mul(host, mWalk.innerBox, mWalk.outerBox);
   OpFoldResult unitBytes = cpu::mul(host, cpu::ceilDiv(host, rows, groupRows),
-                                    host.getIndexAttr(groupRows * kRowBytes));
-  OpFoldResult units =
-      cpu::min(host, mWalk.count, OpFoldResult(host.getIndexAttr(kConsumers)));
+                                    number(groupRows * kRowBytes));
+  OpFoldResult units = cpu::min(host, mWalk.count, number(kConsumers));
   OpFoldResult lhsBytes = cpu::mul(host, units, unitBytes);
-  OpFoldResult stageBytes =
-      cpu::add(host, lhsBytes, host.getIndexAttr(tile.rhsBytes()));
-  auto divide = [&](int64_t bytes, OpFoldResult by) -> OpFoldResult {
-    return host.createOrFold<arith::DivUIOp>(cpu::constant(host, bytes),
-                                             cpu::toValue(host, by));
-  };
-  OpFoldResult blocks = host.createOrFold<arith::MaxUIOp>(
-      cpu::toValue(host,
-                   cpu::min(host, tiles,
-                            OpFoldResult(host.getIndexAttr(kMultiprocessors)))),
-      cpu::constant(host, 1));
+  OpFoldResult stageBytes = cpu::add(host, lhsBytes, number(tile.rhsBytes()));
+  OpFoldResult fitting = cpu::div(host, number(tile.ringBytes()), stageBytes);
+  OpFoldResult blocks = cpu::max(
+      host, cpu::min(host, tiles, number(kMultiprocessors)), number(1));
   // A stage is released when the next one is being multiplied.
   constexpr int64_t leastStages = 4;
-  OpFoldResult needed = host.createOrFold<arith::MaxUIOp>(
-      cpu::toValue(host, divide(kBytesUnderWay / tile.rhsBytes(), blocks)),
-      cpu::constant(host, leastStages));
-  OpFoldResult numStages = cpu::min(
-      host, divide(tile.ringBytes(), stageBytes),
-      cpu::min(host, needed, OpFoldResult(host.getIndexAttr(tile.stages))));
+  OpFoldResult needed = cpu::max(
+      host, cpu::div(host, number(kBytesUnderWay / tile.rhsBytes()), blocks),
+      number(leastStages));
+  OpFoldResult numStages =
+      cpu::min(host, fitting, cpu::min(host, needed, number(tile.stages)));
   return {parameters.addNumber(unitBytes), parameters.addNumber(lhsBytes),
           parameters.addNumber(stageBytes), parameters.addNumber(numStages)};
 }
