@@ -13,6 +13,7 @@
 #include "boostr/passes/gpu/gemv/SkinnyKernel.h"
 #include "boostr/passes/gpu/mma/MmaKernel.h"
 #include "boostr/passes/gpu/simt/SimtKernel.h"
+#include "boostr/passes/gpu/wgmma/WgmmaCost.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -55,48 +56,46 @@ static InFlightDiagnostic emitMisfit(Operation *op, StringRef reason) {
   return op->emitOpError() << "has a tile that does not fit: " << reason;
 }
 
-/// About how many tiles of wgmma with `columns` columns there are.
-static Value countTiles(ImplicitLocOpBuilder &b,
-                        const SegmentedContraction &contraction,
-                        const wgmma::WgmmaShape &shape, int64_t rows,
-                        int64_t columns) {
-  OpFoldResult columnTiles = b.getIndexAttr(0);
-  for (const ContractionSegment &segment : contraction.segments) {
-    SmallVector<OpFoldResult> extents =
-        getExtents(b, b.getLoc(), contraction, segment.terms.front());
-    Value count = cpu::DimGroup{contraction.n, extents}.getSize(b);
-    columnTiles =
-        cpu::add(b, columnTiles, cpu::ceilDiv(b, OpFoldResult(count), columns));
-    if (shape.segmented != wgmma::SegmentedAxis::N)
-      break;
-  }
-  OpFoldResult rowTiles =
-      cpu::ceilDiv(b, OpFoldResult(countRows(b, contraction)), rows);
-  return cpu::toValue(b, cpu::mul(b, rowTiles, columnTiles));
-}
-
-/// Whether the kernel of `narrow[number]` is launched, if none before is: all
-/// of its tiles run at once, and do not read more of the L2 cache together than
-/// tiles of 64 columns would; else sharing large tiles is faster
-/// (docs/gpu-performance.md, step 27).
-static Value isForNarrow(ImplicitLocOpBuilder &b,
+/// The kernel that costs least is launched, but the first where no tile has
+/// more than one's rows: reading rhs takes all of the time then.
+static void emitCheapest(ImplicitLocOpBuilder &b,
+                         SegmentedContractionOpInterface op,
                          const SegmentedContraction &contraction,
-                         const wgmma::WgmmaShape &shape, GpuTileAttr attr,
-                         size_t number, Value multiprocessors) {
-  int64_t rows = attr.getBlock()[0], columns = attr.getNarrow()[number];
-  int64_t most = rows + wgmma::kUnit;
-  auto times = [&](Value x, int64_t y) -> Value {
-    return arith::MulIOp::create(b, x, cpu::constant(b, y));
+                         const wgmma::WgmmaShape &shape,
+                         ArrayRef<wgmma::WgmmaTile> tiles) {
+  auto emit = [&](const wgmma::WgmmaTile &tile) {
+    wgmma::WgmmaKernel(b, op, contraction, shape, tile).emit();
   };
-  Value areAtOnce = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::ule,
-      times(countTiles(b, contraction, shape, rows, columns),
-            std::max(rows + columns, most)),
-      times(multiprocessors, most));
-  if (number > 0)
-    return areAtOnce;
-  return arith::OrIOp::create(b, areAtOnce,
-                              isAtMost(b, countRows(b, contraction), rows));
+  if (tiles.size() == 1)
+    return emit(tiles.front());
+  OpBuilder::InsertionGuard guard(b);
+  OpFoldResult multiprocessors =
+      arith::IndexCastOp::create(b, b.getIndexType(),
+                                 wgmma::countMultiprocessors(b, op))
+          .getResult();
+  SmallVector<Value> costs =
+      llvm::map_to_vector(tiles, [&](const wgmma::WgmmaTile &tile) {
+        return wgmma::estimateCost(b, contraction, shape, tile,
+                                   multiprocessors);
+      });
+  // The least from each kernel on.
+  SmallVector<Value> least(costs);
+  for (size_t i = tiles.size() - 1; i > 0; --i)
+    least[i - 1] = arith::MinUIOp::create(b, costs[i - 1], least[i]);
+  for (auto [number, tile] : llvm::enumerate(tiles.drop_back())) {
+    Value isChosen = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                           costs[number], least[number]);
+    if (number == 0)
+      isChosen =
+          arith::OrIOp::create(b, isChosen,
+                               isAtMost(b, countRows(b, contraction),
+                                        wgmma::kConsumers * wgmma::kUnit));
+    auto branch = scf::IfOp::create(b, isChosen, /*withElseRegion=*/true);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    emit(tile);
+    b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  }
+  emit(tiles.back());
 }
 
 static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
@@ -108,28 +107,17 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
       wgmma::WgmmaShape::match(op, contraction, reason);
   if (!shape)
     return op->emitOpError() << "is nothing for the wgmma kernel: " << reason;
-  std::optional<wgmma::WgmmaTile> tile =
-      wgmma::WgmmaTile::get(*shape, attr, reason);
-  if (!tile)
-    return emitMisfit(op, reason);
-  OpBuilder::InsertionGuard guard(b);
-  Value multiprocessors;
-  if (!attr.getNarrow().empty())
-    multiprocessors = arith::IndexCastOp::create(
-        b, b.getIndexType(), wgmma::countMultiprocessors(b, op));
-  for (auto [number, columns] : llvm::enumerate(attr.getNarrow())) {
-    std::optional<wgmma::WgmmaTile> narrow =
-        wgmma::WgmmaTile::getNarrow(*shape, attr, columns, reason);
-    if (!narrow)
+  SmallVector<std::optional<wgmma::WgmmaTile>> found;
+  for (int64_t columns : attr.getNarrow())
+    found.push_back(wgmma::WgmmaTile::getNarrow(*shape, attr, columns, reason));
+  found.push_back(wgmma::WgmmaTile::get(*shape, attr, reason));
+  SmallVector<wgmma::WgmmaTile> tiles;
+  for (const std::optional<wgmma::WgmmaTile> &tile : found) {
+    if (!tile)
       return emitMisfit(op, reason);
-    auto branch = scf::IfOp::create(
-        b, isForNarrow(b, contraction, *shape, attr, number, multiprocessors),
-        /*withElseRegion=*/true);
-    b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    wgmma::WgmmaKernel(b, op, contraction, *shape, *narrow).emit();
-    b.setInsertionPoint(branch.elseBlock()->getTerminator());
+    tiles.push_back(*tile);
   }
-  wgmma::WgmmaKernel(b, op, contraction, *shape, *tile).emit();
+  emitCheapest(b, op, contraction, *shape, tiles);
   return success();
 }
 

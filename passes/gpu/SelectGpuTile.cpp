@@ -86,32 +86,55 @@ static int64_t getNarrowColumns(const SegmentedContraction &contraction,
   return dim < wgmma::kUnit ? wgmma::kUnit / dim * dim : dim;
 }
 
-/// `tile` with kernels for few rows, if there may turn out to be few: tiles of
-/// as few columns as occupy all multiprocessors, and of twice as many and so on
-/// for more rows.
+/// How many tiles with `columns` columns there are; `ShapedType::kDynamic` if
+/// that is unknown.
+static int64_t countTiles(const SegmentedContraction &contraction,
+                          const wgmma::WgmmaShape &shape, int64_t tileRows,
+                          int64_t columns) {
+  int64_t rowTiles = 0, columnTiles = 0;
+  for (auto [number, segment] : llvm::enumerate(contraction.segments)) {
+    const ContractionTerm &term = segment.terms.front();
+    int64_t m = getStaticProduct(term, contraction.m),
+            n = getStaticProduct(term, contraction.n);
+    if (ShapedType::isDynamic(m) || ShapedType::isDynamic(n))
+      return ShapedType::kDynamic;
+    if (number == 0 || shape.segmented == wgmma::SegmentedAxis::M)
+      rowTiles += llvm::divideCeil(m, tileRows);
+    if (number == 0 || shape.segmented == wgmma::SegmentedAxis::N)
+      columnTiles += llvm::divideCeil(n, columns);
+  }
+  return rowTiles * columnTiles;
+}
+
+/// `tile` with kernels of narrower tiles, which occupy more multiprocessors if
+/// there turn out to be few rows; where their number is known, if that leaves
+/// some without a tile.
 static GpuTileAttr addNarrow(GpuTileAttr tile,
                              const SegmentedContraction &contraction,
                              const wgmma::WgmmaShape &shape) {
-  // Rows that may be few are those of tokens, whose number is unknown.
   int64_t rows = getStaticProduct(contraction.segments.front().terms.front(),
                                   contraction.m);
   int64_t tileRows = tile.getBlock()[0], tileColumns = tile.getBlock()[1];
-  if (!ShapedType::isDynamic(rows) && rows > 4 * tileRows)
-    return tile;
-  SmallVector<int64_t, 3> narrow = {getNarrowColumns(contraction, shape)};
+  SmallVector<int64_t, 4> narrow;
   auto get = [&]() {
     return GpuTileAttr::get(tile.getContext(), tile.getKernel(),
                             tile.getBlock(), tile.getStages(), tile.getGroup(),
                             tile.getSplit(), narrow);
   };
-  if (!ShapedType::isDynamic(rows) && rows <= tileRows)
-    return get();
-  constexpr int64_t most = 128;
+  auto runAtOnce = [&](int64_t columns) {
+    int64_t tiles = countTiles(contraction, shape, tileRows, columns);
+    return ShapedType::isDynamic(tiles) || tiles <= kMultiprocessors;
+  };
+  int64_t first = getNarrowColumns(contraction, shape);
+  bool areFew = !ShapedType::isDynamic(rows) && rows <= tileRows;
+  if (areFew || runAtOnce(first))
+    narrow.push_back(first);
   StringRef reason;
-  for (int64_t next = 2 * narrow.back(); next <= most && next < tileColumns;
-       next *= 2)
-    if (wgmma::WgmmaTile::getNarrow(shape, get(), next, reason))
-      narrow.push_back(next);
+  for (int64_t columns : {64, 128, 192})
+    if (!areFew && columns > first && columns < tileColumns &&
+        runAtOnce(columns) &&
+        wgmma::WgmmaTile::getNarrow(shape, get(), columns, reason))
+      narrow.push_back(columns);
   return get();
 }
 

@@ -72,11 +72,14 @@ static Value add(DeviceBuilder &b, Value x, Value y) {
 /// Two columns of the tile per thread, as the bits of a register; zero where
 /// the result ends.
 Value WgmmaKernel::loadBias(const Tile &tile) {
-  Value end = select(tile, numColumns);
+  Value first = b.add(b.mul(tile.n, this->tile.columns), b.mul(thread, 2));
+  SmallVector<Value, 2> isInFirst = tile.isInFirst;
+  if (this->tile.spansSegments)
+    findSegment(first, isInFirst);
+  Value end = select(isInFirst, numColumns);
   Value base = LLVM::IntToPtrOp::create(
       b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal),
-      select(tile, bias));
-  Value first = b.add(b.mul(tile.n, this->tile.columns), b.mul(thread, 2));
+      select(isInFirst, bias));
   auto load = [&](Value column) -> Value {
     auto branch = scf::IfOp::create(b, TypeRange{shape.elementType},
                                     b.isLess(column, end), true);
@@ -249,14 +252,15 @@ void WgmmaKernel::storeBox(const Tile &tile, const ColumnBox &box,
     Coordinates coordinates = noCoordinates();
     setUnit(coordinates, shape.m, m,
             b.add(b.mul(tile.m, kConsumers), consumer));
-    setColumns(coordinates, tile, box);
+    Columns columns = locateColumns(tile, box);
+    setPlace(coordinates, shape.n, columns.place);
     SmallVector<Value> place = getMapCoordinates(resultDims, coordinates);
     Value address = b.add(staged.base, staged.offset);
     // A wide result accumulates: it is a sum of what was there and one tile.
     if (isWide)
-      b.addBox(select(tile, results), place, address);
+      b.addBox(select(columns.isInFirst, results), place, address);
     else
-      b.storeBox(select(tile, results), place, address);
+      b.storeBox(select(columns.isInFirst, results), place, address);
     b.commitStores();
   });
 }

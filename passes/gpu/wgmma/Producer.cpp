@@ -64,6 +64,7 @@ WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
   for (int64_t i = 0; i < kConsumers; ++i)
     rowPlaces.push_back(
         getPlace(shape.m, m, b.add(b.mul(tile.m, kConsumers), i)));
+  SmallVector<RhsBox> columns = locateRhs(tile, term);
   SmallVector<Value> carried = {position.slot, position.parity};
   carried.append(getPlace(shape.k, term.k, begin));
   SmallVector<Value> last = b.loop(
@@ -73,7 +74,7 @@ WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
         if (firstPrefetch)
           prefetchAddend(tile, b.sub(step, firstPrefetch));
         b.wait(emptyBarrier(current.slot), current.parity);
-        loadStep(tile, term, rowPlaces, stepPlace, current.slot);
+        loadStep(tile, term, rowPlaces, columns, stepPlace, current.slot);
         current = next(current);
         SmallVector<Value> results = {current.slot, current.parity};
         results.append(getNextPlace(shape.k, term.k, stepPlace));
@@ -104,10 +105,23 @@ Value WgmmaKernel::countLoadedRows(const Tile &tile) {
   return b.mul(b.min(units, b.number(kConsumers)), unitRows);
 }
 
+SmallVector<WgmmaKernel::RhsBox> WgmmaKernel::locateRhs(const Tile &tile,
+                                                        const Term &term) {
+  SmallVector<RhsBox> boxes;
+  int64_t width = this->tile.rhsBoxColumns();
+  for (int64_t column = 0; column < this->tile.columns; column += width) {
+    Columns columns = locateColumns(tile, {column, width, 0, column});
+    boxes.push_back(
+        {select(columns.isInFirst, term.rhs), columns.place, column});
+  }
+  return boxes;
+}
+
 /// Loads 64 indices of k of both operands.
 void WgmmaKernel::loadStep(const Tile &tile, const Term &term,
                            ArrayRef<SmallVector<Value>> rowPlaces,
-                           ValueRange stepPlace, Value slot) {
+                           ArrayRef<RhsBox> columns, ValueRange stepPlace,
+                           Value slot) {
   Value barrier = fullBarrier(slot);
   b.arriveAndExpect(barrier, b.add(b.mul(countLoadedRows(tile), kRowBytes),
                                    this->tile.rhsBytes()));
@@ -122,13 +136,11 @@ void WgmmaKernel::loadStep(const Tile &tile, const Term &term,
               b.add(address, b.mul(ring.unitBytes, unit)), barrier);
   });
 
-  Value rhs = select(tile, term.rhs);
   Value rhsAddress = b.add(address, ring.rhsOffset);
-  int64_t width = shape.rhsAlongK ? this->tile.columns : kUnit;
-  for (int64_t column = 0; column < this->tile.columns; column += width) {
-    setColumns(coordinates, tile, {column, width, 0, column});
-    b.loadBox(rhs, getMapCoordinates(rhsDims, coordinates),
-              b.add(rhsAddress, column * kRowBytes), barrier);
+  for (const RhsBox &box : columns) {
+    setPlace(coordinates, shape.n, box.place);
+    b.loadBox(box.map, getMapCoordinates(rhsDims, coordinates),
+              b.add(rhsAddress, box.column * kRowBytes), barrier);
   }
 }
 
@@ -159,7 +171,7 @@ void WgmmaKernel::forEachAddendBox(
     setUnit(coordinates, shape.m, m, index);
     for (auto [number, box] :
          llvm::enumerate(this->tile.getColumnBoxes(shape, 2))) {
-      setColumns(coordinates, tile, box);
+      setPlace(coordinates, shape.n, locateColumns(tile, box).place);
       body(unit, number, getMapCoordinates(resultDims, coordinates));
     }
   });

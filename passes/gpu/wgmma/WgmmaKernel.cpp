@@ -253,8 +253,9 @@ TensorView WgmmaKernel::getView(Value array,
   return view;
 }
 
-/// Bytes of rhs that all blocks together have under way: with fewer the memory
-/// waits, and more make it slower (docs/gpu-performance.md, step 26).
+/// Bytes of rhs that all blocks together have under way if there are few rows:
+/// with fewer the memory waits, and more make it slower
+/// (docs/gpu-performance.md, steps 26 and 28).
 static constexpr int64_t kBytesUnderWay = (int64_t(13) << 20) / 2;
 
 /// Stages of a narrow tile hold the units of rows that there are, in whole
@@ -282,8 +283,15 @@ WgmmaKernel::Ring WgmmaKernel::createRing(OpFoldResult tiles) {
   OpFoldResult needed = cpu::max(
       host, cpu::div(host, number(kBytesUnderWay / tile.rhsBytes()), blocks),
       number(leastStages));
+  Value areFew = arith::CmpIOp::create(host, arith::CmpIPredicate::ult,
+                                       cpu::toValue(host, mWalk.count),
+                                       cpu::constant(host, kConsumers));
+  OpFoldResult most =
+      arith::SelectOp::create(host, areFew, cpu::toValue(host, needed),
+                              cpu::constant(host, tile.stages))
+          .getResult();
   OpFoldResult numStages =
-      cpu::min(host, fitting, cpu::min(host, needed, number(tile.stages)));
+      cpu::min(host, fitting, cpu::min(host, most, number(tile.stages)));
   return {parameters.addNumber(unitBytes), parameters.addNumber(lhsBytes),
           parameters.addNumber(stageBytes), parameters.addNumber(numStages)};
 }
@@ -309,8 +317,8 @@ void WgmmaKernel::collectTerm(unsigned number) {
       term.lhs.push_back(term.lhs.front());
     if (segment == 0 || shape.segmented == SegmentedAxis::N) {
       Walk n;
-      int64_t columns = shape.rhsAlongK ? tile.columns : kUnit;
-      n.innerBox = host.getIndexAttr(tile.heads > 0 ? shape.headDim : columns);
+      n.innerBox = host.getIndexAttr(tile.heads > 0 ? shape.headDim
+                                                    : tile.rhsBoxColumns());
       n.outerBox = host.getIndexAttr(std::max<int64_t>(tile.heads, 1));
       term.rhs.push_back(
           parameters.addTensorMap(getView(source.rhs.array, source.rhs.rows,
@@ -346,10 +354,8 @@ void WgmmaKernel::collectResults() {
       if (!isTileAddend(addend, product)) {
         bias.push_back(parameters.addAddress(cpu::StridedArray::get(
             host, addend.array, addend.rows, addend.map)));
-        OpFoldResult count = getInnerExtent(host, shape.n, segmentExtents);
-        if (shape.n.outer)
-          count = cpu::mul(host, count, segmentExtents[*shape.n.outer]);
-        numColumns.push_back(parameters.addNumber(count));
+        numColumns.push_back(
+            parameters.addNumber(countColumns(segmentExtents)));
       } else if (shape.readsAddend) {
         addends.push_back(parameters.addTensorMap(
             getView(addend.array, addend.rows, addend.map, segmentExtents), box,
@@ -371,11 +377,16 @@ void WgmmaKernel::collectResults() {
   }
 }
 
+OpFoldResult WgmmaKernel::countColumns(ArrayRef<OpFoldResult> segmentExtents) {
+  OpFoldResult count = getInnerExtent(host, shape.n, segmentExtents);
+  return shape.n.outer ? cpu::mul(host, count, segmentExtents[*shape.n.outer])
+                       : count;
+}
+
 OpFoldResult
 WgmmaKernel::countColumnTiles(ArrayRef<OpFoldResult> segmentExtents) {
   if (!shape.n.outer)
-    return cpu::ceilDiv(host, getInnerExtent(host, shape.n, segmentExtents),
-                        tile.columns);
+    return cpu::ceilDiv(host, countColumns(segmentExtents), tile.columns);
   OpFoldResult heads = segmentExtents[*shape.n.outer];
   if (tile.partsOfHead)
     return cpu::mul(host, heads, host.getIndexAttr(tile.partsOfHead));
@@ -426,13 +437,15 @@ void WgmmaKernel::collectParameters() {
     collectTerm(term);
   collectResults();
 
-  // Tiles along both axes, of all segments.
+  // Tiles along both axes, of all segments; columns if tiles span these.
   OpFoldResult rowTiles = host.getIndexAttr(0),
                columnTiles = host.getIndexAttr(0);
   for (auto [number, segmentExtents] : llvm::enumerate(extents)) {
     Walk walk = getRowWalk(segmentExtents);
     OpFoldResult rows = cpu::ceilDiv(host, walk.count, kConsumers);
-    OpFoldResult columns = countColumnTiles(segmentExtents);
+    OpFoldResult columns = tile.spansSegments
+                               ? countColumns(segmentExtents)
+                               : countColumnTiles(segmentExtents);
     bool isFirst = number == 0;
     if (isFirst || shape.segmented == SegmentedAxis::M)
       rowTiles = cpu::add(host, rowTiles, rows);
@@ -442,6 +455,8 @@ void WgmmaKernel::collectParameters() {
       segmentEnds.push_back(parameters.addNumber(
           shape.segmented == SegmentedAxis::M ? rowTiles : columnTiles));
   }
+  if (tile.spansSegments)
+    columnTiles = cpu::ceilDiv(host, columnTiles, tile.columns);
   numRowTiles = parameters.addNumber(rowTiles);
   lastRowsReciprocal =
       parameters.addNumber(getLastRowsReciprocal(host, rowTiles, tile.group));
@@ -493,24 +508,32 @@ WgmmaKernel::Tile WgmmaKernel::decodeTile(Value number) {
                lastRowsReciprocal);
   decoded.n = divide(b, inGroup, reciprocal);
   decoded.m = b.add(firstRow, b.sub(inGroup, b.mul(decoded.n, rows)));
-  if (shape.segmented == SegmentedAxis::None)
-    return decoded;
-  Value &index = shape.segmented == SegmentedAxis::M ? decoded.m : decoded.n;
-  Value start = b.number(0);
-  for (Value end : segmentEnds) {
-    Value isBefore = b.isLess(index, end);
-    decoded.isInFirst.push_back(isBefore);
-    start = b.select(isBefore, start, end);
-  }
-  index = b.sub(index, start);
+  if (shape.segmented != SegmentedAxis::None && !tile.spansSegments)
+    findSegment(shape.segmented == SegmentedAxis::M ? decoded.m : decoded.n,
+                decoded.isInFirst);
   return decoded;
 }
 
-Value WgmmaKernel::select(const Tile &tile, const PerSegment &values) {
+/// Makes `index`, along the segmented axis, count from the start of its
+/// segment.
+void WgmmaKernel::findSegment(Value &index, SmallVectorImpl<Value> &isInFirst) {
+  Value start = b.number(0);
+  for (Value end : segmentEnds) {
+    Value isBefore = b.isLess(index, end);
+    isInFirst.push_back(isBefore);
+    start = b.select(isBefore, start, end);
+  }
+  index = b.sub(index, start);
+}
+
+Value WgmmaKernel::select(ArrayRef<Value> isInFirst, const PerSegment &values) {
   Value chosen = values.back();
-  for (auto [isInFirst, value] : llvm::reverse(
-           llvm::zip_equal(tile.isInFirst, ArrayRef(values).drop_back())))
-    chosen = b.select(isInFirst, value, chosen);
+  // Values that all segments share have no segment to be chosen by.
+  if (isInFirst.empty())
+    return chosen;
+  for (auto [isBefore, value] :
+       llvm::reverse(llvm::zip_equal(isInFirst, ArrayRef(values).drop_back())))
+    chosen = b.select(isBefore, value, chosen);
   return chosen;
 }
 
@@ -579,21 +602,25 @@ void WgmmaKernel::setUnit(Coordinates &coordinates, const Axis &axis,
   setPlace(coordinates, axis, getPlace(axis, walk, unit));
 }
 
-void WgmmaKernel::setColumns(Coordinates &coordinates, const Tile &tile,
-                             const ColumnBox &box) {
-  Value &inner = coordinates[shape.n.inner];
-  if (!shape.n.outer) {
-    inner = b.add(b.mul(tile.n, this->tile.columns), box.inner);
-    return;
-  }
-  Value &outer = coordinates[*shape.n.outer];
-  if (int64_t parts = this->tile.partsOfHead) {
-    outer = b.div(tile.n, parts);
-    inner = b.add(b.mul(b.rem(tile.n, parts), this->tile.columns), box.inner);
-    return;
-  }
-  outer = b.add(b.mul(tile.n, this->tile.heads), box.outer);
-  inner = b.number(box.inner);
+WgmmaKernel::Columns WgmmaKernel::locateColumns(const Tile &tile,
+                                                const ColumnBox &box) {
+  Columns columns = {tile.isInFirst, {}};
+  Value column = b.add(b.mul(tile.n, this->tile.columns), box.column);
+  if (this->tile.spansSegments)
+    findSegment(column, columns.isInFirst);
+  if (!shape.n.outer)
+    columns.place = {column};
+  else if (this->tile.spansSegments)
+    columns.place = {b.rem(column, shape.headDim),
+                     b.div(column, shape.headDim)};
+  else if (int64_t parts = this->tile.partsOfHead)
+    columns.place = {
+        b.add(b.mul(b.rem(tile.n, parts), this->tile.columns), box.inner),
+        b.div(tile.n, parts)};
+  else
+    columns.place = {b.number(box.inner),
+                     b.add(b.mul(tile.n, this->tile.heads), box.outer)};
+  return columns;
 }
 
 SmallVector<Value>

@@ -78,6 +78,19 @@ private:
 
     bool isShared() const { return static_cast<bool>(isOwner); }
   };
+  /// A box of columns: the segment that it is in, as of a tile, and where it is
+  /// in it.
+  struct Columns {
+    SmallVector<Value, 2> isInFirst;
+    SmallVector<Value, 2> place;
+  };
+  /// A box of columns of rhs: its map, where it is, and the column within the
+  /// tile.
+  struct RhsBox {
+    Value map;
+    SmallVector<Value, 2> place;
+    int64_t column;
+  };
   /// What the grid does, as the host knows it.
   struct Work {
     Value numBlocks, isShared, workspace;
@@ -107,6 +120,7 @@ private:
   Walk getWalk(const Axis &axis, ArrayRef<OpFoldResult> extents);
   Walk getRowWalk(ArrayRef<OpFoldResult> extents);
   DeviceWalk addWalk(const Walk &walk);
+  OpFoldResult countColumns(ArrayRef<OpFoldResult> segmentExtents);
   OpFoldResult countColumnTiles(ArrayRef<OpFoldResult> segmentExtents);
   TensorView getView(Value array, const std::optional<HeadRows> &rows,
                      AffineMap map, ArrayRef<OpFoldResult> extents);
@@ -120,7 +134,11 @@ private:
       ValueRange carried,
       llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body);
   Tile decodeTile(Value number);
-  Value select(const Tile &tile, const PerSegment &values);
+  void findSegment(Value &index, SmallVectorImpl<Value> &isInFirst);
+  Value select(ArrayRef<Value> isInFirst, const PerSegment &values);
+  Value select(const Tile &tile, const PerSegment &values) {
+    return select(tile.isInFirst, values);
+  }
 
   // The ring and the coordinates of units.
   Value fullBarrier(Value slot);
@@ -136,8 +154,7 @@ private:
   SmallVector<Value> getNextPlace(const Axis &axis, const DeviceWalk &walk,
                                   ValueRange place);
   void setPlace(Coordinates &coordinates, const Axis &axis, ValueRange place);
-  void setColumns(Coordinates &coordinates, const Tile &tile,
-                  const ColumnBox &box);
+  Columns locateColumns(const Tile &tile, const ColumnBox &box);
   SmallVector<Value> getMapCoordinates(ArrayRef<unsigned> dims,
                                        const Coordinates &coordinates);
 
@@ -159,8 +176,9 @@ private:
                             body);
   Position loadTerm(const Tile &tile, const Term &term, Position position);
   void loadStep(const Tile &tile, const Term &term,
-                ArrayRef<SmallVector<Value>> rowPlaces, ValueRange stepPlace,
-                Value slot);
+                ArrayRef<SmallVector<Value>> rowPlaces,
+                ArrayRef<RhsBox> columns, ValueRange stepPlace, Value slot);
+  SmallVector<RhsBox> locateRhs(const Tile &tile, const Term &term);
   Position loadAddends(const Tile &tile, Position position);
   Position loadOwnedAddends(const Tile &tile, Position position);
 
@@ -251,7 +269,7 @@ private:
   Value numWholeTiles, piecesPerTile, pieceSteps, numHelpers;
   Value numLeft, helpersEnd, flags, partials;
   /// Tiles along the segmented axis before the end of each segment but the
-  /// last.
+  /// last; columns if a tile may span segments.
   SmallVector<Value, 2> segmentEnds;
   PerSegment results, addends, bias, numColumns;
   /// Where sums of lhs go; along m, how many outer indices there are in each

@@ -3,6 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/gpu/wgmma/WgmmaShape.h"
+#include "boostr/passes/contraction/StaticExtents.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -195,6 +198,17 @@ static int64_t getHeadDim(const ContractionTerm &term) {
   return term.rhs.rows ? term.rhs.rows->headDim : 0;
 }
 
+static int64_t getCommonColumns(const SegmentedContraction &contraction) {
+  int64_t common = 0;
+  for (const ContractionSegment &segment : contraction.segments) {
+    int64_t columns = getStaticProduct(segment.terms.front(), contraction.n);
+    if (ShapedType::isDynamic(columns))
+      return 0;
+    common = std::gcd(common, columns);
+  }
+  return common;
+}
+
 std::optional<WgmmaShape>
 WgmmaShape::match(SegmentedContractionOpInterface op,
                   const SegmentedContraction &contraction, StringRef &reason) {
@@ -224,6 +238,8 @@ WgmmaShape::match(SegmentedContractionOpInterface op,
   shape.n = *n;
   shape.k = *k;
   shape.segmented = *segmented;
+
+  shape.commonColumns = getCommonColumns(contraction);
 
   unsigned lhsInner = getInnermostDim(term.lhs.map);
   unsigned rhsInner = getInnermostDim(term.rhs.map);

@@ -43,6 +43,9 @@ struct WgmmaShape {
   /// Extent of n's inner dimension if n has two: columns of a tile are whole
   /// heads then.
   int64_t headDim = 0;
+  /// The largest number that divides the columns of every segment; 0 if some
+  /// are unknown.
+  int64_t commonColumns = 0;
   /// Whether the result has an addend of its own shape that must be read (a
   /// residual, or a gradient of the same type that accumulates).
   bool readsAddend = false;

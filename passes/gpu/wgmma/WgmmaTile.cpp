@@ -21,6 +21,13 @@ int64_t WgmmaTile::ringBytes() const {
   return llvm::alignDown(kMaxSharedBytes - rest, kAlignment);
 }
 
+/// Whether boxes of 64 columns are of one segment and one head each.
+static bool canSpanSegments(const WgmmaShape &shape, int64_t columns) {
+  return shape.segmented == SegmentedAxis::N && !shape.readsAddend &&
+         shape.commonColumns > 0 && shape.rhsAlongK && columns % kUnit == 0 &&
+         shape.commonColumns % kUnit == 0 && shape.headDim % kUnit == 0;
+}
+
 std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
                                         GpuTileAttr attr, StringRef &reason) {
   auto fail = [&](StringRef why) {
@@ -45,7 +52,9 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
       (shape.resultBytes != 2 || tile.columns != 32))
     return fail("columns that are no heads fill rows of 128 bytes of the "
                 "result, or are 32 of 16 bits");
-  if (shape.n.outer) {
+  tile.spansSegments = canSpanSegments(shape, tile.columns) &&
+                       shape.commonColumns % tile.columns != 0;
+  if (shape.n.outer && !tile.spansSegments) {
     if (tile.columns % shape.headDim == 0)
       tile.heads = tile.columns / shape.headDim;
     else if (shape.headDim % tile.columns == 0 && tile.columns % kUnit == 0)
@@ -69,7 +78,9 @@ std::optional<WgmmaTile> WgmmaTile::getNarrow(const WgmmaShape &shape,
   // More bytes than these would not come sooner.
   constexpr int64_t mostStages = 16;
   // Wider ones are for more rows, which have enough tiles.
-  int64_t split = columns == attr.getNarrow().front() ? attr.getSplit() : 1;
+  ArrayRef<int64_t> narrow = attr.getNarrow();
+  bool isFirst = narrow.empty() || columns == narrow.front();
+  int64_t split = isFirst ? attr.getSplit() : 1;
   std::optional<WgmmaTile> tile =
       get(shape,
           GpuTileAttr::get(attr.getContext(), attr.getKernel(),

@@ -42,6 +42,10 @@ struct WgmmaTile {
   /// Heads in these columns; 0 if n is flat, or if they are a part of a head,
   /// of which it has `partsOfHead`.
   int64_t heads = 0, partsOfHead = 0;
+  /// Whether columns count on from one segment to the next, so that a tile may
+  /// have some of several: where a segment is no whole number of tiles. Each
+  /// box of columns, of rhs and of the result, is of one segment and one head.
+  bool spansSegments = false;
   /// Of the ring; of a narrow tile the most that there may be.
   int64_t stages = 0;
   /// Boxes through which a consumer's results leave: as many as a tile has, if
@@ -65,6 +69,10 @@ struct WgmmaTile {
                                             GpuTileAttr tile, int64_t columns,
                                             StringRef &reason);
 
+  /// Columns of a box of rhs: all, if one can have them.
+  int64_t rhsBoxColumns() const {
+    return rhsAlongK && !spansSegments ? columns : kUnit;
+  }
   int64_t lhsBytes() const { return kConsumers * kBoxBytes; }
   int64_t rhsBytes() const;
   /// Of all rows.

@@ -58,27 +58,39 @@ func.func @shared_tiles(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>,
   return
 }
 
-// Few tokens occupy more multiprocessors with narrow tiles: half a head here, or a
-// whole one if there are not more of these than multiprocessors. Boxes of lhs have as
-// many rows as there are tokens.
+// Few tokens occupy more multiprocessors with narrow tiles: half a head here, a
+// whole one, or one and a half. The kernel that costs least is launched: 8 steps of
+// 128 rows and as many columns as a tile has, and 1800 at its ends, in each round.
+// Boxes of lhs have as many rows as there are tokens.
 
 // CHECK-LABEL: func @narrow_tiles(
-// CHECK:         %[[ONCE:.+]] = arith.cmpi ule, %{{.+}}, %{{.+}} : index
+// CHECK:         %[[COST0:.+]] = arith.muli %{{.+}}, %c3336 : index
+// CHECK:         %[[COST1:.+]] = arith.muli %{{.+}}, %c3848 : index
+// CHECK:         %[[COST2:.+]] = arith.muli %{{.+}}, %c4360 : index
+// CHECK:         %[[WHOLE:.+]] = arith.muli %{{.+}}, %c4872 : index
+// CHECK:         %[[COST3:.+]] = arith.addi %[[WHOLE]], %{{.+}} : index
+// CHECK:         %[[LEAST2:.+]] = arith.minui %[[COST2]], %[[COST3]]
+// CHECK:         %[[LEAST1:.+]] = arith.minui %[[COST1]], %[[LEAST2]]
+// CHECK:         %[[LEAST0:.+]] = arith.minui %[[COST0]], %[[LEAST1]]
+// CHECK:         %[[CHEAPEST:.+]] = arith.cmpi eq, %[[COST0]], %[[LEAST0]]
 // CHECK:         %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c128 : index
-// CHECK:         %[[FIRST:.+]] = arith.ori %[[ONCE]], %[[FEW]]
+// CHECK:         %[[FIRST:.+]] = arith.ori %[[CHEAPEST]], %[[FEW]]
 // CHECK:         scf.if %[[FIRST]]
 // CHECK:           gpu.launch_func @[[NARROW:.+]]::@fused_qkv
 // CHECK:         } else {
-// CHECK:           %[[READS:.+]] = arith.muli %{{.+}}, %c2048 : index
-// CHECK:           %[[SECOND:.+]] = arith.cmpi ule, %[[READS]], %{{.+}} : index
+// CHECK:           %[[SECOND:.+]] = arith.cmpi eq, %[[COST1]], %[[LEAST1]]
 // CHECK:           scf.if %[[SECOND]]
 // CHECK:             gpu.launch_func @{{.+}}::@fused_qkv
 // CHECK:           } else {
-// CHECK:             gpu.launch_func @[[WIDE:.+]]::@fused_qkv
+// CHECK:             %[[THIRD:.+]] = arith.cmpi eq, %[[COST2]], %[[LEAST2]]
+// CHECK:             scf.if %[[THIRD]]
+// CHECK:               gpu.launch_func @[[ACROSS:.+]]::@fused_qkv
+// CHECK:             } else {
+// CHECK:               gpu.launch_func @[[WIDE:.+]]::@fused_qkv
 func.func @narrow_tiles(%x: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>,
     %q: memref<?x4x?x128xbf16>, %k: memref<?x2x?x128xbf16>, %v: memref<?x2x?x128xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 4 num_kv_heads = 2 head_dim = 128
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64, 128]>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 128, 192]>]}
       : memref<?x?x512xbf16>, memref<1024x512xbf16>,
         memref<?x4x?x128xbf16>, memref<?x2x?x128xbf16>, memref<?x2x?x128xbf16>
   return
@@ -149,5 +161,13 @@ func.func @elsewhere() {
 
 // CHECK:       gpu.module @[[NARROW]]
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 64, k = 16>
+
+// Each 64 columns of a tile of 192 are loaded and stored by themselves.
+// CHECK:       gpu.module @[[ACROSS]]
+// CHECK:           nvvm.mbarrier.arrive.expect_tx
+// CHECK-COUNT-5:   nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK-NOT:       nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 192, k = 16>
+// CHECK-COUNT-3:   nvvm.cp.async.bulk.tensor.global.shared.cta
 // CHECK:       gpu.module @[[WIDE]]
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>

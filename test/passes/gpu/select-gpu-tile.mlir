@@ -9,9 +9,48 @@
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8>]
 // AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
 // TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
-func.func @large_bf16(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<4x512x1024xbf16>) {
+func.func @large_bf16(%a: memref<32x512x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<32x512x1024xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<32x512x1024xbf16>, memref<1024x1024xbf16>, memref<32x512x1024xbf16>, memref<32x512x1024xbf16>
+  return
+}
+
+// 64 tiles of 256 columns would leave half of an H100 without any: so there are narrower ones that all run at once.
+// CHECK-LABEL: func @half_of_the_device(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [128, 192]>]
+func.func @half_of_the_device(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<4x512x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<4x512x1024xbf16>, memref<1024x1024xbf16>, memref<4x512x1024xbf16>, memref<4x512x1024xbf16>
+  return
+}
+
+// Rows of the gradient of a weight are known, too.
+// CHECK-LABEL: func @weight_gradient(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 128, 192]>]
+func.func @weight_gradient(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>, %w: memref<1024x1024xbf16>,
+    %dw: memref<1024x1024xbf16>) {
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      : memref<?x?x1024xbf16>, memref<?x?x1024xbf16>, memref<1024x1024xbf16>, memref<1024x1024xbf16>
+  return
+}
+
+// Of heads of 128, 192 columns are one and a half: tiles have columns of several heads, and of two segments.
+// CHECK-LABEL: func @across_segments(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 128, 192], few_rows = [1, 8]>]
+func.func @across_segments(%x: memref<?x?x4096xbf16>, %w: memref<6144x4096xbf16>, %q: memref<?x32x?x128xbf16>,
+    %k: memref<?x8x?x128xbf16>, %v: memref<?x8x?x128xbf16>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 32 num_kv_heads = 8 head_dim = 128
+      : memref<?x?x4096xbf16>, memref<6144x4096xbf16>, memref<?x32x?x128xbf16>, memref<?x8x?x128xbf16>, memref<?x8x?x128xbf16>
+  return
+}
+
+// Heads of 80 columns are not cut.
+// CHECK-LABEL: func @heads_of_80(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 240, 64], stages = 4, group = 16, split = 8, narrow = [80], few_rows = [1, 16]>]
+func.func @heads_of_80(%x: memref<?x?x1024xbf16>, %w: memref<2880x1024xbf16>, %q: memref<?x12x?x80xbf16>,
+    %k: memref<?x12x?x80xbf16>, %v: memref<?x12x?x80xbf16>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 12 num_kv_heads = 12 head_dim = 80
+      : memref<?x?x1024xbf16>, memref<2880x1024xbf16>, memref<?x12x?x80xbf16>, memref<?x12x?x80xbf16>, memref<?x12x?x80xbf16>
   return
 }
 
