@@ -5,7 +5,7 @@ For each op and shape every contender is checked against float32 first. Then its
 turn; the time of a contender is the median of its replays, by CUDA events, divided by the number of sets.
 
 usage: bench.py MODULES [--runtime libboostr_runtime.so.1] [--ops ...] [--shapes ...] [--contenders ...]
-                [--variant NAME=MODULES] [--compile-budget SECONDS] [--out FOLDER]
+                [--variant NAME=MODULES] [--compile-budget SECONDS] [--shapes-file shapes.json] [--out FOLDER]
 
 MODULES is the folder that modules.py wrote. Needs torch and triton; matplotlib for the picture.
 """
@@ -171,7 +171,7 @@ def geometric_means(results):
         rival = [row["rival_ratio"] for row in mine if row["rival_ratio"]]
         lines.append(f"{op}: geometric mean of floor / ours {floor:.3f}" +
                      (f", of best rival / ours {statistics.geometric_mean(rival):.3f}" if rival else "") +
-                     f" ({len(mine)} training shapes)")
+                     f" ({len(mine)} shapes)")
     return "\n".join(lines)
 
 
@@ -205,13 +205,13 @@ def picture(results, title, path):
 
 
 def main():
-    shapes = {shape.name: shape for shape in modules.load_shapes()}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", help="the folder that modules.py wrote")
     parser.add_argument("--runtime", default="libboostr_runtime.so.1")
     parser.add_argument("--dtype", default="bf16", choices=("bf16", "f16"))
     parser.add_argument("--ops", nargs="+", default=modules.OPS, choices=modules.OPS)
-    parser.add_argument("--shapes", nargs="+", default=list(shapes), choices=list(shapes))
+    parser.add_argument("--shapes-file", type=Path, default=modules.SHAPES_FILE, help="the shapes, as JSON")
+    parser.add_argument("--shapes", nargs="+", metavar="NAME", help="which of them; all unless given")
     parser.add_argument("--contenders", nargs="+", help="floor is always one of them",
                         default=["eager", "compile", "library", "batched", "triton", "ours", "ours-cublaslt"],
                         choices=["eager", "compile", "library", "batched", "triton", "ours", "ours-cublaslt"])
@@ -222,6 +222,9 @@ def main():
     parser.add_argument("--repeats", type=int, default=15, help="replays of each graph")
     parser.add_argument("--out", type=Path, help="folder for table, picture and raw data")
     args = parser.parse_args()
+    shapes = {shape.name: shape for shape in modules.load_shapes(args.shapes_file)}
+    if unknown := set(args.shapes or []) - set(shapes):
+        parser.error(f"--shapes: expected some of {', '.join(shapes)}, got {', '.join(sorted(unknown))}")
     dtype = {"bf16": torch.bfloat16, "f16": torch.float16}[args.dtype]
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -245,7 +248,7 @@ def main():
     variants = {variant.partition("=")[0] for variant in args.variant}
     results, wrong, budget = [], 0, CompileBudget(args.compile_budget)
     for op in args.ops:
-        for name in args.shapes:
+        for name in args.shapes or shapes:
             rows = measure(op, shapes[name], dtype, makers, args.repeats, budget)
             add_ratios(rows, variants)
             for row in rows:

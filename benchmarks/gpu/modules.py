@@ -3,7 +3,7 @@
 Batch and tokens are dynamic, so shapes that differ in nothing else share a module.
 
 usage: modules.py FOLDER [--dtype bf16|f16] [--boostr-compile PATH] [--target cuda:sm_90a] [--tile TILE]
-                  [--gemm generated cublaslt] [--ops OP...]
+                  [--gemm generated cublaslt] [--ops OP...] [--shapes-file shapes.json]
 """
 
 import argparse
@@ -49,7 +49,10 @@ class Shape:
         return 2.0 * self.batch * self.tokens * rows * columns * (2 if "grad" in op else 1)
 
 
-def load_shapes(path=Path(__file__).with_name("shapes.json")):
+SHAPES_FILE = Path(__file__).with_name("shapes.json")
+
+
+def load_shapes(path=SHAPES_FILE):
     return [Shape(**entry) for entry in json.loads(Path(path).read_text(encoding="utf-8"))]
 
 
@@ -142,8 +145,9 @@ def main():
     parser.add_argument("--tile", help="a #boostr.gpu_tile<...> to use for every contraction; --gemm generated then")
     parser.add_argument("--gemm", nargs="+", default=GEMMS, choices=GEMMS, help="what computes the products")
     parser.add_argument("--ops", nargs="+", default=OPS, choices=OPS, help="what to compile")
+    parser.add_argument("--shapes-file", type=Path, default=SHAPES_FILE, help="the shapes, as JSON")
     args = parser.parse_args()
-    for path in compile_modules(args.folder, load_shapes(), args.dtype, args.boostr_compile,
+    for path in compile_modules(args.folder, load_shapes(args.shapes_file), args.dtype, args.boostr_compile,
                                 args.target, args.tile, ["generated"] if args.tile else args.gemm,
                                 args.ops):
         print(path)

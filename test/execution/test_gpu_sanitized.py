@@ -25,6 +25,15 @@ def test_fused_qkv(element, hidden):
         qkv.check(module, element, HEADS, "small", (batch, tokens, hidden), True)
 
 
+def test_fused_qkv_across_segments():
+    """Tiles of 192 columns, which are of several heads and segments."""
+    heads = Heads(16, 8, 64)
+    module = compile_functions(
+        [qkv.function(qkv.name_of("bf16", heads, "across", True), "bf16", heads,
+                      (None, None, 64), True)])
+    qkv.check(module, "bf16", heads, "across", (2, 550, 64), True)
+
+
 @pytest.mark.parametrize("element, hidden", [("f16", 128), ("f64", 19)])
 def test_fused_qkv_grad(element, hidden):
     """Bias gradients, accumulation, and tiles that blocks share; f64 by tensor cores."""

@@ -5,7 +5,8 @@
 """Shapes that tensor cores take: f16 and bf16, rows of whole 16 bytes, any number of tokens.
 
 On a GPU that has them the kernels of wgmma run: wide and narrow tiles, head dimensions that
-fill boxes and that do not, tiles shared by several blocks, boxes that span several batches.
+fill boxes and that do not, tiles shared by several blocks or across segments, boxes that span
+several batches.
 """
 
 import os
@@ -17,6 +18,7 @@ import test_out_proj_residual as out
 import test_out_proj_residual_grad as out_grad
 from gradients import variants
 from support import Heads, compile_functions
+from test_separate_weights import SeparateRows
 
 ELEMENTS = ["f16", "bf16"]
 HEADS = [Heads(4, 2, 64), Heads(2, 1, 128), Heads(3, 2, 80), Heads(2, 1, 96), Heads(1, 1, 256),
@@ -31,9 +33,13 @@ WIDTHS = [(192, 264), (512, 64)]
 # tile compute parts of several. (P, H), as the weight lies, and tokens.
 HELPED = [((1536, 1536), (1, 700)), ((1024, 3072), (3, 333))]
 HELPED_FORWARD = ((4096, 2048), (2, 700))
+# So many tiles that those of 192 columns, which cross heads and segments, take the fewest
+# rounds on 132 multiprocessors.
+ACROSS = [(Heads(8, 4, 128), (2, 550)), (Heads(16, 8, 64), (3, 350))]
 if os.environ.get("BOOSTR_TEST_TARGET", "cpu") == "cpu":  # Other tests are for CPUs.
     TOKENS, LONG, HEADS, WIDTHS = TOKENS[2:5], [], HEADS[:3], WIDTHS[:1]
     HELPED, HELPED_FORWARD = [], ((128, 64), (1, 40))
+    ACROSS = []
 
 
 @pytest.fixture(scope="module", params=ELEMENTS)
@@ -75,6 +81,18 @@ def test_fused_qkv(module, element, heads):
     for batch, tokens in TOKENS:
         for bias in (True, False):
             qkv.check(module, element, heads, "aligned", (batch, tokens, HIDDEN), bias)
+
+
+@pytest.mark.parametrize("heads, tokens", ACROSS, ids=str)
+def test_tiles_across_segments(element, heads, tokens):
+    for separate in (False, True):
+        compiled = compile_functions(
+            [qkv.function(qkv.name_of(element, heads, "across", bias), element, heads,
+                          (None, None, HIDDEN), bias, separate) for bias in (True, False)])
+        if separate:
+            compiled = SeparateRows(compiled, heads)
+        for bias in (True, False):
+            qkv.check(compiled, element, heads, "across", (*tokens, HIDDEN), bias)
 
 
 @pytest.mark.parametrize("heads", HEADS, ids=lambda heads: heads.name)
