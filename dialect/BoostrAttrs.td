@@ -308,8 +308,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     by tensor cores, where these multiply the type), and it is launched
     instead if it is the first that has all rows. With `narrow`, which only `wgmma`
     has, there are kernels with tiles of so many columns, which increase, so that few
-    rows occupy many multiprocessors. The first of them whose tiles are no more than
-    these is launched instead, and the first of all where C has at most `block[0]`
+    rows occupy many multiprocessors. That kernel is launched which is estimated to
+    take the least time, and the first of `narrow` where C has at most `block[0]`
     rows.
 
     Of `mma`, each warp of a block computes `warp[0] x warp[1]` elements of it.
