@@ -24,6 +24,18 @@ static ParseResult parseNumbers(AsmParser &parser,
   });
 }
 
+/// A list, or a single number, which is one of one, as earlier versions wrote
+/// it.
+static ParseResult parseNumberOrNumbers(AsmParser &parser,
+                                        SmallVector<int64_t> &numbers) {
+  int64_t number;
+  OptionalParseResult single = parser.parseOptionalInteger(number);
+  if (!single.has_value())
+    return parseNumbers(parser, numbers);
+  numbers = {number};
+  return *single;
+}
+
 static ParseResult parsePrecision(AsmParser &parser, F32Precision &precision) {
   StringRef name;
   SMLoc location = parser.getCurrentLocation();
@@ -80,7 +92,7 @@ static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
         if (name == "split")
           return parser.parseInteger(split);
         if (name == "narrow")
-          return parseNumbers(parser, narrow);
+          return parseNumberOrNumbers(parser, narrow);
         if (name == "few_rows")
           return parseNumbers(parser, rows);
         if (name == "warp")

@@ -310,7 +310,7 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     has, there are kernels with tiles of so many columns, which increase, so that few
     rows occupy many multiprocessors. That kernel is launched which is estimated to
     take the least time, and the first of `narrow` where C has at most `block[0]`
-    rows.
+    rows. A list of one may be written as a number.
 
     Of `mma`, each warp of a block computes `warp[0] x warp[1]` elements of it.
     `precision` says how it multiplies f32: operands rounded to TF32 (`tf32`), or

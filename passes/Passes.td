@@ -488,6 +488,28 @@ def UnifyKernels : Pass<"boostr-unify-kernels", "::mlir::ModuleOp"> {
   }];
 }
 
+def SplitKernels : Pass<"boostr-split-kernels", "::mlir::ModuleOp"> {
+  let summary = "Give large kernels modules of their own, which are compiled side by side";
+  let description = [{
+    Input: `gpu.module`s and launches of their kernels.
+
+    Output: each kernel of at least `min-ops` ops in a `gpu.module` of its own, the
+    largest first, since what follows works on several modules at once. What a
+    kernel uses, functions, constants and shared memory, is copied along. Launches
+    name the kernels where they are.
+
+    Leaves: kernels of fewer ops, a kernel that is alone in its module, kernels
+    that use a global that other kernels may write, and every other op.
+
+    Fails: never.
+
+    Example: `test/passes/gpu/split-kernels.mlir`.
+  }];
+  let options = [
+    Option<"minOps", "min-ops", "int64_t", "500",
+           "Ops of a kernel that is worth a module of its own">];
+}
+
 def CheckDeviceMemory : Pass<"boostr-check-device-memory"> {
   let summary = "Refuse host code that reads or writes arrays";
   let description = [{

@@ -333,6 +333,8 @@ void mlir::boostr::addKernelLowering(OpPassManager &pm) {
 // In flight: memref, arith and func on the host; gpu.binary.
 static void addCudaDevice(OpPassManager &pm,
                           const CudaPipelineOptions &options) {
+  if (options.splitKernels)
+    pm.addPass(createSplitKernels());
   addKernelLowering(pm);
   GpuToBinaryOptions binary;
   binary.images = options.images;

@@ -161,6 +161,11 @@ struct CudaPipelineOptions : PassPipelineOptions<CudaPipelineOptions> {
       *this, "block-size",
       llvm::cl::desc("Threads of a block for what is no contraction"),
       llvm::cl::init(256)};
+  Option<bool> splitKernels{
+      *this, "split-kernels",
+      llvm::cl::desc("Large kernels in modules of their own, compiled side by "
+                     "side"),
+      llvm::cl::init(true)};
   Option<GpuImages> images{
       *this, "images", llvm::cl::desc("Forms of machine code to make"),
       llvm::cl::init(GpuImages::All),

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <dlfcn.h>
 
 using namespace boostr::runtime;
 
@@ -94,6 +95,40 @@ static boostr_status selectVariant(const boostr_function *&function) {
   return BOOSTR_OK;
 }
 
+//===----------------------------------------------------------------------===//
+// Copies of this library
+//===----------------------------------------------------------------------===//
+
+/// Not exported, and so this copy's own whatever others are in the process.
+static const char inThisCopy = 0;
+
+const void *boostr_runtime_copy(void) noexcept { return &inThisCopy; }
+
+/// The file of the copy that has `address`.
+static const char *fileOf(const void *address) {
+  Dl_info info;
+  return dladdr(address, &info) && info.dli_fname ? info.dli_fname : "?";
+}
+
+/// Where two copies are in one process, the loader may give compiled code
+/// another one than the host calls. That one has no invocation: it would start
+/// no kernels, and take memory from elsewhere.
+static boostr_status checkRuntime(const boostr_function &function) {
+  bool hasField = function.abi_version % 1000 >= 5;
+  if (!hasField || !function.runtime)
+    return BOOSTR_OK;
+  const void *copy = function.runtime();
+  if (copy == &inThisCopy)
+    return BOOSTR_OK;
+  return fail(BOOSTR_UNSUPPORTED,
+              Message{} << "function '" << (function.name ? function.name : "")
+                        << "': expected its code to call the copy of the "
+                           "runtime that was asked to run it, '"
+                        << fileOf(&inThisCopy) << "', got another, '"
+                        << fileOf(copy)
+                        << "'; a process needs to load one alone");
+}
+
 boostr_status boostr::runtime::checkFunction(const boostr_function *&function) {
   if (boostr_status status = checkVersion(function))
     return status;
@@ -102,6 +137,8 @@ boostr_status boostr::runtime::checkFunction(const boostr_function *&function) {
   if (!function->packed)
     return fail(BOOSTR_INTERNAL,
                 "function: its description has no code ('packed' is null)");
+  if (boostr_status status = checkRuntime(*function))
+    return status;
   DLDeviceType device = deviceType(*function);
   if (device != kDLCPU && device != kDLCUDA)
     return fail(BOOSTR_UNSUPPORTED,

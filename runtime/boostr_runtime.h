@@ -64,9 +64,10 @@
 // boostr_cuda_* or *_on_stream. Minor version 2 added
 // boostr_function.cpu_features. Minor version 3 added
 // boostr_function.input_layouts and variants, boostr_cuda_multiply and
-// boostr_cuda_has_cublaslt. Minor version 4 added boostr_num_threads.
+// boostr_cuda_has_cublaslt. Minor version 4 added boostr_num_threads. Minor
+// version 5 added boostr_function.runtime and boostr_runtime_copy.
 #define BOOSTR_ABI_MAJOR 1
-#define BOOSTR_ABI_MINOR 4
+#define BOOSTR_ABI_MINOR 5
 #define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
 
 // The largest rank of a tensor that crosses this interface.
@@ -129,6 +130,10 @@ BOOSTR_API const char *boostr_last_error(void) BOOSTR_NOEXCEPT;
 
 // The BOOSTR_ABI_VERSION of the library that was loaded.
 BOOSTR_API int32_t boostr_abi_version(void) BOOSTR_NOEXCEPT;
+
+// An address in the library that this call reaches: of two copies of it in one
+// process each has its own.
+BOOSTR_API const void *boostr_runtime_copy(void) BOOSTR_NOEXCEPT;
 
 //===----------------------------------------------------------------------===//
 // Context
@@ -289,6 +294,11 @@ typedef struct boostr_function {
   // this one do not matter. If none suits, it returns BOOSTR_UNSUPPORTED. Since
   // minor version 3.
   const struct boostr_function *const *variants;
+  // boostr_runtime_copy, as the loader finds it for the code, and so the copy
+  // of this library that the code calls; or NULL. A copy does not run code that
+  // calls another one, which knows nothing of the invocation: a call returns
+  // BOOSTR_UNSUPPORTED, and names both. Since minor version 5.
+  const void *(*runtime)(void);
 } boostr_function;
 
 // The memref descriptors of compiled code, by rank. Element (i0, i1, ...) is

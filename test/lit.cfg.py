@@ -21,7 +21,7 @@ import boostr_lit
 
 config.name = "boostr"
 config.test_format = boostr_lit.BoostrTest(execute_external=False)
-config.suffixes = [".mlir", ".test", ".py"]
+config.suffixes = [".mlir", ".ll", ".test", ".py"]
 config.excludes = ["Inputs", "lit.cfg.py", "lit.site.cfg.py.in", "CMakeLists.txt", "boostr_lit.py"]
 config.test_source_root = os.path.join(config.boostr_source, "test")
 config.test_exec_root = os.path.join(config.boostr_build, "test")

@@ -159,19 +159,41 @@ Value cpu::convertFloat(ImplicitLocOpBuilder &b, Value value,
   return value;
 }
 
+/// `lanes` times the same word.
+static Value createWords(ImplicitLocOpBuilder &b, int64_t lanes,
+                         uint32_t value) {
+  auto words = VectorType::get({lanes}, b.getI32Type());
+  return arith::ConstantOp::create(
+      b, DenseElementsAttr::get(words, APInt(32, value)));
+}
+
 std::pair<Value, Value> cpu::splitPairs(ImplicitLocOpBuilder &b, Value pairs) {
   auto type = cast<VectorType>(pairs.getType());
   int64_t lanes =
       type.getNumElements() * type.getElementTypeBitWidth() / int64_t(32);
   auto words = VectorType::get({lanes}, b.getI32Type());
   auto floats = VectorType::get({lanes}, b.getF32Type());
-  auto word = [&](uint32_t value) -> Value {
-    return arith::ConstantOp::create(
-        b, DenseElementsAttr::get(words, APInt(32, value)));
-  };
   Value both = vector::BitCastOp::create(b, words, pairs);
-  Value first = arith::ShLIOp::create(b, both, word(16));
-  Value second = arith::AndIOp::create(b, both, word(0xffff0000));
+  Value first = arith::ShLIOp::create(b, both, createWords(b, lanes, 16));
+  Value second =
+      arith::AndIOp::create(b, both, createWords(b, lanes, 0xffff0000));
   return {vector::BitCastOp::create(b, floats, first),
           vector::BitCastOp::create(b, floats, second)};
+}
+
+Value cpu::joinPairs(ImplicitLocOpBuilder &b, Value first, Value second) {
+  auto floats = cast<VectorType>(first.getType());
+  int64_t lanes = floats.getNumElements();
+  auto words = VectorType::get({lanes}, b.getI32Type());
+  auto halves = VectorType::get({lanes}, b.getI16Type());
+  auto round = [&](Value value) -> Value {
+    Value rounded = convertFloat(b, value, b.getBF16Type());
+    return arith::ExtUIOp::create(b, words,
+                                  arith::BitcastOp::create(b, halves, rounded));
+  };
+  Value low = round(first);
+  Value high =
+      arith::ShLIOp::create(b, round(second), createWords(b, lanes, 16));
+  return vector::BitCastOp::create(b, floats,
+                                   arith::OrIOp::create(b, low, high));
 }

@@ -52,6 +52,9 @@ Value convertFloat(ImplicitLocOpBuilder &b, Value value, Type elementType);
 /// The first and the second elements of a vector of pairs of bf16, as vectors
 /// of f32. A bf16 is the upper half of an f32.
 std::pair<Value, Value> splitPairs(ImplicitLocOpBuilder &b, Value pairs);
+/// The vector of pairs of bf16 that two vectors of f32 are rounded to, as a
+/// vector of f32.
+Value joinPairs(ImplicitLocOpBuilder &b, Value first, Value second);
 
 } // namespace mlir::boostr::cpu
 

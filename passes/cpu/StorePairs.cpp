@@ -21,7 +21,6 @@ public:
   PairStorer(ImplicitLocOpBuilder &b, const Epilogue &epilogue, Value endRow)
       : b(b), epilogue(epilogue), endRow(endRow), lanes(epilogue.lanes),
         floats(VectorType::get({lanes}, b.getF32Type())),
-        words(VectorType::get({lanes}, b.getI32Type())),
         halves(VectorType::get({2 * lanes}, b.getBF16Type())) {}
 
   void store(Value row, Value column);
@@ -29,15 +28,8 @@ public:
 private:
   using Vectors = SmallVector<Value>;
 
-  Value toWords(Value vector) {
-    return vector::BitCastOp::create(b, words, vector);
-  }
   Value toFloats(Value vector) {
     return vector::BitCastOp::create(b, floats, vector);
-  }
-  Value word(uint32_t value) {
-    auto bits = APInt(32, value);
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(words, bits));
   }
   Value loadTable(Value table, Value row, int64_t offset = 0) {
     return memref::LoadOp::create(b, table, plus(row, offset));
@@ -52,13 +44,12 @@ private:
   void addToColumns(const EpilogueArray &addend, Value column, Vectors &sums);
   void addToElements(const EpilogueArray &addend, Value row, Value column,
                      Vectors &sums);
-  Value round(Value sums);
 
   ImplicitLocOpBuilder &b;
   const Epilogue &epilogue;
   Value endRow, firstSum;
   int64_t lanes;
-  VectorType floats, words, halves;
+  VectorType floats, halves;
 };
 
 } // namespace
@@ -107,18 +98,6 @@ void PairStorer::addToElements(const EpilogueArray &addend, Value row,
   }
 }
 
-/// Rounds to the nearest bf16, to even in the middle, which is left in the
-/// upper halves of the lanes; the lower ones are of no meaning.
-Value PairStorer::round(Value sums) {
-  Value bits = toWords(sums);
-  Value odd = arith::AndIOp::create(
-      b, arith::ShRUIOp::create(b, bits, word(16)), word(1));
-  Value up = arith::AddIOp::create(b, bits, word(0x7fff));
-  Value rounded = arith::AddIOp::create(b, up, odd);
-  Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, sums, sums);
-  return arith::SelectOp::create(b, isNan, word(0x7fc00000), rounded);
-}
-
 void PairStorer::store(Value row, Value column) {
   // A panel of rows of sums has whole pairs of squares.
   firstSum = epilogue.sums.getOffset(b, column, row);
@@ -130,12 +109,8 @@ void PairStorer::store(Value row, Value column) {
       addToColumns(addend, column, sums);
   }
   Vectors pairs;
-  Value bits = word(16), high = word(0xffff0000);
-  for (int64_t i = 0; i < lanes; ++i) {
-    Value first = arith::ShRUIOp::create(b, round(sums[2 * i]), bits);
-    Value second = arith::AndIOp::create(b, round(sums[2 * i + 1]), high);
-    pairs.push_back(toFloats(arith::OrIOp::create(b, first, second)));
-  }
+  for (int64_t i = 0; i < lanes; ++i)
+    pairs.push_back(joinPairs(b, sums[2 * i], sums[2 * i + 1]));
   transposeSquare(b, pairs);
   // They take the place of sums, since there may be fewer rows to store.
   for (auto [i, pair] : llvm::enumerate(pairs))

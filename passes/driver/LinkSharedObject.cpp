@@ -143,11 +143,15 @@ LogicalResult mlir::boostr::linkSharedObject(StringRef object, StringRef path,
   std::string runpath =
       ("-rpath=$ORIGIN:" + llvm::sys::path::parent_path(runtime)).str();
   std::string runtimePath = runtime.str();
+  // With "now" all is bound at once, calls to the same copy of the runtime as
+  // its address in descriptions.
   const char *arguments[] = {"ld.lld",
                              "-shared",
                              "--hash-style=gnu",
                              "-z",
                              "noexecstack",
+                             "-z",
+                             "now",
                              "--enable-new-dtags",
                              "--gc-sections",
                              soname.c_str(),

@@ -150,7 +150,7 @@ LLVM::LLVMStructType ConstantData::getFunctionType() {
   auto i32 = IntegerType::get(context, 32), i64 = IntegerType::get(context, 64);
   return LLVM::LLVMStructType::getLiteral(
       context, {i32, pointer, i32, i32, pointer, pointer, pointer, pointer, i32,
-                pointer, i32, i64, pointer, pointer});
+                pointer, i32, i64, pointer, pointer, pointer});
 }
 
 FlatSymbolRefAttr ConstantData::declareFunction(Location loc, StringRef name) {
@@ -183,7 +183,8 @@ FlatSymbolRefAttr ConstantData::addFunction(Location loc, StringRef name,
                              createInteger(b, 32, function.deviceType),
                              createInteger(b, 64, function.cpuFeatures),
                              createPointer(b, function.inputLayouts),
-                             createPointer(b, function.variants)});
+                             createPointer(b, function.variants),
+                             createPointer(b, function.runtime)});
       });
   if (isHidden)
     symbols.lookup<LLVM::GlobalOp>(symbol.getAttr())

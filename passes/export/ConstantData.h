@@ -52,7 +52,7 @@ public:
   /// A `boostr_function`, field by field.
   struct Function {
     FlatSymbolRefAttr name, inputs, outputs, packed, shapes, constraints,
-        inputLayouts, variants;
+        inputLayouts, variants, runtime;
     int32_t numInputs = 0, numOutputs = 0, numConstraints = 0;
     int32_t deviceType = 1; // kDLCPU of DLPack.
     uint64_t cpuFeatures = 0;

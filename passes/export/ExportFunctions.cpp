@@ -299,6 +299,9 @@ FunctionExporter::createVariants(ConstantData &data,
 }
 
 FlatSymbolRefAttr FunctionExporter::createDescription() {
+  LLVM::LLVMFuncOp runtime = declare("boostr_runtime_copy", pointer, {});
+  if (!runtime)
+    return {};
   ConstantData data(symbols);
   Location loc = b.getLoc();
   const Signature &signature = lowered.signature;
@@ -328,6 +331,7 @@ FlatSymbolRefAttr FunctionExporter::createDescription() {
   function.shapes = createShapes();
   function.deviceType = deviceType;
   function.cpuFeatures = cpuFeatures;
+  function.runtime = FlatSymbolRefAttr::get(runtime.getSymNameAttr());
   function.numConstraints = texts.size();
   function.constraints = data.addPointers(loc, name + "__constraints", texts,
                                           LLVM::Linkage::Internal);
@@ -342,7 +346,7 @@ FlatSymbolRefAttr FunctionExporter::run() {
   if (failed(checkNames()) || failed(renameBody()))
     return {};
   FlatSymbolRefAttr description = createDescription();
-  if (variant.number > 0)
+  if (!description || variant.number > 0)
     return description;
   if (failed(createPlainEntry(description)) ||
       failed(createCheckedEntry(description)))

@@ -228,14 +228,13 @@ void GpuToBinary::runOnOperation() {
     emitRemark(module.getLoc(),
                "found no ptxas: kernels are kept as PTX, which the "
                "driver compiles when it loads them");
-  for (KernelModule &kernels : modules)
+  // Most of the time of compiling goes here: LLVM, and another process.
+  auto compile = [&](KernelModule &kernels) -> LogicalResult {
     if (failed(translate(kernels, toolkit)))
-      return signalPassFailure();
-  // Another process for each; most of the time goes here.
-  if (hasCubin && failed(failableParallelForEach(
-                      &getContext(), modules, [&](KernelModule &kernels) {
-                        return assemble(kernels, toolkit);
-                      })))
+      return failure();
+    return hasCubin ? assemble(kernels, toolkit) : success();
+  };
+  if (failed(failableParallelForEach(&getContext(), modules, compile)))
     return signalPassFailure();
   for (KernelModule &kernels : modules) {
     if (hasCubin)

@@ -23,63 +23,67 @@ CapturedType::get(const LLVMTypeConverter &converter, Type type) {
   if (!captured.lowered)
     return std::nullopt;
   auto memref = dyn_cast<MemRefType>(type);
-  if (!memref ||
-      failed(memref.getStridesAndOffset(captured.strides, captured.offset))) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (!memref || failed(memref.getStridesAndOffset(strides, offset))) {
     captured.fieldTypes = {captured.lowered};
     return captured;
   }
-  captured.isArray = true;
-  captured.sizes.assign(memref.getShape().begin(), memref.getShape().end());
+  captured.parts.push_back({Part::Offset, 0, offset});
+  for (auto [dim, size] : llvm::enumerate(memref.getShape()))
+    captured.parts.push_back({Part::Size, unsigned(dim), size});
+  for (auto [dim, stride] : llvm::enumerate(strides))
+    captured.parts.push_back({Part::Stride, unsigned(dim), stride});
   auto body = cast<LLVM::LLVMStructType>(captured.lowered).getBody();
-  int64_t open = ShapedType::isDynamic(captured.offset) +
-                 llvm::count_if(captured.sizes, ShapedType::isDynamic) +
-                 llvm::count_if(captured.strides, ShapedType::isDynamic);
   captured.fieldTypes.push_back(body[1]); // The pointer that is used.
-  captured.fieldTypes.append(open, converter.getIndexType());
+  captured.fieldTypes.append(
+      llvm::count_if(
+          captured.parts,
+          [](const Part &part) { return ShapedType::isDynamic(part.known); }),
+      converter.getIndexType());
   return captured;
 }
 
 SmallVector<Value> CapturedType::split(ImplicitLocOpBuilder &b,
                                        Value value) const {
   Value whole = convert(b, value, lowered);
-  if (!isArray)
+  if (parts.empty())
     return {whole};
   MemRefDescriptor descriptor(whole);
   Location loc = b.getLoc();
   SmallVector<Value> fields = {descriptor.alignedPtr(b, loc)};
-  if (ShapedType::isDynamic(offset))
-    fields.push_back(descriptor.offset(b, loc));
-  for (auto [dim, size] : llvm::enumerate(sizes))
-    if (ShapedType::isDynamic(size))
-      fields.push_back(descriptor.size(b, loc, dim));
-  for (auto [dim, stride] : llvm::enumerate(strides))
-    if (ShapedType::isDynamic(stride))
-      fields.push_back(descriptor.stride(b, loc, dim));
+  for (const Part &part : parts) {
+    if (!ShapedType::isDynamic(part.known))
+      continue;
+    fields.push_back(part.kind == Part::Offset ? descriptor.offset(b, loc)
+                     : part.kind == Part::Size
+                         ? descriptor.size(b, loc, part.dim)
+                         : descriptor.stride(b, loc, part.dim));
+  }
   return fields;
 }
 
 Value CapturedType::join(ImplicitLocOpBuilder &b,
                          ArrayRef<Value> fields) const {
-  if (!isArray)
+  if (parts.empty())
     return convert(b, fields.front(), type);
   Location loc = b.getLoc();
   auto descriptor = MemRefDescriptor::poison(b, loc, lowered);
   descriptor.setAllocatedPtr(b, loc, fields.front());
   descriptor.setAlignedPtr(b, loc, fields.front());
+  Type index = descriptor.getIndexType();
   auto next = fields.begin() + 1;
-  if (ShapedType::isDynamic(offset))
-    descriptor.setOffset(b, loc, *next++);
-  else
-    descriptor.setConstantOffset(b, loc, offset);
-  for (auto [dim, size] : llvm::enumerate(sizes))
-    if (ShapedType::isDynamic(size))
-      descriptor.setSize(b, loc, dim, *next++);
+  for (const Part &part : parts) {
+    Value number =
+        ShapedType::isDynamic(part.known)
+            ? *next++
+            : LLVM::ConstantOp::create(b, index, b.getIndexAttr(part.known));
+    if (part.kind == Part::Offset)
+      descriptor.setOffset(b, loc, number);
+    else if (part.kind == Part::Size)
+      descriptor.setSize(b, loc, part.dim, number);
     else
-      descriptor.setConstantSize(b, loc, dim, size);
-  for (auto [dim, stride] : llvm::enumerate(strides))
-    if (ShapedType::isDynamic(stride))
-      descriptor.setStride(b, loc, dim, *next++);
-    else
-      descriptor.setConstantStride(b, loc, dim, stride);
+      descriptor.setStride(b, loc, part.dim, number);
+  }
   return convert(b, descriptor, type);
 }

@@ -28,12 +28,19 @@ public:
   Value join(ImplicitLocOpBuilder &b, ArrayRef<Value> fields) const;
 
 private:
+  /// A number of an array's descriptor.
+  struct Part {
+    enum { Offset, Size, Stride } kind;
+    unsigned dim;
+    /// What the type says; dynamic if it leaves the number open, which is then
+    /// a field.
+    int64_t known;
+  };
+
   Type type, lowered;
   SmallVector<Type> fieldTypes;
-  /// Set for an array whose type has strides.
-  bool isArray = false;
-  int64_t offset = 0;
-  SmallVector<int64_t> sizes, strides;
+  /// All numbers of an array whose type has strides; none for anything else.
+  SmallVector<Part> parts;
 };
 
 } // namespace mlir::boostr

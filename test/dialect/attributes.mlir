@@ -215,7 +215,10 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 // CHECK-SAME: gemm = #boostr.gemm<auto>
 // CHECK-SAME: library = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, warp = [64, 32], precision = tf32, gemm = cublaslt>
 // CHECK-SAME: mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, few_rows = [1, 8], warp = [64, 32], precision = tf32x3>
+// CHECK-SAME: narrow = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [32, 64, 128]>
 // CHECK-SAME: shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64]>
+// A number alone, as earlier versions wrote it, is a list of one.
+// CHECK-SAME: single = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64]>
 // CHECK-SAME: target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">
 // CHECK-SAME: tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>
 func.func private @gpu() attributes {
@@ -224,6 +227,8 @@ func.func private @gpu() attributes {
   library = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, gemm = cublaslt, precision = tf32, warp = [64, 32]>,
   mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, precision = tf32x3, warp = [64, 32], few_rows = [1, 8]>,
   shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64], split = 8>,
+  narrow = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [32, 64, 128]>,
+  single = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 64, split = 8>,
   target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">,
   tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>}
 
@@ -250,6 +255,18 @@ func.func private @negative_gpu_tile_few_rows() attributes {
 func.func private @negative_gpu_tile_narrow() attributes {
   // expected-error @below {{'narrow' expected positive numbers that increase}}
   tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, narrow = [64, 64]>}
+
+// -----
+
+func.func private @negative_gpu_tile_single_narrow() attributes {
+  // expected-error @below {{'narrow' expected positive numbers that increase}}
+  tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, narrow = 0>}
+
+// -----
+
+func.func private @negative_gpu_tile_narrow_name() attributes {
+  // expected-error @below {{expected '['}}
+  tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, narrow = all>}
 
 // -----
 

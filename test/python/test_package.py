@@ -47,14 +47,14 @@ def module(shared_object):
     return boostr.load(shared_object)
 
 
-def in_new_process(program, shared_object, **environment):
-    """Runs Python that finds `shared_object` in sys.argv[1]."""
+def in_new_process(program, shared_object, *arguments, **environment):
+    """Runs Python that finds `shared_object` in sys.argv[1], and then the arguments."""
     everything = {**os.environ, **environment}
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
         if "libclang_rt.asan" in line:  # It must be there before the libraries built with it.
             everything["LD_PRELOAD"] = line.split()[-1]
     return subprocess.run(
-        [sys.executable, "-c", program, shared_object], check=False, capture_output=True, text=True,
+        [sys.executable, "-c", program, shared_object, *arguments], check=False, capture_output=True, text=True,
         env={name: value for name, value in everything.items() if value is not None})
 
 
@@ -180,6 +180,26 @@ def test_contexts_come_and_go(module):
         context = boostr.Context(num_threads=count)
         assert (module.project(*project_inputs(), context=context) == 6).all()
         del context
+
+
+TWO_COPIES = """
+import boostr, ctypes, sys, numpy as np
+ctypes.CDLL(sys.argv[2], mode=ctypes.RTLD_GLOBAL)
+project = boostr.load(sys.argv[1]).project
+try:
+    project(*[np.ones(shape, np.float32) for shape in ((1, 2, 4), (3, 4), (3,), (1, 2, 3))])
+except RuntimeError as error:
+    print(error)
+"""
+
+
+def test_two_copies_of_the_runtime(shared_object, tmp_path):
+    """The loader gives compiled code the copy that is global, and the package calls its own."""
+    copy = shutil.copy(os.environ["BOOSTR_RUNTIME_LIBRARY"], tmp_path / "other_runtime.so")
+    result = in_new_process(TWO_COPIES, shared_object, copy)
+    assert result.returncode == 0, result.stderr
+    assert "expected its code to call the copy of the runtime that was asked to run it, '/" in result.stdout
+    assert f"got another, '{copy}'; a process needs to load one alone" in result.stdout
 
 
 def test_functions_keep_their_code(shared_object):

@@ -32,7 +32,8 @@ static const boostr_tensor_spec y_spec = {
     "y", {kDLFloat, 32, 1}, 1, any_vector};
 static const boostr_function negate_function = {
     BOOSTR_ABI_VERSION, "negate", 1,    1,      &x_spec, &y_spec, negate,
-    same_shape,         0,        NULL, kDLCPU, 0,       NULL,    NULL};
+    same_shape,         0,        NULL, kDLCPU, 0,       NULL,    NULL,
+    boostr_runtime_copy};
 
 static boostr_status negate_checked(boostr_context *context, float *x, float *y,
                                     int64_t x_extent, int64_t y_extent) {

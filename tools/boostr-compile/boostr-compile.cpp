@@ -146,6 +146,7 @@ static LogicalResult setEmit(Emit emit, TargetOptions &options,
   }
   if (isKernel) {
     options.cuda.stopAfter = CudaStage::Device;
+    options.cuda.splitKernels = false; // One file.
     options.cuda.images = emit == Emit::Ptx ? GpuImages::Ptx : GpuImages::Cubin;
   }
   return success();

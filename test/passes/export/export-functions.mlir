@@ -52,8 +52,8 @@
 // CHECK:       llvm.mlir.global internal constant @add__layouts() {{.*}} : !llvm.array<2 x ptr> {
 // CHECK:         llvm.mlir.zero
 // CHECK:         llvm.mlir.addressof @add__layout_1
-// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32, i64, ptr, ptr)> {
-// CHECK:         llvm.mlir.constant(1004 : i32)
+// CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32, i64, ptr, ptr, ptr)> {
+// CHECK:         llvm.mlir.constant(1005 : i32)
 // CHECK:         llvm.mlir.addressof @add__name
 // CHECK:         llvm.mlir.addressof @add__packed
 // CHECK:         llvm.mlir.addressof @add__extents
@@ -62,6 +62,7 @@
 // No 'boostr.cpu_target', no features that a CPU must have.
 // CHECK:         llvm.mlir.constant(0 : i64)
 // CHECK:         llvm.mlir.addressof @add__layouts
+// CHECK:         llvm.mlir.addressof @boostr_runtime_copy
 
 // Entries run on any CPU: they find out whether it has what the code needs.
 // CHECK:       llvm.func @boostr_invoke(!llvm.ptr, !llvm.ptr, !llvm.ptr) -> i32
