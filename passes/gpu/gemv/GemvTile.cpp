@@ -4,6 +4,7 @@
 
 #include "boostr/passes/gpu/gemv/GemvTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
+#include "boostr/passes/gpu/gemv/GemvtTile.h"
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
 
 using namespace mlir;
@@ -98,7 +99,7 @@ GpuTileAttr gemv::chooseTile(MLIRContext *context, GpuTargetAttr target,
   int64_t chunk = getChunk(contraction);
   int64_t bytes = getOperandType(contraction).getIntOrFloatBitWidth() / 8;
   if (!segment.product || segment.lhsSum || chunk * bytes != 16 || rows > 8)
-    return {};
+    return chooseGemvtTile(context, contraction, rows);
   int64_t pieces = countPieces(contraction, chunk);
   int64_t warps = 4, columns = 2, stages = 2;
   if (rows == 1) {

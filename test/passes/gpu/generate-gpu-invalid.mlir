@@ -243,7 +243,7 @@ func.func @negative_gemv_lhs_sum(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, 
 // -----
 
 func.func @negative_few_rows(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: memref<?x?x?xbf16>) {
-  // expected-error @below {{has a tile with 'few_rows', expected at most 8 rows, and operands that are known to run along k in pieces of 16 bytes}}
+  // expected-error @below {{has a tile with 'few_rows', expected at most 8 rows, and memory of operands that is known to run along k, or of rhs along n, in pieces of 16 bytes}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, few_rows = [1]>]}
       : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
