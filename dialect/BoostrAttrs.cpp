@@ -379,10 +379,13 @@ GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       stages <= 0 || group <= 0 || split <= 0)
     return emitError() << "tile sizes expected positive";
   bool isMma = kernel == GpuKernel::Mma;
-  bool mayHaveNoWarp = !isMma, mayHaveWarp = isMma || kernel == GpuKernel::Gemv;
+  bool mayHaveNoWarp = !isMma;
+  bool mayHaveWarp =
+      isMma || kernel == GpuKernel::Gemv || kernel == GpuKernel::Gemvt;
   if (!(warp.empty() && mayHaveNoWarp) && !(warp.size() == 2 && mayHaveWarp))
     return emitError() << "'warp' expected 2 sizes [m, n] with kernel mma, "
-                          "those or none with gemv and none with others, got "
+                          "those or none with gemv and gemvt, and none with "
+                          "others, got "
                        << warp.size();
   if (!llvm::all_of(warp, [](int64_t size) { return size > 0; }))
     return emitError() << "tile sizes expected positive";

@@ -292,7 +292,7 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       takes all of the time; with `warp` by tensor cores, for f16 and bf16 from
       sm_80 on;
     * `gemvt`: the same where memory of B runs along n, as in the gradient of the
-      input of few tokens: threads own columns, and share k;
+      input of few tokens: threads own columns, and share k; `warp` as with gemv;
     * `ger`: few steps of k, as in the gradient of the weight of few tokens, where
       writing C takes all of the time.
 
@@ -309,7 +309,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     `block[0], block[1]`, 32 steps a warp), and `stages` how often before they use
     any. Of `gemvt` a thread reads `stages` pieces of up to 16 bytes of a row of B's
     memory, one for each of as many steps, before it uses any, and `block[2]` steps
-    are what all threads read so. Of `ger` it computes `block[0]` pieces of C, and
+    are what all threads read so; with `warp` it is 16 for each warp, of `stages`
+    such times. Of `ger` it computes `block[0]` pieces of C, and
     reads `block[2]` steps at once; `stages` is 1.
 
     How many rows there are may be known only when the code runs. For each number

@@ -12,6 +12,7 @@
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
 #include "boostr/passes/gpu/gemv/GemvtKernel.h"
 #include "boostr/passes/gpu/gemv/GerKernel.h"
+#include "boostr/passes/gpu/gemv/SkinnyGemvtKernel.h"
 #include "boostr/passes/gpu/gemv/SkinnyKernel.h"
 #include "boostr/passes/gpu/mma/MmaKernel.h"
 #include "boostr/passes/gpu/simt/SimtKernel.h"
@@ -142,23 +143,41 @@ static LogicalResult emitPlain(ImplicitLocOpBuilder &b,
   return success();
 }
 
+/// The kernels of gemv and gemvt that multiply by tensor cores.
+template <typename Tile, typename Kernel>
+static LogicalResult emitSkinny(ImplicitLocOpBuilder &b,
+                                SegmentedContractionOpInterface op,
+                                const SegmentedContraction &contraction,
+                                GpuTileAttr attr, bool hasOneRowBlock) {
+  StringRef reason;
+  std::optional<Tile> tile =
+      Tile::get(contraction, attr, getTarget(op), reason);
+  if (!tile)
+    return emitMisfit(op, reason);
+  Kernel(b, op, contraction, *tile, hasOneRowBlock).emit();
+  return success();
+}
+
 static LogicalResult emitGemv(ImplicitLocOpBuilder &b,
                               SegmentedContractionOpInterface op,
                               const SegmentedContraction &contraction,
                               GpuTileAttr attr, bool hasOneRowBlock) {
-  if (attr.getKernel() == GpuKernel::Gemvt)
-    return emitPlain<gemv::GemvtTile, gemv::GemvtKernel>(b, op, contraction,
-                                                         attr, hasOneRowBlock);
   if (attr.getWarp().empty())
     return emitPlain<gemv::GemvTile, gemv::GemvKernel>(b, op, contraction, attr,
                                                        hasOneRowBlock);
-  StringRef reason;
-  std::optional<gemv::SkinnyTile> tile =
-      gemv::SkinnyTile::get(contraction, attr, getTarget(op), reason);
-  if (!tile)
-    return emitMisfit(op, reason);
-  gemv::SkinnyKernel(b, op, contraction, *tile, hasOneRowBlock).emit();
-  return success();
+  return emitSkinny<gemv::SkinnyTile, gemv::SkinnyKernel>(b, op, contraction,
+                                                          attr, hasOneRowBlock);
+}
+
+static LogicalResult emitGemvt(ImplicitLocOpBuilder &b,
+                               SegmentedContractionOpInterface op,
+                               const SegmentedContraction &contraction,
+                               GpuTileAttr attr, bool hasOneRowBlock) {
+  if (attr.getWarp().empty())
+    return emitPlain<gemv::GemvtTile, gemv::GemvtKernel>(b, op, contraction,
+                                                         attr, hasOneRowBlock);
+  return emitSkinny<gemv::SkinnyGemvtTile, gemv::SkinnyGemvtKernel>(
+      b, op, contraction, attr, hasOneRowBlock);
 }
 
 /// Whether the last dimension of each array of `op` is a whole number of pieces
@@ -213,7 +232,7 @@ static LogicalResult emitMma(ImplicitLocOpBuilder &b,
 static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
                                 const SegmentedContraction &contraction,
-                                GpuTileAttr tile) {
+                                GpuTileAttr tile, bool hasOneRowBlock = false) {
   switch (tile.getKernel()) {
   case GpuKernel::Simt:
     return emitPlain<simt::SimtTile, simt::SimtKernel>(b, op, contraction,
@@ -223,8 +242,9 @@ static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
   case GpuKernel::Mma:
     return emitMma(b, op, contraction, tile);
   case GpuKernel::Gemv:
+    return emitGemv(b, op, contraction, tile, hasOneRowBlock);
   case GpuKernel::Gemvt:
-    return emitGemv(b, op, contraction, tile, /*hasOneRowBlock=*/false);
+    return emitGemvt(b, op, contraction, tile, hasOneRowBlock);
   case GpuKernel::Ger:
     return emitPlain<gemv::GerTile, gemv::GerKernel>(b, op, contraction, tile);
   }
@@ -352,7 +372,7 @@ static LogicalResult emit(ImplicitLocOpBuilder &b,
     Value isFew = isAtMost(b, numRows, rows);
     auto branch = scf::IfOp::create(b, isFew, /*withElseRegion=*/true);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    if (failed(emitGemv(b, op, contraction, few, /*hasOneRowBlock=*/true)))
+    if (failed(emitKernel(b, op, contraction, few, /*hasOneRowBlock=*/true)))
       return failure();
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
   }

@@ -48,6 +48,12 @@ SKINNY_TILES = {
     "one_warp": "kernel = gemv, block = [8, 32, 32], stages = 3, group = 1, warp = [8, 32]",
     "tall": "kernel = gemv, block = [24, 64, 64], stages = 2, group = 1, warp = [24, 64]",
 }
+# The same, where the weight is read along its columns.
+SKINNY_GEMVT_TILES = {
+    "one_warp": "kernel = gemvt, block = [8, 16, 16], stages = 3, group = 1, warp = [8, 16]",
+    "tall": "kernel = gemvt, block = [24, 32, 32], stages = 1, group = 1, warp = [24, 32]",
+    "wide": "kernel = gemvt, block = [16, 64, 64], stages = 2, group = 1, warp = [16, 64]",
+}
 
 
 def attribute(tile, count):
@@ -213,6 +219,20 @@ def test_gradients_of_few_tokens(element):
     for variant in chosen:
         for batch, tokens in ((1, 1), (1, 3), (2, 4), (1, 17)):
             proj_grad.check(module, element, "proj", variant, (batch, tokens, 328, 100))
+
+
+@pytest.mark.parametrize("tile", SKINNY_GEMVT_TILES)
+@pytest.mark.parametrize("element", ["f16", "bf16"])
+def test_gemvt_by_tensor_cores(element, tile):
+    """Around the borders of tiles; k that fills no turn."""
+    heads, variant = Heads(3, 1, 20), variants(element)[0]
+    shapes = [(1, 1, 72), (4, 2, 72), (1, 9, 72), (3, 11, 72)]
+    text = qkv_grad.function(qkv_grad.name_of(element, heads, "dynamic", variant), element, heads,
+                             (None, None, 72), variant)
+    tiles = attribute_of(SKINNY_GEMVT_TILES[tile], 1)
+    module = compile_emulated([re.sub(r"(head_dim = \d+)", rf"\1 {tiles}", text)])
+    for shape in shapes:
+        qkv_grad.check(module, element, heads, "dynamic", variant, shape)
 
 
 @pytest.mark.parametrize("tile", MMA_TILES)

@@ -44,7 +44,7 @@ FewRowsKernel::FewRowsKernel(ImplicitLocOpBuilder &b,
   Type type = getElementTypeOrSelf(
       contraction.segments.front().terms.front().rhs.array);
   streamsRhs = hasStreamedLoads(op) &&
-               chunk * type.getIntOrFloatBitWidth() == 8 * kStreamedBytes;
+               canStream(chunk * type.getIntOrFloatBitWidth() / 8);
 }
 
 //===----------------------------------------------------------------------===//

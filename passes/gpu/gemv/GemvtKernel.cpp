@@ -51,8 +51,7 @@ SmallVector<Value> GemvtKernel::multiplySteps(const Lines &lhs,
   SmallVector<Value> results(sums);
   for (auto [stage, column] : llvm::enumerate(columns)) {
     Value right = convertFloat(b, column, sumType);
-    for (auto [row, sum] :
-         llvm::zip_equal(rows[stage / perLoad], results)) {
+    for (auto [row, sum] : llvm::zip_equal(rows[stage / perLoad], results)) {
       Value element = vector::ExtractOp::create(b, row, stage % perLoad);
       Value left = vector::BroadcastOp::create(
           b, type, convertFloat(b, element, sumType));
@@ -64,13 +63,14 @@ SmallVector<Value> GemvtKernel::multiplySteps(const Lines &lhs,
 
 SmallVector<Value> GemvtKernel::accumulateTerm(const TermArrays &term,
                                                ArrayRef<Value> sums) {
-  SmallVector<Value> places = llvm::map_to_vector(
-      llvm::seq(tile.rows),
-      [&](int64_t place) -> Value { return constant(b, place); });
+  SmallVector<Value> places =
+      llvm::map_to_vector(llvm::seq(tile.rows), [&](int64_t place) -> Value {
+        return constant(b, place);
+      });
   Lines lhs = getLines(term, /*isLhs=*/true, places);
-  Lines rhs = getLines(term, /*isLhs=*/false,
-                       times(remainder(thread, tile.lanes()), tile.chunk),
-                       tile.chunk);
+  Lines rhs =
+      getLines(term, /*isLhs=*/false,
+               times(remainder(thread, tile.lanes()), tile.chunk), tile.chunk);
   Value numSteps = DimGroup{contraction.k, term.extents}.getSize(b);
   int64_t perTurn = tile.stepsPerTurn();
   Value whole = toValue(b, sub(b, numSteps, remainder(numSteps, perTurn)));

@@ -5,6 +5,7 @@
 #include "boostr/passes/gpu/gemv/GemvtTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/GpuTile.h"
+#include "boostr/passes/gpu/gemv/SkinnyGemvtTile.h"
 #include <numeric>
 
 using namespace mlir;
@@ -100,9 +101,7 @@ static int64_t chooseLanes(int64_t columns, int64_t chunk) {
   return lanes;
 }
 
-/// The greatest number of steps that divides those of all terms; 0 if they are
-/// not known.
-static int64_t getCommonSteps(const SegmentedContraction &contraction) {
+int64_t gemv::getCommonSteps(const SegmentedContraction &contraction) {
   int64_t common = 0;
   for (const ContractionTerm &term : contraction.segments.front().terms) {
     int64_t steps = getStaticProduct(term, contraction.k);
@@ -113,9 +112,12 @@ static int64_t getCommonSteps(const SegmentedContraction &contraction) {
   return common;
 }
 
-GpuTileAttr gemv::chooseGemvtTile(MLIRContext *context,
+GpuTileAttr gemv::chooseGemvtTile(MLIRContext *context, GpuTargetAttr target,
                                   const SegmentedContraction &contraction,
                                   int64_t rows) {
+  if (rows > 1)
+    if (GpuTileAttr tile = chooseSkinnyGemvtTile(target, contraction, rows))
+      return tile;
   const ContractionSegment &segment = contraction.segments.front();
   int64_t chunk = getColumnChunk(contraction);
   int64_t bytes = getOperandType(contraction).getIntOrFloatBitWidth() / 8;
@@ -124,25 +126,22 @@ GpuTileAttr gemv::chooseGemvtTile(MLIRContext *context,
       rows > kMostRows || ShapedType::isDynamic(columns))
     return {};
   int64_t lanes = chooseLanes(columns, chunk);
-  // Many bytes under way; threads have few registers for the sums of several
-  // rows, but fewer threads have more. Fewer where a turn would be more than
-  // there is: the rest goes step by step.
-  int64_t most = rows == 1 ? kMaxWarps : kMaxWarps / 2;
-  int64_t warps = most, stages = 4;
+  // Many bytes under way. With many sums there are registers for fewer threads,
+  // and for less that each of them has asked for.
+  bool hasManySums = rows * chunk > 32;
+  int64_t warps = rows == 1 ? kMaxWarps : kMaxWarps / 2;
+  int64_t stages = hasManySums ? 2 : 4;
+  // Fewer where a turn would be more than there is: the rest goes step by step.
   int64_t common = getCommonSteps(contraction);
   auto leavesRest = [&] {
     return common % (warps * kWarp / lanes * stages) != 0;
   };
   while (leavesRest() && stages > 2)
     stages /= 2;
-  while (leavesRest() && warps > 4)
+  while (leavesRest() && warps > 8)
     warps /= 2;
-  if (leavesRest()) {
-    warps = most / 2;
-    stages = 2;
-  }
-  return GpuTileAttr::get(
-      context, GpuKernel::Gemvt,
-      {rows, lanes * chunk, warps * kWarp / lanes * stages}, stages,
-      /*group=*/1);
+  return GpuTileAttr::get(context, GpuKernel::Gemvt,
+                          {rows, lanes * chunk, warps * kWarp / lanes * stages},
+                          stages,
+                          /*group=*/1);
 }

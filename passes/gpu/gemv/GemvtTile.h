@@ -36,9 +36,14 @@ struct GemvtTile : FewRowsTile {
 /// Columns that all of rhs has beside each other, in up to 16 bytes.
 int64_t getColumnChunk(const SegmentedContraction &contraction);
 
-/// The tile for up to `rows` rows; null if there are too many, or memory of rhs
+/// The greatest number of steps that divides those of all terms; 0 if they are
+/// not known.
+int64_t getCommonSteps(const SegmentedContraction &contraction);
+
+/// The tile for up to `rows` rows, of this kernel or of `SkinnyGemvtKernel`;
+/// null if there are too many, or memory of rhs
 /// is not known to run along n in pieces of 16 bytes.
-GpuTileAttr chooseGemvtTile(MLIRContext *context,
+GpuTileAttr chooseGemvtTile(MLIRContext *context, GpuTargetAttr target,
                             const SegmentedContraction &contraction,
                             int64_t rows);
 

@@ -22,9 +22,9 @@ GerKernel::GerKernel(ImplicitLocOpBuilder &b,
     : BlockKernel(b, op, contraction, tile.sumType), tile(tile),
       lhsPlan(planOperand(/*isLhs=*/true, tile.rows, tile.steps, tile.threads())
                   .plan),
-      rhsPlan(planOperand(/*isLhs=*/false, tile.columns, tile.steps,
-                          tile.threads())
-                  .plan) {
+      rhsPlan(
+          planOperand(/*isLhs=*/false, tile.columns, tile.steps, tile.threads())
+              .plan) {
   hasAllRows = llvm::all_of(
       contraction.segments, [&](const ContractionSegment &segment) {
         int64_t rows = getStaticProduct(segment.terms.front(), contraction.m);
@@ -109,10 +109,10 @@ void GerKernel::multiply(const Step &step, SmallVector<Value> &sums) {
   auto type = VectorType::get({tile.chunk}, sumType);
   Value right = convertFloat(b, step.rhs, sumType);
   for (auto [row, sum] : llvm::enumerate(sums)) {
-    Value element = vector::ExtractOp::create(
-        b, step.lhs[row / tile.lhsChunk], row % tile.lhsChunk);
-    Value left = vector::BroadcastOp::create(b, type,
-                                             convertFloat(b, element, sumType));
+    Value element = vector::ExtractOp::create(b, step.lhs[row / tile.lhsChunk],
+                                              row % tile.lhsChunk);
+    Value left =
+        vector::BroadcastOp::create(b, type, convertFloat(b, element, sumType));
     sum = vector::FMAOp::create(b, left, right, sum);
   }
 }
@@ -136,8 +136,7 @@ SmallVector<Value> GerKernel::accumulateTerm(const TermArrays &term,
   Value whole = toValue(b, sub(b, numSteps, remainder(numSteps, tile.steps)));
   auto addSteps = [&](Value begin, Value end, int64_t count,
                       ValueRange carried) -> SmallVector<Value> {
-    auto loop =
-        scf::ForOp::create(b, begin, end, constant(b, count), carried);
+    auto loop = scf::ForOp::create(b, begin, end, constant(b, count), carried);
     keepRolled(loop);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
@@ -173,14 +172,13 @@ void GerKernel::storeProducts(const OutputArrays &output,
     offsets.push_back(getRowOffsets(epilogue, extents, getRow(row, 1)));
     SmallVector<Value> &groupsOfRow = results.emplace_back();
     for (int64_t group = 0; group < groups; ++group) {
-      Value part = vector::ExtractStridedSliceOp::create(
-          b, sum, group * perGroup, perGroup, 1);
-      groupsOfRow.push_back(
-          addAddends(epilogue, offsets.back(), group, part));
+      auto lanesOfGroup =
+          llvm::to_vector(llvm::seq(group * perGroup, (group + 1) * perGroup));
+      Value part = vector::ShuffleOp::create(b, sum, sum, lanesOfGroup);
+      groupsOfRow.push_back(addAddends(epilogue, offsets.back(), group, part));
     }
   }
-  for (auto [row, offsetsOfRow, parts] :
-       llvm::enumerate(offsets, results)) {
+  for (auto [row, offsetsOfRow, parts] : llvm::enumerate(offsets, results)) {
     auto storeRow = [&, &offsetsOfRow = offsetsOfRow, &parts = parts] {
       for (auto [group, part] : llvm::enumerate(parts))
         storeSums(epilogue, offsetsOfRow, group, part);
@@ -197,17 +195,16 @@ Value GerKernel::sumLhs(const TermArrays &term, Value row, Value sum) {
   Value numSteps = DimGroup{contraction.k, term.extents}.getSize(b);
   Value rowOffset = offsetOf(term.lhs, contraction.m, term.extents, row,
                              lhsPlan.isFlatInRows);
-  auto loop = scf::ForOp::create(b, constant(b, 0), numSteps, constant(b, 1),
-                                 sum);
+  auto loop =
+      scf::ForOp::create(b, constant(b, 0), numSteps, constant(b, 1), sum);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  Value offset = plus(rowOffset, offsetOf(term.lhs, contraction.k, term.extents,
-                                          loop.getInductionVar(),
-                                          lhsPlan.isFlatInSteps));
+  Value offset =
+      plus(rowOffset, offsetOf(term.lhs, contraction.k, term.extents,
+                               loop.getInductionVar(), lhsPlan.isFlatInSteps));
   auto type = VectorType::get({1}, term.lhs.getElementType());
   Value element = vector::ExtractOp::create(
-      b, vector::LoadOp::create(b, type, term.lhs.flat, ValueRange{offset}),
-      0);
+      b, vector::LoadOp::create(b, type, term.lhs.flat, ValueRange{offset}), 0);
   Value next = arith::AddFOp::create(b, loop.getRegionIterArg(0),
                                      convertFloat(b, element, sumType));
   scf::YieldOp::create(b, next);
@@ -217,8 +214,8 @@ Value GerKernel::sumLhs(const TermArrays &term, Value row, Value sum) {
 /// By the blocks of the first column, thread i for row i.
 void GerKernel::emitSumsOfLhs(const SegmentArrays &segment) {
   Value row = plus(rows.start, thread);
-  Value isMine = both(isLess(thread, constant(b, tile.rows)),
-                      isLess(row, rows.end));
+  Value isMine =
+      both(isLess(thread, constant(b, tile.rows)), isLess(row, rows.end));
   ifElse(b, both(isFirstColumn, isMine), [&] {
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(sumType));
     SmallVector<Value> sums = accumulateTerms(

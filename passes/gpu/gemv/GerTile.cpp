@@ -84,8 +84,8 @@ GpuTileAttr gemv::chooseGerTile(MLIRContext *context,
   // As many rows as share what is read of rhs, and still leave registers for
   // enough blocks on a multiprocessor.
   constexpr int64_t rows = 8, steps = 2;
-  return GpuTileAttr::get(
-      context, GpuKernel::Ger,
-      {rows, chooseThreads(columns, chunk) * chunk, steps}, /*stages=*/1,
-      /*group=*/1);
+  return GpuTileAttr::get(context, GpuKernel::Ger,
+                          {rows, chooseThreads(columns, chunk) * chunk, steps},
+                          /*stages=*/1,
+                          /*group=*/1);
 }
