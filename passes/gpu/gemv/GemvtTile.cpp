@@ -112,20 +112,11 @@ int64_t gemv::getCommonSteps(const SegmentedContraction &contraction) {
   return common;
 }
 
-GpuTileAttr gemv::chooseGemvtTile(MLIRContext *context, GpuTargetAttr target,
-                                  const SegmentedContraction &contraction,
-                                  int64_t rows) {
-  if (rows > 1)
-    if (GpuTileAttr tile = chooseSkinnyGemvtTile(target, contraction, rows))
-      return tile;
-  const ContractionSegment &segment = contraction.segments.front();
+/// The tile with `lanes` threads for each row of rhs.
+static GpuTileAttr getTile(MLIRContext *context,
+                           const SegmentedContraction &contraction,
+                           int64_t rows, int64_t lanes) {
   int64_t chunk = getColumnChunk(contraction);
-  int64_t bytes = getOperandType(contraction).getIntOrFloatBitWidth() / 8;
-  int64_t columns = getStaticProduct(segment.terms.front(), contraction.n);
-  if (!segment.product || segment.lhsSum || chunk * bytes != 16 ||
-      rows > kMostRows || ShapedType::isDynamic(columns))
-    return {};
-  int64_t lanes = chooseLanes(columns, chunk);
   // Many bytes under way. With many sums there are registers for fewer threads,
   // and for less that each of them has asked for.
   bool hasManySums = rows * chunk > 32;
@@ -144,4 +135,27 @@ GpuTileAttr gemv::chooseGemvtTile(MLIRContext *context, GpuTargetAttr target,
                           {rows, lanes * chunk, warps * kWarp / lanes * stages},
                           stages,
                           /*group=*/1);
+}
+
+GpuTileAttr gemv::chooseGemvtTile(MLIRContext *context, GpuTargetAttr target,
+                                  const SegmentedContraction &contraction,
+                                  int64_t rows) {
+  if (rows > 1)
+    if (GpuTileAttr tile = chooseSkinnyGemvtTile(target, contraction, rows))
+      return tile;
+  const ContractionSegment &segment = contraction.segments.front();
+  int64_t chunk = getColumnChunk(contraction);
+  int64_t bytes = getOperandType(contraction).getIntOrFloatBitWidth() / 8;
+  int64_t columns = getStaticProduct(segment.terms.front(), contraction.n);
+  if (!segment.product || segment.lhsSum || chunk * bytes != 16 ||
+      rows > kMostRows || ShapedType::isDynamic(columns))
+    return {};
+  // Fewer columns where a block would not have the memory for their sums.
+  StringRef reason;
+  for (int64_t lanes = chooseLanes(columns, chunk); lanes > 0; lanes /= 2) {
+    GpuTileAttr tile = getTile(context, contraction, rows, lanes);
+    if (GemvtTile::get(contraction, tile, reason))
+      return tile;
+  }
+  return {};
 }

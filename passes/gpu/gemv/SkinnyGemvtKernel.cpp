@@ -32,8 +32,8 @@ SkinnyGemvtKernel::SkinnyGemvtKernel(ImplicitLocOpBuilder &b,
 SmallVector<Value> SkinnyGemvtKernel::createZeros() {
   Value zeros = arith::ConstantOp::create(
       b, b.getZeroAttr(mma::getSumsType(kShape, sumType)));
-  return SmallVector<Value>(
-      tile.chunk() / 2 * tile.rows / kShape.columns, zeros);
+  return SmallVector<Value>(tile.chunk() / 2 * tile.rows / kShape.columns,
+                            zeros);
 }
 
 SmallVector<Value> SkinnyGemvtKernel::loadLhs(const Lines &lhs, Value step) {
@@ -65,11 +65,11 @@ void SkinnyGemvtKernel::multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
   auto sum = sums.begin();
   for (int64_t column = 0; column < tile.chunk(); column += 2)
     for (Value row : lhs) {
-      *sum = mma::emitProduct(
-          b, kShape, elementType,
-          {getPair(upper, column), getPair(upper, column + 1),
-           getPair(lower, column), getPair(lower, column + 1)},
-          {getPair(row, 0), getPair(row, 1)}, *sum);
+      *sum =
+          mma::emitProduct(b, kShape, elementType,
+                           {getPair(upper, column), getPair(upper, column + 1),
+                            getPair(lower, column), getPair(lower, column + 1)},
+                           {getPair(row, 0), getPair(row, 1)}, *sum);
       ++sum;
     }
 }
@@ -99,7 +99,8 @@ SmallVector<Value> SkinnyGemvtKernel::multiplyRest(const Lines &lhs,
                                                    ValueRange sums) {
   Type elementType = lhs.array.getElementType();
   size_t numRows = lhs.offsets.size();
-  SmallVector<Type> types(numRows, VectorType::get({kThreadSteps}, elementType));
+  SmallVector<Type> types(numRows,
+                          VectorType::get({kThreadSteps}, elementType));
   types.append(kThreadSteps, VectorType::get({tile.chunk()}, elementType));
   auto branch = scf::IfOp::create(b, types, isLess(step, numSteps),
                                   /*withElseRegion=*/true);
@@ -110,10 +111,10 @@ SmallVector<Value> SkinnyGemvtKernel::multiplyRest(const Lines &lhs,
     chunks.append(loadRhs(rhs, step));
     scf::YieldOp::create(b, chunks);
     b.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(
-        b, llvm::map_to_vector(types, [&](Type type) -> Value {
-          return arith::ConstantOp::create(b, b.getZeroAttr(type));
-        }));
+    scf::YieldOp::create(b, llvm::map_to_vector(types, [&](Type type) -> Value {
+                           return arith::ConstantOp::create(
+                               b, b.getZeroAttr(type));
+                         }));
   }
   auto chunks = llvm::to_vector_of<Value>(branch.getResults());
   SmallVector<Value> results(sums);
@@ -129,8 +130,8 @@ SmallVector<Value> SkinnyGemvtKernel::accumulateTerm(const TermArrays &term,
   for (int64_t place = 0; place < tile.rows; place += kShape.columns)
     places.push_back(plus(group, place));
   Lines lhs = getLines(term, /*isLhs=*/true, places);
-  Lines rhs = getLines(term, /*isLhs=*/false, times(group, tile.chunk()),
-                       tile.chunk());
+  Lines rhs =
+      getLines(term, /*isLhs=*/false, times(group, tile.chunk()), tile.chunk());
   Value numSteps = DimGroup{contraction.k, term.extents}.getSize(b);
   int64_t perTurn = tile.stepsPerTurn();
   Value whole = toValue(b, sub(b, numSteps, remainder(numSteps, perTurn)));

@@ -76,10 +76,9 @@ SkinnyGemvtTile::get(const SegmentedContraction &contraction, GpuTileAttr attr,
 
 /// About as many blocks as an H100 has multiprocessors, each with as many bytes
 /// under way as threads have registers for.
-GpuTileAttr
-gemv::chooseSkinnyGemvtTile(GpuTargetAttr target,
-                            const SegmentedContraction &contraction,
-                            int64_t rows) {
+GpuTileAttr gemv::chooseSkinnyGemvtTile(GpuTargetAttr target,
+                                        const SegmentedContraction &contraction,
+                                        int64_t rows) {
   constexpr int64_t chunk = 8, leastBlocks = kMultiprocessors * 3 / 4;
   constexpr int64_t steps = SkinnyGemvtTile::kInstruction.steps;
   const ContractionSegment &segment = contraction.segments.front();
@@ -87,10 +86,11 @@ gemv::chooseSkinnyGemvtTile(GpuTargetAttr target,
   if (!target || rows > 16 || !findMisfit(contraction, target).empty() ||
       getColumnChunk(contraction) != chunk || ShapedType::isDynamic(n))
     return {};
-  int64_t tileRows =
-      llvm::alignTo(rows, SkinnyGemvtTile::kInstruction.columns);
-  int64_t columns = llvm::divideCeil(n, 64) >= leastBlocks ? 64 : 32;
-  int64_t warps = kMaxWarps, stages = columns == 64 ? 1 : 2;
+  int64_t tileRows = llvm::alignTo(rows, SkinnyGemvtTile::kInstruction.columns);
+  // With more columns a thread has more bytes under way, and a warp more sums.
+  bool isWide = llvm::divideCeil(n, 64) >= leastBlocks;
+  int64_t columns = isWide ? 64 : 32, stages = 2;
+  int64_t warps = isWide ? kMaxWarps / 2 : kMaxWarps;
   int64_t common = getCommonSteps(contraction);
   while (warps > 8 && common % (warps * stages * steps) != 0)
     warps /= 2;

@@ -194,6 +194,19 @@ func.func @gradients_of_several(%dy: memref<9x1x2048xf16>, %a: memref<9x1x768xf1
   return
 }
 
+// Of many columns a block has more, as far as there is memory for their sums.
+// CHECK-LABEL: func @gradients_of_many_columns(
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [16, 64, 256], stages = 2, group = 1, warp = [16, 64]>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [8, 32, 128], stages = 4, group = 1>]
+func.func @gradients_of_many_columns(%dy: memref<1x12x1024xbf16>, %a: memref<1x12x8192xbf16>, %w: memref<1024x8192xbf16>, %da: memref<1x12x8192xbf16>,
+    %dz: memref<1x8x1024xf64>, %c: memref<1x8x8192xf64>, %v: memref<1024x8192xf64>, %dc: memref<1x8x8192xf64>) {
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      : memref<1x12x1024xbf16>, memref<1x12x8192xbf16>, memref<1024x8192xbf16>, memref<1x12x8192xbf16>
+  boostr.out_proj_residual_grad %dz, %c, %v outs(%dc) wrt(attn)
+      : memref<1x8x1024xf64>, memref<1x8x8192xf64>, memref<1024x8192xf64>, memref<1x8x8192xf64>
+  return
+}
+
 // More, or how many shows when the code runs; sums of lhs alone are no product.
 // CHECK-LABEL: func @gradients_of_any(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{[^>]+}}, few_rows = [1, 16]>, #boostr.gpu_tile<kernel = wgmma, {{[^>]+}}, few_steps = 16>]
