@@ -83,8 +83,10 @@ static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
                                        SmallVector<int64_t> &narrow,
                                        SmallVector<int64_t> &rows,
                                        SmallVector<int64_t> &warp,
-                                       F32Precision &precision, Gemm &gemm) {
+                                       F32Precision &precision, Gemm &gemm,
+                                       int64_t &fewSteps) {
   split = 1;
+  fewSteps = 0;
   precision = F32Precision::Ieee;
   gemm = Gemm::Generated;
   return parseOptions(
@@ -95,6 +97,8 @@ static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
           return parseNumberOrNumbers(parser, narrow);
         if (name == "few_rows")
           return parseNumbers(parser, rows);
+        if (name == "few_steps")
+          return parser.parseInteger(fewSteps);
         if (name == "warp")
           return parseNumbers(parser, warp);
         if (name == "precision")
@@ -102,8 +106,8 @@ static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
         if (name == "gemm")
           return parseGemm(parser, gemm);
         return parser.emitError(location)
-               << "expected 'split', 'narrow', 'few_rows', 'warp', "
-                  "'precision' or 'gemm', got "
+               << "expected 'split', 'narrow', 'few_rows', 'few_steps', "
+                  "'warp', 'precision' or 'gemm', got "
                << name;
       });
 }
@@ -120,11 +124,14 @@ static void printNumbers(AsmPrinter &printer, StringRef name,
 static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
                                 ArrayRef<int64_t> narrow,
                                 ArrayRef<int64_t> rows, ArrayRef<int64_t> warp,
-                                F32Precision precision, Gemm gemm) {
+                                F32Precision precision, Gemm gemm,
+                                int64_t fewSteps) {
   if (split != 1)
     printer << ", split = " << split;
   printNumbers(printer, "narrow", narrow);
   printNumbers(printer, "few_rows", rows);
+  if (fewSteps != 0)
+    printer << ", few_steps = " << fewSteps;
   printNumbers(printer, "warp", warp);
   if (precision != F32Precision::Ieee)
     printer << ", precision = " << stringifyF32Precision(precision);
@@ -371,13 +378,12 @@ static bool arePositiveAndIncrease(ArrayRef<int64_t> numbers) {
   });
 }
 
-LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                  GpuKernel kernel, ArrayRef<int64_t> block,
-                                  int64_t stages, int64_t group, int64_t split,
-                                  ArrayRef<int64_t> narrow,
-                                  ArrayRef<int64_t> fewRows,
-                                  ArrayRef<int64_t> warp,
-                                  F32Precision precision, Gemm gemm) {
+LogicalResult
+GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                    GpuKernel kernel, ArrayRef<int64_t> block, int64_t stages,
+                    int64_t group, int64_t split, ArrayRef<int64_t> narrow,
+                    ArrayRef<int64_t> fewRows, ArrayRef<int64_t> warp,
+                    F32Precision precision, Gemm gemm, int64_t fewSteps) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
@@ -385,10 +391,13 @@ LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       stages <= 0 || group <= 0 || split <= 0)
     return emitError() << "tile sizes expected positive";
   bool isMma = kernel == GpuKernel::Mma;
-  bool mayHaveNoWarp = !isMma, mayHaveWarp = isMma || kernel == GpuKernel::Gemv;
+  bool mayHaveNoWarp = !isMma;
+  bool mayHaveWarp =
+      isMma || kernel == GpuKernel::Gemv || kernel == GpuKernel::Gemvt;
   if (!(warp.empty() && mayHaveNoWarp) && !(warp.size() == 2 && mayHaveWarp))
     return emitError() << "'warp' expected 2 sizes [m, n] with kernel mma, "
-                          "those or none with gemv and none with others, got "
+                          "those or none with gemv and gemvt, and none with "
+                          "others, got "
                        << warp.size();
   if (!llvm::all_of(warp, [](int64_t size) { return size > 0; }))
     return emitError() << "tile sizes expected positive";
@@ -403,7 +412,13 @@ LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     if (!arePositiveAndIncrease(numbers))
       return emitError() << "'" << name
                          << "' expected positive numbers that increase";
-  if (!fewRows.empty() && kernel == GpuKernel::Gemv)
-    return emitError() << "'few_rows' expected of another kernel than gemv";
+  if (fewSteps < 0)
+    return emitError() << "'few_steps' expected positive, got " << fewSteps;
+  if ((!fewRows.empty() || fewSteps != 0) &&
+      llvm::is_contained({GpuKernel::Gemv, GpuKernel::Gemvt, GpuKernel::Ger},
+                         kernel))
+    return emitError() << "'few_rows' and 'few_steps' expected of another "
+                          "kernel than "
+                       << stringifyGpuKernel(kernel);
   return success();
 }

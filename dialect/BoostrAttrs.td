@@ -238,7 +238,9 @@ def Boostr_GpuKernel : I32EnumAttr<"GpuKernel", "a family of GPU kernels", [
     I32EnumAttrCase<"Simt", 0, "simt">,
     I32EnumAttrCase<"Wgmma", 1, "wgmma">,
     I32EnumAttrCase<"Gemv", 2, "gemv">,
-    I32EnumAttrCase<"Mma", 3, "mma">]> {
+    I32EnumAttrCase<"Mma", 3, "mma">,
+    I32EnumAttrCase<"Gemvt", 4, "gemvt">,
+    I32EnumAttrCase<"Ger", 5, "ger">]> {
   let cppNamespace = "::mlir::boostr";
   let genSpecializedAttr = 0;
 }
@@ -288,7 +290,11 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       for f32 with a `precision` other than `ieee`; from sm_80 on;
     * `gemv`: blocks of few rows and columns whose warps share k, where reading B
       takes all of the time; with `warp` by tensor cores, for f16 and bf16 from
-      sm_80 on.
+      sm_80 on;
+    * `gemvt`: the same where memory of B runs along n, as in the gradient of the
+      input of few tokens: threads own columns, and share k; `warp` as with gemv;
+    * `ger`: few steps of k, as in the gradient of the weight of few tokens, where
+      writing C takes all of the time.
 
     A thread block computes `block[0] x block[1]` elements of C at a time, with
     `block[2]` steps of k in shared memory, of which there are `stages` copies.
@@ -301,12 +307,18 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     Of `gemv`, `block[2]` is what the warps of a block, which share k, read of each
     column at once (pieces of up to 16 bytes a thread; with `warp`, which is then
     `block[0], block[1]`, 32 steps a warp), and `stages` how often before they use
-    any.
+    any. Of `gemvt` a thread reads `stages` pieces of up to 16 bytes of a row of B's
+    memory, one for each of as many steps, before it uses any, and `block[2]` steps
+    are what all threads read so; with `warp` it is 16 for each warp, of `stages`
+    such times. Of `ger` it computes `block[0]` pieces of C, and
+    reads `block[2]` steps at once; `stages` is 1.
 
     How many rows there are may be known only when the code runs. For each number
     of `few_rows`, which increase, there is a `gemv` kernel too (for more than one row
     by tensor cores, where these multiply the type), and it is launched
-    instead if it is the first that has all rows. With `narrow`, which only `wgmma`
+    instead if it is the first that has all rows; a `gemvt` kernel where memory of B
+    runs along n. With `few_steps` there is a `ger` kernel, launched instead for at
+    most so many steps of k. With `narrow`, which only `wgmma`
     has, there are kernels with tiles of so many columns, which increase, so that few
     rows occupy many multiprocessors. That kernel is launched which is estimated to
     take the least time, and the first of `narrow` where C has at most `block[0]`
@@ -333,7 +345,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       DefaultValuedParameter<"::mlir::boostr::F32Precision",
         "::mlir::boostr::F32Precision::Ieee">:$precision,
       DefaultValuedParameter<"::mlir::boostr::Gemm",
-        "::mlir::boostr::Gemm::Generated">:$gemm);
+        "::mlir::boostr::Gemm::Generated">:$gemm,
+      DefaultValuedParameter<"int64_t", "0">:$fewSteps);
   let skipDefaultBuilders = 1;
   let builders = [AttrBuilder<(ins "GpuKernel":$kernel,
       "::llvm::ArrayRef<int64_t>":$block, "int64_t":$stages, "int64_t":$group,
@@ -342,14 +355,15 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       CArg<"::llvm::ArrayRef<int64_t>", "{}">:$fewRows,
       CArg<"::llvm::ArrayRef<int64_t>", "{}">:$warp,
       CArg<"F32Precision", "F32Precision::Ieee">:$precision,
-      CArg<"Gemm", "Gemm::Generated">:$gemm), [{
+      CArg<"Gemm", "Gemm::Generated">:$gemm,
+      CArg<"int64_t", "0">:$fewSteps), [{
     return $_get($_ctxt, kernel, block, stages, group, split, narrow, fewRows,
-                 warp, precision, gemm);
+                 warp, precision, gemm, fewSteps);
   }]>];
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `stages` `=` $stages `,` `group` `=` $group
-        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision, $gemm) `` `>`
+        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision, $gemm, $fewSteps) `` `>`
   }];
   let genVerifyDecl = 1;
 }

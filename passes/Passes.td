@@ -293,13 +293,15 @@ def SelectGpuTile : Pass<"boostr-select-gpu-tile", "::mlir::ModuleOp"> {
     Input: boostr ops in buffer form, in a module with `boostr.gpu_target`.
 
     Output: each of them with an attribute `boostr.gpu_tiles`, an array of one tile
-    for each of the op's contractions: for `gemv` where there are known to be few
-    rows, for `wgmma` where the target has it and the contraction fits, for `mma`
-    where tensor cores multiply the element type, else for `simt`. Where the number of rows is not known, `few_rows` adds kernels to choose
-    from when the code runs. With `gemm` a tile says that the product is left to
-    cuBLASLt: where it is able to, with `cublaslt`, and a remark says where it is
-    not; with `auto` where measurements had it ahead (docs/gpu-codegen.md). The
-    attribute `boostr.gemm` of an op goes before the option.
+    for each of the op's contractions: for `gemv` or `gemvt` where there are known
+    to be few rows, for `ger` where there are few steps, for `wgmma` where the target
+    has it and the contraction fits, for `mma` where tensor cores multiply the
+    element type, else for `simt`. Where the number of rows or steps is not known,
+    `few_rows` and `few_steps` add kernels to choose from when the code runs. With
+    `gemm` a tile says that the product is left to cuBLASLt: where it is able to,
+    with `cublaslt`, and a remark says where it is not; with `auto` where
+    measurements had it ahead (docs/gpu-codegen.md). The attribute `boostr.gemm` of
+    an op goes before the option.
 
     Leaves: ops that have `boostr.gpu_tiles`: what the user wrote wins. Ops in value
     form, and every other op.
@@ -340,11 +342,12 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
     the arithmetic that it takes: extents, tensor maps
     (`boostr_cuda_encode_tensor_map`), the number of blocks. The kernels of `wgmma`
     are in `gpu.module`s and launched by `gpu.launch_func`; the others
-    are the bodies of `gpu.launch`, for upstream's outlining. With `few_rows` an
-    `scf.if` chooses between launches, and also for `mma` where it shows only then
-    whether memory can be copied 16 bytes at a time. With `gemm` there is a call of
-    `boostr_cuda_multiply`, parallel loops around it where arrays have to be packed
-    before or the result unpacked, and the kernel for where the library is unable.
+    are the bodies of `gpu.launch`, for upstream's outlining. With `few_rows` or
+    `few_steps` an `scf.if` chooses between launches, and also for `mma` where it
+    shows only then whether memory can be copied 16 bytes at a time. With `gemm`
+    there is a call of `boostr_cuda_multiply`, parallel loops around it where arrays
+    have to be packed before or the result unpacked, and the kernel for where the
+    library is unable.
 
     Leaves: every other op.
 

@@ -2,7 +2,7 @@
 
 Batch and tokens are dynamic, so shapes that differ in nothing else share a module.
 
-usage: modules.py FOLDER [--dtype bf16|f16] [--boostr-compile PATH] [--target cuda:sm_90a] [--tile TILE]
+usage: modules.py FOLDER [--dtype bf16|f16] [--boostr-compile PATH] [--target cuda:sm_90a] [--tile TILE...]
                   [--gemm generated cublaslt] [--ops OP...] [--shapes-file shapes.json]
 """
 
@@ -83,7 +83,8 @@ def signature(op, shape):
 
 
 def module_text(op, shape, dtype, tile=None):
-    """`tile` is a `#boostr.gpu_tile` for every contraction of the op, instead of the compiler's choice."""
+    """`tile` is a `#boostr.gpu_tile` for every contraction of the op, or a list of one for each, instead of the
+    compiler's choice."""
     inputs, outputs = signature(op, shape)
 
     def tensor(extents):
@@ -101,7 +102,10 @@ def module_text(op, shape, dtype, tile=None):
         "out_proj_residual_grad": "%d_output, %attn, %weight "
                                   f"wrt(attn, weight{', bias' if shape.bias else ''})",
     }[op]
-    tiles = (f" {{boostr.gpu_tiles = [{', '.join([tile] * (2 if 'grad' in op else 1))}]}}" if tile else "")
+    if isinstance(tile, str):
+        tile = [tile]
+    count = 2 if "grad" in op else 1
+    tiles = f" {{boostr.gpu_tiles = [{', '.join(tile * count if len(tile) == 1 else tile)}]}}" if tile else ""
     arguments = ", ".join(f"%{name}: {types[name]}" for name in inputs)
     results = ", ".join(types[name] for name in outputs)
     values = ", ".join(f"%{name}" for name in outputs)
@@ -142,7 +146,8 @@ def main():
     parser.add_argument("--dtype", default="bf16", choices=("bf16", "f16"))
     parser.add_argument("--boostr-compile", default="boostr-compile", help="the compiler")
     parser.add_argument("--target", default="cuda:sm_90a", help="as boostr-compile takes it")
-    parser.add_argument("--tile", help="a #boostr.gpu_tile<...> to use for every contraction; --gemm generated then")
+    parser.add_argument("--tile", nargs="+", help="a #boostr.gpu_tile<...> to use for every contraction, or one for each; "
+                                                  "--gemm generated then")
     parser.add_argument("--gemm", nargs="+", default=GEMMS, choices=GEMMS, help="what computes the products")
     parser.add_argument("--ops", nargs="+", default=OPS, choices=OPS, help="what to compile")
     parser.add_argument("--shapes-file", type=Path, default=SHAPES_FILE, help="the shapes, as JSON")

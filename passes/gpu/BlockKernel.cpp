@@ -94,6 +94,9 @@ std::pair<Value, Value> BlockKernel::orderBlocks(Value number,
     return {constant(b, 0), number};
   Value rowBlocks = toValue(b, grid.rowBlocks);
   Value columnBlocks = toValue(b, grid.columnBlocks);
+  if (frame.group == 1)
+    return {b.createOrFold<arith::DivUIOp>(number, columnBlocks),
+            b.createOrFold<arith::RemUIOp>(number, columnBlocks)};
   Value perGroup = times(columnBlocks, frame.group);
   Value groupNumber = arith::DivUIOp::create(b, number, perGroup);
   Value inGroup = arith::RemUIOp::create(b, number, perGroup);
@@ -132,7 +135,8 @@ Value BlockKernel::viewShared(Value bytes, int64_t offset,
 SmallVector<Value> BlockKernel::accumulateTerms(
     const SegmentArrays &segment, ArrayRef<Value> zeros,
     llvm::function_ref<SmallVector<Value>(const TermArrays &, ArrayRef<Value>)>
-        accumulate) {
+        accumulate,
+    bool inShared) {
   if (segment.terms.size() == 1)
     return accumulate(segment.terms.front(), zeros);
   auto loop =
@@ -142,7 +146,8 @@ SmallVector<Value> BlockKernel::accumulateTerms(
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   // The last step of the term before may still be read.
-  ::mlir::gpu::BarrierOp::create(b);
+  if (inShared)
+    ::mlir::gpu::BarrierOp::create(b);
   TermArrays term = segment.terms.back();
   for (size_t number = segment.terms.size() - 1; number-- > 0;)
     term = select(b, isEqual(loop.getInductionVar(), number),

@@ -112,12 +112,14 @@ protected:
   Value viewShared(Value bytes, int64_t offset, ArrayRef<int64_t> shape,
                    Type elementType);
   /// Sums over all terms: `accumulate` adds those of one to the values that it
-  /// is given. The code for a term exists once.
+  /// is given. The code for a term exists once. Between terms there is a
+  /// barrier if operands are `inShared` memory.
   SmallVector<Value>
   accumulateTerms(const cpu::SegmentArrays &segment, ArrayRef<Value> zeros,
                   llvm::function_ref<SmallVector<Value>(const cpu::TermArrays &,
                                                         ArrayRef<Value>)>
-                      accumulate);
+                      accumulate,
+                  bool inShared = true);
 
   // BlockLoads.cpp: from global memory.
 

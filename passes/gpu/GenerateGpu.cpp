@@ -10,6 +10,9 @@
 #include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
+#include "boostr/passes/gpu/gemv/GemvtKernel.h"
+#include "boostr/passes/gpu/gemv/GerKernel.h"
+#include "boostr/passes/gpu/gemv/SkinnyGemvtKernel.h"
 #include "boostr/passes/gpu/gemv/SkinnyKernel.h"
 #include "boostr/passes/gpu/mma/MmaKernel.h"
 #include "boostr/passes/gpu/simt/SimtKernel.h"
@@ -140,6 +143,21 @@ static LogicalResult emitPlain(ImplicitLocOpBuilder &b,
   return success();
 }
 
+/// The kernels of gemv and gemvt that multiply by tensor cores.
+template <typename Tile, typename Kernel>
+static LogicalResult emitSkinny(ImplicitLocOpBuilder &b,
+                                SegmentedContractionOpInterface op,
+                                const SegmentedContraction &contraction,
+                                GpuTileAttr attr, bool hasOneRowBlock) {
+  StringRef reason;
+  std::optional<Tile> tile =
+      Tile::get(contraction, attr, getTarget(op), reason);
+  if (!tile)
+    return emitMisfit(op, reason);
+  Kernel(b, op, contraction, *tile, hasOneRowBlock).emit();
+  return success();
+}
+
 static LogicalResult emitGemv(ImplicitLocOpBuilder &b,
                               SegmentedContractionOpInterface op,
                               const SegmentedContraction &contraction,
@@ -147,13 +165,19 @@ static LogicalResult emitGemv(ImplicitLocOpBuilder &b,
   if (attr.getWarp().empty())
     return emitPlain<gemv::GemvTile, gemv::GemvKernel>(b, op, contraction, attr,
                                                        hasOneRowBlock);
-  StringRef reason;
-  std::optional<gemv::SkinnyTile> tile =
-      gemv::SkinnyTile::get(contraction, attr, getTarget(op), reason);
-  if (!tile)
-    return emitMisfit(op, reason);
-  gemv::SkinnyKernel(b, op, contraction, *tile, hasOneRowBlock).emit();
-  return success();
+  return emitSkinny<gemv::SkinnyTile, gemv::SkinnyKernel>(b, op, contraction,
+                                                          attr, hasOneRowBlock);
+}
+
+static LogicalResult emitGemvt(ImplicitLocOpBuilder &b,
+                               SegmentedContractionOpInterface op,
+                               const SegmentedContraction &contraction,
+                               GpuTileAttr attr, bool hasOneRowBlock) {
+  if (attr.getWarp().empty())
+    return emitPlain<gemv::GemvtTile, gemv::GemvtKernel>(b, op, contraction,
+                                                         attr, hasOneRowBlock);
+  return emitSkinny<gemv::SkinnyGemvtTile, gemv::SkinnyGemvtKernel>(
+      b, op, contraction, attr, hasOneRowBlock);
 }
 
 /// Whether the last dimension of each array of `op` is a whole number of pieces
@@ -208,7 +232,7 @@ static LogicalResult emitMma(ImplicitLocOpBuilder &b,
 static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
                                 const SegmentedContraction &contraction,
-                                GpuTileAttr tile) {
+                                GpuTileAttr tile, bool hasOneRowBlock = false) {
   switch (tile.getKernel()) {
   case GpuKernel::Simt:
     return emitPlain<simt::SimtTile, simt::SimtKernel>(b, op, contraction,
@@ -218,7 +242,11 @@ static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
   case GpuKernel::Mma:
     return emitMma(b, op, contraction, tile);
   case GpuKernel::Gemv:
-    return emitGemv(b, op, contraction, tile, /*hasOneRowBlock=*/false);
+    return emitGemv(b, op, contraction, tile, hasOneRowBlock);
+  case GpuKernel::Gemvt:
+    return emitGemvt(b, op, contraction, tile, hasOneRowBlock);
+  case GpuKernel::Ger:
+    return emitPlain<gemv::GerTile, gemv::GerKernel>(b, op, contraction, tile);
   }
   return failure();
 }
@@ -298,8 +326,31 @@ static LogicalResult emitCublaslt(ImplicitLocOpBuilder &b,
 // Contractions
 //===----------------------------------------------------------------------===//
 
-/// The kernel of `tile`, or one for few rows if there are no more when the code
-/// runs.
+/// The kernel for few steps if there are no more when the code runs; what comes
+/// after is for more.
+static LogicalResult emitFewSteps(ImplicitLocOpBuilder &b,
+                                  SegmentedContractionOpInterface op,
+                                  const SegmentedContraction &contraction,
+                                  int64_t steps) {
+  GpuTileAttr few = gemv::chooseGerTile(op->getContext(), contraction);
+  if (!few)
+    return op->emitOpError()
+           << "has a tile with 'few_steps', expected a product, and memory of "
+              "rhs that is known to run along n in pieces of 16 bytes";
+  SmallVector<OpFoldResult> extents = getExtents(
+      b, b.getLoc(), contraction, contraction.segments.front().terms.front());
+  Value count = cpu::DimGroup{contraction.k, extents}.getSize(b);
+  auto branch = scf::IfOp::create(b, isAtMost(b, count, steps),
+                                  /*withElseRegion=*/true);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  if (failed(emitKernel(b, op, contraction, few)))
+    return failure();
+  b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  return success();
+}
+
+/// The kernel of `tile`, or one for few rows or steps if there are no more when
+/// the code runs.
 static LogicalResult emit(ImplicitLocOpBuilder &b,
                           SegmentedContractionOpInterface op,
                           const SegmentedContraction &contraction,
@@ -313,17 +364,21 @@ static LogicalResult emit(ImplicitLocOpBuilder &b,
       return op->emitOpError()
              << "has a tile with 'few_rows', expected at most "
              << gemv::getMostRows(getTarget(op), contraction)
-             << " rows, and operands that are known to run along k in pieces "
-                "of 16 bytes";
+             << " rows, and memory of operands that is known to run along k, "
+                "or "
+                "of rhs along n, in pieces of 16 bytes";
     if (!numRows)
       numRows = countRows(b, contraction);
     Value isFew = isAtMost(b, numRows, rows);
     auto branch = scf::IfOp::create(b, isFew, /*withElseRegion=*/true);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    if (failed(emitGemv(b, op, contraction, few, /*hasOneRowBlock=*/true)))
+    if (failed(emitKernel(b, op, contraction, few, /*hasOneRowBlock=*/true)))
       return failure();
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
   }
+  if (tile.getFewSteps() != 0 &&
+      failed(emitFewSteps(b, op, contraction, tile.getFewSteps())))
+    return failure();
   if (tile.getGemm() != Gemm::Generated)
     return emitCublaslt(b, op, contraction, tile, packed);
   return emitKernel(b, op, contraction, tile);

@@ -10,6 +10,7 @@
 #include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
 #include "boostr/passes/gpu/gemv/GemvTile.h"
+#include "boostr/passes/gpu/gemv/GerTile.h"
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
 #include "boostr/passes/gpu/mma/MmaTile.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"
@@ -203,11 +204,30 @@ static int64_t getMostFewRows(GpuTileAttr tile, GpuTargetAttr target,
   return std::min(most, gemv::getMostRowsBesideWgmma(contraction));
 }
 
+/// `tile` for any number of steps of k, or the ger kernel's if there are known
+/// to be few, or both.
+static GpuTileAttr addFewSteps(GpuTileAttr tile,
+                               const SegmentedContraction &contraction) {
+  const ContractionTerm &term = contraction.segments.front().terms.front();
+  int64_t steps = getStaticProduct(term, contraction.k);
+  if (!ShapedType::isDynamic(steps) && steps > gemv::kMostSteps)
+    return tile;
+  GpuTileAttr few = gemv::chooseGerTile(tile.getContext(), contraction);
+  if (!few)
+    return tile;
+  if (!ShapedType::isDynamic(steps))
+    return few;
+  return GpuTileAttr::get(
+      tile.getContext(), tile.getKernel(), tile.getBlock(), tile.getStages(),
+      tile.getGroup(), tile.getSplit(), tile.getNarrow(), tile.getFewRows(),
+      tile.getWarp(), tile.getPrecision(), tile.getGemm(), gemv::kMostSteps);
+}
+
 /// The gemv kernel's tile if there are known to be few rows, else `tile`, with
 /// kernels for few rows if there may turn out to be few: one for a single row,
 /// which is the most frequent number of all.
-static GpuTileAttr addFewRows(GpuTileAttr tile, GpuTargetAttr target,
-                              const SegmentedContraction &contraction) {
+static GpuTileAttr addFew(GpuTileAttr tile, GpuTargetAttr target,
+                          const SegmentedContraction &contraction) {
   MLIRContext *context = tile.getContext();
   int64_t few = getMostFewRows(tile, target, contraction);
   const ContractionTerm &term = contraction.segments.front().terms.front();
@@ -219,7 +239,7 @@ static GpuTileAttr addFewRows(GpuTileAttr tile, GpuTargetAttr target,
   }
   if (!ShapedType::isDynamic(rows) ||
       !gemv::chooseTile(context, target, contraction, few))
-    return tile;
+    return addFewSteps(tile, contraction);
   return GpuTileAttr::get(context, tile.getKernel(), tile.getBlock(),
                           tile.getStages(), tile.getGroup(), tile.getSplit(),
                           tile.getNarrow(), {1, few}, tile.getWarp(),
@@ -232,10 +252,10 @@ GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
                                         F32Precision precision) {
   MLIRContext *context = target.getContext();
   if (GpuTileAttr tile = chooseWgmmaTile(target, contraction, op))
-    return addFewRows(tile, target, contraction);
+    return addFew(tile, target, contraction);
   if (GpuTileAttr tile = mma::chooseTile(target, contraction, precision))
-    return addFewRows(tile, target, contraction);
-  return addFewRows(chooseSimtTile(context, contraction), target, contraction);
+    return addFew(tile, target, contraction);
+  return addFew(chooseSimtTile(context, contraction), target, contraction);
 }
 
 //===----------------------------------------------------------------------===//
@@ -245,12 +265,15 @@ GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
 static GpuTileAttr withGemm(GpuTileAttr tile, Gemm gemm) {
   // Few rows are no concern of kernels of our own if there is a library.
   ArrayRef<int64_t> fewRows = tile.getFewRows();
-  if (gemm == Gemm::Cublaslt)
+  int64_t fewSteps = tile.getFewSteps();
+  if (gemm == Gemm::Cublaslt) {
     fewRows = {};
+    fewSteps = 0;
+  }
   return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
                           tile.getStages(), tile.getGroup(), tile.getSplit(),
                           tile.getNarrow(), fewRows, tile.getWarp(),
-                          tile.getPrecision(), gemm);
+                          tile.getPrecision(), gemm, fewSteps);
 }
 
 namespace {

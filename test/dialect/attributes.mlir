@@ -212,7 +212,10 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 
 // CHECK-LABEL: func private @gpu
 // CHECK-SAME: few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, few_rows = [1, 8]>
+// CHECK-SAME: few_steps = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, few_steps = 16>
 // CHECK-SAME: gemm = #boostr.gemm<auto>
+// CHECK-SAME: gemvt = #boostr.gpu_tile<kernel = gemvt, block = [1, 32, 1024], stages = 4, group = 1>
+// CHECK-SAME: ger = #boostr.gpu_tile<kernel = ger, block = [8, 1024, 2], stages = 1, group = 1>
 // CHECK-SAME: library = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, warp = [64, 32], precision = tf32, gemm = cublaslt>
 // CHECK-SAME: mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, few_rows = [1, 8], warp = [64, 32], precision = tf32x3>
 // CHECK-SAME: narrow = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [32, 64, 128]>
@@ -223,7 +226,10 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 // CHECK-SAME: tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>
 func.func private @gpu() attributes {
   few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, few_rows = [1, 8], split = 8>,
+  few_steps = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, few_steps = 16, split = 8>,
   gemm = #boostr.gemm<auto>,
+  gemvt = #boostr.gpu_tile<kernel = gemvt, block = [1, 32, 1024], stages = 4, group = 1>,
+  ger = #boostr.gpu_tile<kernel = ger, block = [8, 1024, 2], stages = 1, group = 1>,
   library = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, gemm = cublaslt, precision = tf32, warp = [64, 32]>,
   mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, precision = tf32x3, warp = [64, 32], few_rows = [1, 8]>,
   shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64], split = 8>,
@@ -271,25 +277,37 @@ func.func private @negative_gpu_tile_narrow_name() attributes {
 // -----
 
 func.func private @negative_gpu_tile_few_rows_of_gemv() attributes {
-  // expected-error @below {{'few_rows' expected of another kernel than gemv}}
+  // expected-error @below {{'few_rows' and 'few_steps' expected of another kernel than gemv}}
   tile = #boostr.gpu_tile<kernel = gemv, block = [1, 8, 256], stages = 1, group = 1, few_rows = [1]>}
 
 // -----
 
+func.func private @negative_gpu_tile_few_steps() attributes {
+  // expected-error @below {{'few_steps' expected positive, got -1}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, few_steps = -1>}
+
+// -----
+
+func.func private @negative_gpu_tile_few_steps_of_ger() attributes {
+  // expected-error @below {{'few_rows' and 'few_steps' expected of another kernel than ger}}
+  tile = #boostr.gpu_tile<kernel = ger, block = [8, 256, 1], stages = 1, group = 1, few_steps = 16>}
+
+// -----
+
 func.func private @negative_gpu_tile_option() attributes {
-  // expected-error @below {{expected 'split', 'narrow', 'few_rows', 'warp', 'precision' or 'gemm', got rows}}
+  // expected-error @below {{expected 'split', 'narrow', 'few_rows', 'few_steps', 'warp', 'precision' or 'gemm', got rows}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, rows = [1]>}
 
 // -----
 
 func.func private @negative_gpu_tile_no_warp() attributes {
-  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma, those or none with gemv and none with others, got 0}}
+  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma, those or none with gemv and gemvt, and none with others, got 0}}
   tile = #boostr.gpu_tile<kernel = mma, block = [64, 64, 16], stages = 2, group = 1>}
 
 // -----
 
 func.func private @negative_gpu_tile_warp_of_simt() attributes {
-  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma, those or none with gemv and none with others, got 2}}
+  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma, those or none with gemv and gemvt, and none with others, got 2}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 1, warp = [32, 32]>}
 
 // -----

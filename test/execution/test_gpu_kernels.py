@@ -31,6 +31,11 @@ TILES = {
     # Single elements of k.
     "gemv": ("gemv", (4, 8, 32), 4, 1),
     "gemv_warps": ("gemv", (3, 6, 96), 2, 1),
+    # Single columns; groups of threads that share k, of a warp and of several.
+    "gemvt": ("gemvt", (4, 8, 32), 2, 1),
+    "gemvt_warps": ("gemvt", (3, 32, 12), 4, 1),
+    "ger": ("ger", (4, 32, 1), 1, 1),
+    "ger_several": ("ger", (6, 64, 3), 1, 2),
 }
 # Of tensor cores: block, stages, group, warp.
 MMA_TILES = {
@@ -42,6 +47,12 @@ MMA_TILES = {
 SKINNY_TILES = {
     "one_warp": "kernel = gemv, block = [8, 32, 32], stages = 3, group = 1, warp = [8, 32]",
     "tall": "kernel = gemv, block = [24, 64, 64], stages = 2, group = 1, warp = [24, 64]",
+}
+# The same, where the weight is read along its columns.
+SKINNY_GEMVT_TILES = {
+    "one_warp": "kernel = gemvt, block = [8, 16, 16], stages = 3, group = 1, warp = [8, 16]",
+    "tall": "kernel = gemvt, block = [24, 32, 32], stages = 1, group = 1, warp = [24, 32]",
+    "wide": "kernel = gemvt, block = [16, 64, 64], stages = 2, group = 1, warp = [16, 64]",
 }
 
 
@@ -121,18 +132,23 @@ def test_separate_weights(element):
 def test_tiles(tile):
     """Of every size: results do not depend on them."""
     element, heads = "f32", HEADS[0]
-    everything = Variant(("activations", "weight", "bias"))
+    few = tile.startswith(("gemv", "ger"))
+    # These kernels have no sums of lhs.
+    everything = Variant(("activations",) if tile.startswith("gemvt") else
+                         ("weight", "bias") if tile.startswith("ger") else
+                         ("activations", "weight", "bias"))
     forward = qkv.function(qkv.name_of(element, heads, "dynamic", True), element, heads,
                            (None,) * 3, True)
     texts = [re.sub(r"(head_dim = \d+)", rf"\1 {attribute(tile, 1)}", forward)]
-    if not tile.startswith("gemv"):
+    has_gradients = not tile in ("gemv", "gemv_warps")
+    if has_gradients:
         backward = qkv_grad.function(qkv_grad.name_of(element, heads, "dynamic", everything),
                                      element, heads, (None,) * 3, everything)
-        texts.append(re.sub(r"(head_dim = \d+)", rf"\1 {attribute(tile, 2)}", backward))
+        texts.append(re.sub(r"(head_dim = \d+)", rf"\1 {attribute(tile, 1 if few else 2)}", backward))
     module = compile_emulated(texts)
     for shape in SHAPES + [(1, 300, 131)]:
         qkv.check(module, element, heads, "dynamic", shape, True)
-        if not tile.startswith("gemv"):
+        if has_gradients:
             qkv_grad.check(module, element, heads, "dynamic", everything, shape)
 
 
@@ -177,6 +193,46 @@ def test_few_tokens_by_tensor_cores(element, tile):
             qkv.check(module, element, heads, f"dynamic{shape[2]}", shape, bias)
         for batch, tokens in ((1, 3), (7, 1), (3, 3), (2, 8), (1, 17)):
             proj.check(module, "proj", element, bias, (batch, tokens, 328, 100))
+
+
+@pytest.mark.parametrize("element", TYPES)
+def test_gradients_of_few_tokens(element):
+    """Known when compiling, and when running; k that fills no turn, what is added."""
+    heads = Heads(3, 1, 24)
+    shapes = [(1, 1, 328), (4, 1, 328), (1, 2, 264), (2, 4, 328), (3, 3, 264), (16, 1, 264), (1, 17, 328),
+              (0, 1, 264)]
+    few = [shape for shape in shapes if shape[0] and shape[0] * shape[1] < 5]
+    chosen = variants(element)[6:9]
+    cases = [(f"static{i}", shape, chosen[0]) for i, shape in enumerate(few)]
+    cases += [(f"dynamic{hidden}", (None, None, hidden), variant) for hidden in (264, 328)
+              for variant in chosen[:3 if hidden == 328 else 1]]
+    texts = [qkv_grad.function(qkv_grad.name_of(element, heads, kind, variant), element, heads, shape,
+                               variant) for kind, shape, variant in cases]
+    proj_shape = (None, None, 328, 100)
+    texts += [proj_grad.function(f"proj_{variant.name}", element, proj_shape, variant)
+              for variant in chosen]
+    module = compile_emulated(texts)
+    for kind, static, variant in cases:
+        for shape in [static] if kind.startswith("static") else shapes:
+            if static[2] == shape[2]:
+                qkv_grad.check(module, element, heads, kind, variant, shape)
+    for variant in chosen:
+        for batch, tokens in ((1, 1), (1, 3), (2, 4), (1, 17)):
+            proj_grad.check(module, element, "proj", variant, (batch, tokens, 328, 100))
+
+
+@pytest.mark.parametrize("tile", SKINNY_GEMVT_TILES)
+@pytest.mark.parametrize("element", ["f16", "bf16"])
+def test_gemvt_by_tensor_cores(element, tile):
+    """Around the borders of tiles; k that fills no turn."""
+    heads, variant = Heads(3, 1, 20), variants(element)[0]
+    shapes = [(1, 1, 72), (4, 2, 72), (1, 9, 72), (3, 11, 72)]
+    text = qkv_grad.function(qkv_grad.name_of(element, heads, "dynamic", variant), element, heads,
+                             (None, None, 72), variant)
+    tiles = attribute_of(SKINNY_GEMVT_TILES[tile], 1)
+    module = compile_emulated([re.sub(r"(head_dim = \d+)", rf"\1 {tiles}", text)])
+    for shape in shapes:
+        qkv_grad.check(module, element, heads, "dynamic", variant, shape)
 
 
 @pytest.mark.parametrize("tile", MMA_TILES)

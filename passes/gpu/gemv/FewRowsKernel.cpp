@@ -33,18 +33,18 @@ FewRowsKernel::FewRowsKernel(ImplicitLocOpBuilder &b,
                              const FewRowsTile &tile, int64_t chunk,
                              int64_t stepsPerTurn, Type sumType,
                              bool hasOneRowBlock)
-    : BlockKernel(b, op, contraction, sumType), chunk(chunk), tile(tile),
-      hasOneRowBlock(hasOneRowBlock),
+    : BlockKernel(b, op, contraction, sumType), chunk(chunk),
       lhsPlan(
           planOperand(/*isLhs=*/true, tile.rows, stepsPerTurn, tile.threads())
               .plan),
       rhsPlan(planOperand(/*isLhs=*/false, tile.columns, stepsPerTurn,
                           tile.threads())
-                  .plan) {
+                  .plan),
+      tile(tile), hasOneRowBlock(hasOneRowBlock) {
   Type type = getElementTypeOrSelf(
       contraction.segments.front().terms.front().rhs.array);
   streamsRhs = hasStreamedLoads(op) &&
-               chunk * type.getIntOrFloatBitWidth() == 8 * kStreamedBytes;
+               canStream(chunk * type.getIntOrFloatBitWidth() / 8);
 }
 
 //===----------------------------------------------------------------------===//
@@ -63,11 +63,12 @@ void FewRowsKernel::emitBlock(const SegmentArrays &segment) {
   warp = quotient(thread, kWarp);
   lane = remainder(thread, kWarp);
   shared = viewShared(createSharedBytes(), 0, tile.sharedShape(), sumType);
-  SmallVector<Value> sums =
-      accumulateTerms(segment, createZeros(),
-                      [&](const TermArrays &term, ArrayRef<Value> carried) {
-                        return accumulateTerm(term, carried);
-                      });
+  SmallVector<Value> sums = accumulateTerms(
+      segment, createZeros(),
+      [&](const TermArrays &term, ArrayRef<Value> carried) {
+        return accumulateTerm(term, carried);
+      },
+      /*inShared=*/false);
   // While other warps still multiply.
   static constexpr int64_t kLanes[] = {2, 1};
   Epilogue epilogue =
@@ -85,15 +86,16 @@ void FewRowsKernel::emitBlock(const SegmentArrays &segment) {
 //===----------------------------------------------------------------------===//
 
 FewRowsKernel::Lines FewRowsKernel::getLines(const TermArrays &term, bool isLhs,
-                                             ArrayRef<Value> places) {
+                                             ArrayRef<Value> places,
+                                             int64_t count) {
   const LoadPlan &plan = isLhs ? lhsPlan : rhsPlan;
   const Range &range = isLhs ? rows : columns;
   Lines lines = {
       isLhs ? term.lhs : term.rhs, plan.isFlatInSteps, term.extents, {}};
   // A block has a first line.
-  bool mayMiss = (isLhs ? tile.rows : tile.columns) > 1;
+  bool mayMiss = (isLhs ? tile.rows : tile.columns) > count;
   Value last =
-      mayMiss ? toValue(b, sub(b, range.end, b.getIndexAttr(1))) : Value();
+      mayMiss ? toValue(b, sub(b, range.end, b.getIndexAttr(count))) : Value();
   for (Value place : places) {
     Value index = plus(range.start, place);
     if (mayMiss)
@@ -107,13 +109,18 @@ FewRowsKernel::Lines FewRowsKernel::getLines(const TermArrays &term, bool isLhs,
 
 SmallVector<Value> FewRowsKernel::load(const Lines &lines, Value step,
                                        bool isLhs) {
+  return loadChunks(lines, step, chunk, !isLhs && streamsRhs);
+}
+
+SmallVector<Value> FewRowsKernel::loadChunks(const Lines &lines, Value step,
+                                             int64_t chunk, bool isStreamed) {
   auto type = VectorType::get({chunk}, lines.array.getElementType());
   auto alignment = llvm::Align(chunk * type.getElementTypeBitWidth() / 8);
   Value stepOffset = offsetOf(lines.array, contraction.k, lines.extents, step,
                               lines.isFlatInSteps);
   return llvm::map_to_vector(lines.offsets, [&](Value lineOffset) -> Value {
     Value offset = plus(lineOffset, stepOffset);
-    if (!isLhs && streamsRhs)
+    if (isStreamed)
       return loadStreamed(b, lines.array, type, offset);
     return vector::LoadOp::create(b, type, lines.array.flat, ValueRange{offset},
                                   /*nontemporal=*/false, alignment);

@@ -2,11 +2,12 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the kernels for few rows have in common (gemv and skinny). Reading rhs
-// (the weight) takes all of the time, so each of its elements is read once, by
-// loads of 16 bytes, many of them before the first is used. The warps of a
-// block share k: each sums up a part of it for all elements of the block. Their
-// sums meet in shared memory, where they are added in a fixed order.
+// What the kernels for few rows have in common (gemv, skinny and gemvt).
+// Reading rhs (the weight) takes all of the time, so each of its elements is
+// read once, by loads of 16 bytes, many of them before the first is used. The
+// warps of a block share k: each sums up a part of it for all elements of the
+// block. Their sums meet in shared memory, where they are added in a fixed
+// order.
 //
 //   for each turn: ask for rhs, then for lhs; multiply
 //   sums -> shared memory -> add those of all warps; store
@@ -53,8 +54,9 @@ protected:
     SmallVector<Value> offsets;
   };
 
-  /// `stepsPerTurn` are the steps of k that a block takes in one turn of its
-  /// loop. `hasOneRowBlock`: whether there are no more rows than a block has.
+  /// `chunk` are the elements of a load. `stepsPerTurn` are the steps of k that
+  /// a block takes in one turn of its loop. `hasOneRowBlock`: whether there are
+  /// no more rows than a block has.
   FewRowsKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
                 const SegmentedContraction &contraction,
                 const FewRowsTile &tile, int64_t chunk, int64_t stepsPerTurn,
@@ -70,13 +72,22 @@ protected:
 
   /// Those of lhs, or of rhs, `places` after the block's first. Those that do
   /// not exist are the last one once more: nobody stores what comes of them.
+  /// Of lines that a thread reads `count` of at once, there are whole such
+  /// groups, and each place is the first of one.
   Lines getLines(const cpu::TermArrays &term, bool isLhs,
-                 ArrayRef<Value> places);
+                 ArrayRef<Value> places, int64_t count = 1);
   /// What this thread reads of each line from `step` on; of rhs in such a way
   /// that lhs stays in the first-level cache.
   SmallVector<Value> load(const Lines &lines, Value step, bool isLhs);
+  /// `chunk` elements from each line and `step` on, that lie beside each other;
+  /// by `loadStreamed` or not.
+  SmallVector<Value> loadChunks(const Lines &lines, Value step, int64_t chunk,
+                                bool isStreamed);
 
   int64_t chunk;
+  LoadPlan lhsPlan, rhsPlan;
+  /// Whether rhs comes by `loadStreamed`.
+  bool streamsRhs;
   /// Sums of all warps, of `sharedShape`.
   Value shared;
   /// Of this thread: its warp, and its place in it.
@@ -96,9 +107,6 @@ private:
 
   const FewRowsTile &tile;
   bool hasOneRowBlock;
-  LoadPlan lhsPlan, rhsPlan;
-  /// Whether rhs comes by `loadStreamed`.
-  bool streamsRhs;
   /// Which columns this thread stores, counted from the block's first.
   Value storedColumn;
 };

@@ -4,6 +4,8 @@
 
 #include "boostr/passes/gpu/gemv/GemvTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
+#include "boostr/passes/gpu/gemv/GemvtTile.h"
+#include "boostr/passes/gpu/gemv/SkinnyGemvtTile.h"
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
 
 using namespace mlir;
@@ -60,7 +62,10 @@ std::optional<GemvTile> GemvTile::get(const SegmentedContraction &contraction,
 
 int64_t gemv::getMostRows(GpuTargetAttr target,
                           const SegmentedContraction &contraction) {
-  return chooseSkinnyTile(target, contraction, 1) ? 16 : 8;
+  return chooseSkinnyTile(target, contraction, 1) ||
+                 chooseSkinnyGemvtTile(target, contraction, 1)
+             ? 16
+             : 8;
 }
 
 /// Pieces of 16 bytes for each thread of a warp that a line of an operand has;
@@ -98,7 +103,7 @@ GpuTileAttr gemv::chooseTile(MLIRContext *context, GpuTargetAttr target,
   int64_t chunk = getChunk(contraction);
   int64_t bytes = getOperandType(contraction).getIntOrFloatBitWidth() / 8;
   if (!segment.product || segment.lhsSum || chunk * bytes != 16 || rows > 8)
-    return {};
+    return chooseGemvtTile(context, target, contraction, rows);
   int64_t pieces = countPieces(contraction, chunk);
   int64_t warps = 4, columns = 2, stages = 2;
   if (rows == 1) {

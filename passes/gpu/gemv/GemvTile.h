@@ -36,9 +36,9 @@ int64_t getChunk(const SegmentedContraction &contraction);
 int64_t getMostRows(GpuTargetAttr target,
                     const SegmentedContraction &contraction);
 
-/// The tile for up to `rows` rows, of this kernel or of `SkinnyKernel`; null if
-/// there are too many, or memory of the operands is not known to run along k in
-/// pieces of 16 bytes.
+/// The tile for up to `rows` rows, of this kernel, of `SkinnyKernel` or of
+/// `GemvtKernel`; null if there are too many, or memory of the operands is not
+/// known to run along k, or that of rhs along n, in pieces of 16 bytes.
 GpuTileAttr chooseTile(MLIRContext *context, GpuTargetAttr target,
                        const SegmentedContraction &contraction, int64_t rows);
 

@@ -84,7 +84,9 @@ static bool runsInOneWave(const SegmentedContraction &contraction) {
 }
 
 int64_t gemv::getMostRowsBesideWgmma(const SegmentedContraction &contraction) {
-  return runsInOneWave(contraction) ? 16 : 8;
+  const ContractionTerm &term = contraction.segments.front().terms.front();
+  bool isGemvt = runsAlong(term.rhs, contraction.n.back());
+  return isGemvt || runsInOneWave(contraction) ? 16 : 8;
 }
 
 GpuTileAttr gemv::chooseSkinnyTile(GpuTargetAttr target,

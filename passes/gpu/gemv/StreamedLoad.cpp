@@ -36,24 +36,29 @@ static Value getAddress(ImplicitLocOpBuilder &b, const StridedArray &array,
 // barriers that keep many of them together (keepLoadsBefore).
 static constexpr StringLiteral kLoad =
     "ld.global.L1::no_allocate.L2::256B.v4.b32 {$0, $1, $2, $3}, [$4];";
+static constexpr StringLiteral kLoadHalf =
+    "ld.global.L1::no_allocate.L2::256B.v2.b32 {$0, $1}, [$2];";
 
 Value gemv::loadStreamed(ImplicitLocOpBuilder &b, const StridedArray &array,
                          VectorType type, Value offset) {
   int64_t bytes = type.getElementTypeBitWidth() / 8;
+  int64_t numWords = type.getNumElements() * bytes / 4;
+  bool isWhole = numWords == 4;
   Type i32 = b.getI32Type();
-  auto words =
-      LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, i32, i32});
+  auto words = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(numWords, i32));
   Value loaded =
       LLVM::InlineAsmOp::create(
-          b, words, ValueRange{getAddress(b, array, offset, bytes)}, kLoad,
-          "=r,=r,=r,=r,l", /*has_side_effects=*/true,
+          b, words, ValueRange{getAddress(b, array, offset, bytes)},
+          isWhole ? kLoad : kLoadHalf, isWhole ? "=r,=r,=r,=r,l" : "=r,=r,l",
+          /*has_side_effects=*/true,
           /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
           LLVM::AsmDialectAttr(), ArrayAttr())
           .getResult(0);
   SmallVector<Value, 4> parts;
-  for (int64_t i = 0; i < kStreamedBytes / 4; ++i)
+  for (int64_t i = 0; i < numWords; ++i)
     parts.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
-  Value bits =
-      vector::FromElementsOp::create(b, VectorType::get({4}, i32), parts);
+  Value bits = vector::FromElementsOp::create(
+      b, VectorType::get({numWords}, i32), parts);
   return vector::BitCastOp::create(b, type, bits);
 }

@@ -12,17 +12,17 @@
 
 namespace mlir::boostr::gemv {
 
-/// Bytes of a load.
-inline constexpr int64_t kStreamedBytes = 16;
+/// Whether a load may have so many bytes.
+inline bool canStream(int64_t bytes) { return bytes == 16 || bytes == 8; }
 
 /// Whether the target of the module around `op` has such loads: sm_89 and
 /// newer, by the version of PTX that is written for them.
 bool hasStreamedLoads(Operation *op);
 
-/// The 16 bytes of `array` from element `offset` on, a multiple of 16 bytes, as
-/// a vector of `type`. The L1 cache does not keep them, so that what is read
-/// again stays there, and the L2 cache asks for 256 bytes at once. The load
-/// keeps its place among barriers.
+/// The 16 or 8 bytes of `array` from element `offset` on, a multiple of as
+/// many, as a vector of `type`. The L1 cache does not keep them, so that what
+/// is read again stays there, and the L2 cache asks for 256 bytes at once. The
+/// load keeps its place among barriers.
 Value loadStreamed(ImplicitLocOpBuilder &b, const cpu::StridedArray &array,
                    VectorType type, Value offset);
 

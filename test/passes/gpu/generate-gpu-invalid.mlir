@@ -243,10 +243,200 @@ func.func @negative_gemv_lhs_sum(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, 
 // -----
 
 func.func @negative_few_rows(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: memref<?x?x?xbf16>) {
-  // expected-error @below {{has a tile with 'few_rows', expected at most 8 rows, and operands that are known to run along k in pieces of 16 bytes}}
+  // expected-error @below {{has a tile with 'few_rows', expected at most 8 rows, and memory of operands that is known to run along k, or of rhs along n, in pieces of 16 bytes}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, few_rows = [1]>]}
       : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_lhs_sum(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %dw: memref<8x8xf32>, %db: memref<8xf32>) {
+  // expected-error @below {{has a tile that does not fit: gemvt computes products and nothing beside them}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw, %db) wrt(weight, bias)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [1, 32, 32], stages = 4, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<8x8xf32>, memref<8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_columns(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %da: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: columns of a block of gemvt are what 1, 2, 4, 8, 16 or 32 threads read at once}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [1, 24, 32], stages = 4, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_stages(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %da: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: gemvt has up to 16 stages, which divide its steps}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [1, 32, 32], stages = 3, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_steps(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %da: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: steps of a block of gemvt are what 1 to 32 warps read, whose threads are a multiple of its columns}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [1, 32, 8], stages = 4, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_rows(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %da: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: a thread of gemvt has at most 512 bytes of sums}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [33, 32, 16], stages = 4, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_shared(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %da: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: sums of the warps of gemvt take at most 64 KiB}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [32, 32, 512], stages = 4, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_warp_type(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %da: memref<2x3x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: gemvt with 'warp' multiplies f16 and bf16}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [8, 32, 32], stages = 2, group = 1, warp = [8, 32]>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_warp_columns(%dy: memref<2x3x8xbf16>, %a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %da: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a warp of gemvt computes all of its block, a multiple of 8 rows and 16, 32 or 64 columns}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [8, 48, 32], stages = 2, group = 1, warp = [8, 48]>]}
+      : memref<2x3x8xbf16>, memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_warp_steps(%dy: memref<2x3x8xbf16>, %a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %da: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: steps of a block of gemvt are 16 for each of up to 32 warps, whose threads are a multiple of its columns}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [8, 64, 16], stages = 2, group = 1, warp = [8, 64]>]}
+      : memref<2x3x8xbf16>, memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_warp_stages(%dy: memref<2x3x8xbf16>, %a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %da: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a thread of gemvt has up to 32 loads under way}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [8, 32, 32], stages = 9, group = 1, warp = [8, 32]>]}
+      : memref<2x3x8xbf16>, memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_warp_sums(%dy: memref<2x3x8xbf16>, %a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %da: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a warp of gemvt computes at most 2048 elements}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [72, 32, 32], stages = 2, group = 1, warp = [72, 32]>]}
+      : memref<2x3x8xbf16>, memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_warp_shared(%dy: memref<2x3x8xbf16>, %a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %da: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: sums of the warps of gemvt take at most 96 KiB}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [64, 32, 256], stages = 2, group = 1, warp = [64, 32]>]}
+      : memref<2x3x8xbf16>, memref<2x3x8xbf16>, memref<8x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_ger_no_product(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %db: memref<8xf32>) {
+  // expected-error @below {{has a tile that does not fit: ger computes products, and sums of lhs beside them}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%db) wrt(bias)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [8, 128, 2], stages = 1, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_ger_columns(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %dw: memref<8x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: columns of a block of ger are what 1 to 32 warps read at once, with a thread for each row or more}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [8, 64, 2], stages = 1, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_ger_rows(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %dw: memref<8x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: a thread of ger has at most 512 bytes of sums}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [64, 256, 2], stages = 1, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_ger_stages(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %dw: memref<8x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: ger has one stage, of up to 8 steps}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [8, 128, 2], stages = 2, group = 1>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_warp_odd(%dy: memref<2x3x6xbf16>, %a: memref<2x3x8xbf16>, %w: memref<6x8xbf16>, %da: memref<2x3x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: gemvt with 'warp' reads lhs that is known to run along k in pieces of 8 bytes}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [8, 32, 32], stages = 2, group = 1, warp = [8, 32]>]}
+      : memref<2x3x6xbf16>, memref<2x3x8xbf16>, memref<6x8xbf16>, memref<2x3x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_gemvt_warp_odd_columns(%dy: memref<2x3x8xbf16>, %a: memref<2x3x6xbf16>, %w: memref<8x6xbf16>, %da: memref<2x3x6xbf16>) {
+  // expected-error @below {{has a tile that does not fit: gemvt with 'warp' reads rhs that is known to run along n in pieces of an eighth of its columns}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [8, 32, 32], stages = 2, group = 1, warp = [8, 32]>]}
+      : memref<2x3x8xbf16>, memref<2x3x6xbf16>, memref<8x6xbf16>, memref<2x3x6xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_few_steps(%dy: memref<?x?x8xbf16>, %a: memref<?x?x6xbf16>, %w: memref<8x6xbf16>, %dw: memref<8x6xbf16>) {
+  // expected-error @below {{has a tile with 'few_steps', expected a product, and memory of rhs that is known to run along n in pieces of 16 bytes}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, few_steps = 4>]}
+      : memref<?x?x8xbf16>, memref<?x?x6xbf16>, memref<8x6xbf16>, memref<8x6xbf16>
   return
 }
 

@@ -26,7 +26,7 @@ func.func @half_of_the_device(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024x
 
 // Rows of the gradient of a weight are known, too.
 // CHECK-LABEL: func @weight_gradient(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 128, 192]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 128, 192], few_steps = 16>]
 func.func @weight_gradient(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>, %w: memref<1024x1024xbf16>,
     %dw: memref<1024x1024xbf16>) {
   boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
@@ -90,10 +90,10 @@ func.func @dynamic_bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: memref
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 128, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
 // SMALL-LABEL: func @small_f32(
 // SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 4, group = 8, warp = [32, 32], precision = tf32x3>, #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, warp = [64, 32], precision = tf32x3>]
-func.func @small_f32(%dy: memref<1x16x192xf32>, %a: memref<1x16x128xf32>, %w: memref<192x128xf32>,
-    %dw: memref<192x128xf32>, %da: memref<1x16x128xf32>) {
+func.func @small_f32(%dy: memref<1x24x192xf32>, %a: memref<1x24x128xf32>, %w: memref<192x128xf32>,
+    %dw: memref<192x128xf32>, %da: memref<1x24x128xf32>) {
   boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%da)
-      wrt(attn, weight) : memref<1x16x192xf32>, memref<1x16x128xf32>, memref<192x128xf32>, memref<192x128xf32>, memref<1x16x128xf32>
+      wrt(attn, weight) : memref<1x24x192xf32>, memref<1x24x128xf32>, memref<192x128xf32>, memref<192x128xf32>, memref<1x24x128xf32>
   return
 }
 
@@ -164,6 +164,65 @@ func.func @several_tokens_of_many_columns(%a3: memref<1x3x1024xbf16>, %a9: memre
 func.func @any_tokens(%a: memref<?x?x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<?x?x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x1024xbf16>, memref<1024x1024xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>
+  return
+}
+
+// Gradients of few tokens: memory of the weight runs along the result's columns, and few steps make the gradient of
+// the weight. Tensor cores multiply several tokens where there are those for the type.
+// CHECK-LABEL: func @gradients_of_one(
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [1, 32, 1024], stages = 4, group = 1>, #boostr.gpu_tile<kernel = ger, block = [8, 1024, 2], stages = 1, group = 1>]
+func.func @gradients_of_one(%dy: memref<1x1x2048xbf16>, %a: memref<1x1x4096xbf16>, %w: memref<2048x4096xbf16>,
+    %da: memref<1x1x4096xbf16>, %dw: memref<2048x4096xbf16>) {
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da, %dw) wrt(attn, weight)
+      : memref<1x1x2048xbf16>, memref<1x1x4096xbf16>, memref<2048x4096xbf16>, memref<1x1x4096xbf16>, memref<2048x4096xbf16>
+  return
+}
+
+// CHECK-LABEL: func @gradients_of_several(
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [16, 32, 512], stages = 2, group = 1, warp = [16, 32]>, #boostr.gpu_tile<kernel = ger, block = [8, 256, 2], stages = 1, group = 1>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [3, 8, 1024], stages = 4, group = 1>, #boostr.gpu_tile<kernel = ger, block = [8, 128, 2], stages = 1, group = 1>]
+// TURING-LABEL: func @gradients_of_several(
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 128, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = ger,
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [3, 8, 1024], stages = 4, group = 1>
+func.func @gradients_of_several(%dy: memref<9x1x2048xf16>, %a: memref<9x1x768xf16>, %w: memref<2048x768xf16>,
+    %da: memref<9x1x768xf16>, %dw: memref<2048x768xf16>, %dz: memref<1x3x2048xf32>, %c: memref<1x3x128xf32>, %v: memref<2048x128xf32>,
+    %dc: memref<1x3x128xf32>, %dv: memref<2048x128xf32>) {
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da, %dw) wrt(attn, weight)
+      : memref<9x1x2048xf16>, memref<9x1x768xf16>, memref<2048x768xf16>, memref<9x1x768xf16>, memref<2048x768xf16>
+  boostr.out_proj_residual_grad %dz, %c, %v outs(%dc, %dv) wrt(attn, weight)
+      : memref<1x3x2048xf32>, memref<1x3x128xf32>, memref<2048x128xf32>, memref<1x3x128xf32>, memref<2048x128xf32>
+  return
+}
+
+// Of many columns a block has more, as far as there is memory for their sums.
+// CHECK-LABEL: func @gradients_of_many_columns(
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [16, 64, 256], stages = 2, group = 1, warp = [16, 64]>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [8, 32, 128], stages = 4, group = 1>]
+func.func @gradients_of_many_columns(%dy: memref<1x12x1024xbf16>, %a: memref<1x12x8192xbf16>, %w: memref<1024x8192xbf16>, %da: memref<1x12x8192xbf16>,
+    %dz: memref<1x8x1024xf64>, %c: memref<1x8x8192xf64>, %v: memref<1024x8192xf64>, %dc: memref<1x8x8192xf64>) {
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      : memref<1x12x1024xbf16>, memref<1x12x8192xbf16>, memref<1024x8192xbf16>, memref<1x12x8192xbf16>
+  boostr.out_proj_residual_grad %dz, %c, %v outs(%dc) wrt(attn)
+      : memref<1x8x1024xf64>, memref<1x8x8192xf64>, memref<1024x8192xf64>, memref<1x8x8192xf64>
+  return
+}
+
+// More, or how many shows when the code runs; sums of lhs alone are no product.
+// CHECK-LABEL: func @gradients_of_any(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{[^>]+}}, few_rows = [1, 16]>, #boostr.gpu_tile<kernel = wgmma, {{[^>]+}}, few_steps = 16>]
+// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, {{[^>]+}}, few_rows = [1, 16], warp = [64, 32]>, #boostr.gpu_tile<kernel = mma, {{[^>]+}}, few_steps = 16, warp = [64, 32]>]
+// CHECK-NOT: {{ger|few_steps}}
+// TURING-LABEL: func @gradients_of_any(
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, {{[^>]+}}, few_rows = [1, 8]>, #boostr.gpu_tile<kernel = simt, {{[^>]+}}, few_steps = 16>]
+func.func @gradients_of_any(%dy: memref<?x?x2048xbf16>, %a: memref<?x?x1024xbf16>, %w: memref<2048x1024xbf16>,
+    %da: memref<?x?x1024xbf16>, %dw: memref<2048x1024xbf16>, %db: memref<2048xbf16>,
+    %dz: memref<1x17x2048xbf16>, %c: memref<1x17x1024xbf16>) {
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da, %dw, %db) wrt(attn, weight, bias)
+      : memref<?x?x2048xbf16>, memref<?x?x1024xbf16>, memref<2048x1024xbf16>, memref<?x?x1024xbf16>, memref<2048x1024xbf16>, memref<2048xbf16>
+  boostr.out_proj_residual_grad %dz, %c, %w outs(%dw) wrt(weight)
+      : memref<1x17x2048xbf16>, memref<1x17x1024xbf16>, memref<2048x1024xbf16>, memref<2048x1024xbf16>
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%db) wrt(bias)
+      : memref<?x?x2048xbf16>, memref<?x?x1024xbf16>, memref<2048x1024xbf16>, memref<2048xbf16>
   return
 }
 

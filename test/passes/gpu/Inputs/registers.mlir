@@ -33,3 +33,28 @@ func.func @grad_large(%dq: tensor<?x32x?x128xbf16>, %dk: tensor<?x8x?x128xbf16>,
       num_heads = 32 num_kv_heads = 8 head_dim = 128 : tensor<?x32x?x128xbf16>, tensor<?x8x?x128xbf16>, tensor<?x8x?x128xbf16>, tensor<?x?x4096xbf16>, tensor<6144x4096xbf16>
   return %dx, %dw, %db : tensor<?x?x4096xbf16>, tensor<6144x4096xbf16>, tensor<6144xbf16>
 }
+
+// Gradients of few tokens, into what is there too.
+func.func @grad_few_f16(%dq: tensor<?x16x?x64xf16>, %dk: tensor<?x2x?x64xf16>, %x: tensor<?x?x1024xf16>, %w: tensor<1280x1024xf16>, %a: tensor<1280x1024xf32>) -> (tensor<?x?x1024xf16>, tensor<1280x1024xf32>, tensor<1280xf16>) {
+  %dx, %dw, %db = boostr.fused_qkv_grad %dq, %dk, %dk, %x, %w accumulate_weight(%a) wrt(input, weight, bias)
+      num_heads = 16 num_kv_heads = 2 head_dim = 64 : tensor<?x16x?x64xf16>, tensor<?x2x?x64xf16>, tensor<?x2x?x64xf16>, tensor<?x?x1024xf16>, tensor<1280x1024xf16>, tensor<1280x1024xf32>
+  return %dx, %dw, %db : tensor<?x?x1024xf16>, tensor<1280x1024xf32>, tensor<1280xf16>
+}
+
+func.func @grad_few_bf16(%dq: tensor<?x16x?x64xbf16>, %dk: tensor<?x2x?x64xbf16>, %x: tensor<?x?x1032xbf16>, %w: tensor<1280x1032xbf16>, %a: tensor<1280x1032xbf16>) -> (tensor<?x?x1032xbf16>, tensor<1280x1032xbf16>, tensor<1280xbf16>) {
+  %dx, %dw, %db = boostr.fused_qkv_grad %dq, %dk, %dk, %x, %w accumulate_weight(%a) wrt(input, weight, bias)
+      num_heads = 16 num_kv_heads = 2 head_dim = 64 : tensor<?x16x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x?x1032xbf16>, tensor<1280x1032xbf16>, tensor<1280x1032xbf16>
+  return %dx, %dw, %db : tensor<?x?x1032xbf16>, tensor<1280x1032xbf16>, tensor<1280xbf16>
+}
+
+func.func @grad_few_f32(%dq: tensor<?x16x?x64xf32>, %dk: tensor<?x2x?x64xf32>, %x: tensor<?x?x1024xf32>, %w: tensor<1280x1024xf32>, %a: tensor<1280x1024xf32>) -> (tensor<?x?x1024xf32>, tensor<1280x1024xf32>, tensor<1280xf32>) {
+  %dx, %dw, %db = boostr.fused_qkv_grad %dq, %dk, %dk, %x, %w accumulate_weight(%a) wrt(input, weight, bias)
+      num_heads = 16 num_kv_heads = 2 head_dim = 64 : tensor<?x16x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x?x1024xf32>, tensor<1280x1024xf32>, tensor<1280x1024xf32>
+  return %dx, %dw, %db : tensor<?x?x1024xf32>, tensor<1280x1024xf32>, tensor<1280xf32>
+}
+
+func.func @grad_few_f64(%dq: tensor<?x16x?x64xf64>, %dk: tensor<?x2x?x64xf64>, %x: tensor<?x?x1024xf64>, %w: tensor<1280x1024xf64>) -> (tensor<?x?x1024xf64>, tensor<1280x1024xf64>, tensor<1280xf64>) {
+  %dx, %dw, %db = boostr.fused_qkv_grad %dq, %dk, %dk, %x, %w wrt(input, weight, bias)
+      num_heads = 16 num_kv_heads = 2 head_dim = 64 : tensor<?x16x?x64xf64>, tensor<?x2x?x64xf64>, tensor<?x2x?x64xf64>, tensor<?x?x1024xf64>, tensor<1280x1024xf64>
+  return %dx, %dw, %db : tensor<?x?x1024xf64>, tensor<1280x1024xf64>, tensor<1280xf64>
+}

@@ -1,0 +1,52 @@
+// RUN: boostr-opt %s --boostr-generate-gpu --canonicalize --cse | FileCheck %s
+//
+// The kernel for few steps. test/execution/test_gpu_kernels.py runs it.
+
+// A thread has 8 columns of 8 rows; one load of each operand serves all of them.
+// What is added to is read before the first is written.
+
+// CHECK-LABEL: func @one_token(
+// CHECK:         gpu.launch {{.+}} threads(%{{.+}}) in (%{{.+}} = %c128, {{.+}}) dynamic_shared_memory_size %c0_i32 {
+// CHECK-COUNT-2:   vector.load {{.+}} {alignment = 16 : i64} : {{.+}}, vector<8xbf16>
+// CHECK-COUNT-8:   vector.fma {{.+}} : vector<8xf32>
+// CHECK-NOT:       vector.store
+// CHECK-COUNT-8:   vector.load {{.+}} {alignment = 16 : i64} : {{.+}}, vector<8xbf16>
+// CHECK-COUNT-8:   vector.store {{.+}} {alignment = 16 : i64} : {{.+}}, vector<8xbf16>
+// CHECK-NOT:       vector.store
+// CHECK:         return
+func.func @one_token(%dy: memref<1x1x2048xbf16>, %a: memref<1x1x4096xbf16>, %w: memref<2048x4096xbf16>, %dw: memref<2048x4096xbf16>) {
+  boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [8, 1024, 2], stages = 1, group = 1>]}
+      : memref<1x1x2048xbf16>, memref<1x1x4096xbf16>, memref<2048x4096xbf16>, memref<2048x4096xbf16>
+  return
+}
+
+// Two steps at a time, then a rest; 4 columns of f32 at a time; the bias's gradient
+// by 8 threads of the blocks of the first columns. Rows of the last block that do not
+// exist are not written.
+
+// CHECK-LABEL: func @any_tokens(
+// CHECK:         %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c16
+// CHECK:         scf.if %[[FEW]] {
+// CHECK:           gpu.launch
+// CHECK:             scf.for
+// CHECK-COUNT-16:      vector.fma {{.+}} : vector<8xf32>
+// CHECK-NOT:           vector.fma
+// CHECK:             scf.for
+// CHECK-COUNT-8:       vector.fma {{.+}} : vector<8xf32>
+// CHECK-NOT:           vector.fma
+// CHECK-COUNT-2:     vector.store {{.+}}, vector<4xf32>
+// CHECK:             scf.if
+// CHECK-COUNT-2:       vector.store {{.+}}, vector<4xf32>
+// CHECK:             scf.for
+// CHECK:               arith.addf
+// CHECK:             vector.store {{.+}}, vector<1xf16>
+// CHECK:         } else {
+// CHECK:           gpu.launch
+// CHECK:         return
+func.func @any_tokens(%dy: memref<?x?x2050xf16>, %a: memref<?x?x4096xf16>, %w: memref<2050x4096xf16>, %dw: memref<2050x4096xf32>, %db: memref<2050xf16>) {
+  boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%db) wrt(weight, bias)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, few_steps = 16>]}
+      : memref<?x?x2050xf16>, memref<?x?x4096xf16>, memref<2050x4096xf16>, memref<2050x4096xf32>, memref<2050xf16>
+  return
+}
