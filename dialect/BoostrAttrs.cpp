@@ -392,13 +392,15 @@ GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "tile sizes expected positive";
   bool isMma = kernel == GpuKernel::Mma;
   bool mayHaveNoWarp = !isMma;
-  bool mayHaveWarp =
-      isMma || kernel == GpuKernel::Gemv || kernel == GpuKernel::Gemvt;
+  bool mayHaveWarp = llvm::is_contained(
+      {GpuKernel::Mma, GpuKernel::Gemv, GpuKernel::Gemvt, GpuKernel::Ger},
+      kernel);
   if (!(warp.empty() && mayHaveNoWarp) && !(warp.size() == 2 && mayHaveWarp))
-    return emitError() << "'warp' expected 2 sizes [m, n] with kernel mma, "
-                          "those or none with gemv and gemvt, and none with "
-                          "others, got "
-                       << warp.size();
+    return emitError()
+           << "'warp' expected 2 sizes [m, n] with kernel mma, "
+              "those or none with gemv, gemvt and ger, and none with "
+              "others, got "
+           << warp.size();
   if (!llvm::all_of(warp, [](int64_t size) { return size > 0; }))
     return emitError() << "tile sizes expected positive";
   if (precision != F32Precision::Ieee && !isMma)

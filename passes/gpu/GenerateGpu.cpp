@@ -13,6 +13,7 @@
 #include "boostr/passes/gpu/gemv/GemvtKernel.h"
 #include "boostr/passes/gpu/gemv/GerKernel.h"
 #include "boostr/passes/gpu/gemv/SkinnyGemvtKernel.h"
+#include "boostr/passes/gpu/gemv/SkinnyGerKernel.h"
 #include "boostr/passes/gpu/gemv/SkinnyKernel.h"
 #include "boostr/passes/gpu/mma/MmaKernel.h"
 #include "boostr/passes/gpu/simt/SimtKernel.h"
@@ -143,18 +144,18 @@ static LogicalResult emitPlain(ImplicitLocOpBuilder &b,
   return success();
 }
 
-/// The kernels of gemv and gemvt that multiply by tensor cores.
-template <typename Tile, typename Kernel>
+/// The kernels of gemv, gemvt and ger that multiply by tensor cores.
+template <typename Tile, typename Kernel, typename... Options>
 static LogicalResult emitSkinny(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
                                 const SegmentedContraction &contraction,
-                                GpuTileAttr attr, bool hasOneRowBlock) {
+                                GpuTileAttr attr, Options... options) {
   StringRef reason;
   std::optional<Tile> tile =
       Tile::get(contraction, attr, getTarget(op), reason);
   if (!tile)
     return emitMisfit(op, reason);
-  Kernel(b, op, contraction, *tile, hasOneRowBlock).emit();
+  Kernel(b, op, contraction, *tile, options...).emit();
   return success();
 }
 
@@ -178,6 +179,16 @@ static LogicalResult emitGemvt(ImplicitLocOpBuilder &b,
                                                          attr, hasOneRowBlock);
   return emitSkinny<gemv::SkinnyGemvtTile, gemv::SkinnyGemvtKernel>(
       b, op, contraction, attr, hasOneRowBlock);
+}
+
+static LogicalResult emitGer(ImplicitLocOpBuilder &b,
+                             SegmentedContractionOpInterface op,
+                             const SegmentedContraction &contraction,
+                             GpuTileAttr attr) {
+  if (attr.getWarp().empty())
+    return emitPlain<gemv::GerTile, gemv::GerKernel>(b, op, contraction, attr);
+  return emitSkinny<gemv::SkinnyGerTile, gemv::SkinnyGerKernel>(
+      b, op, contraction, attr);
 }
 
 /// Whether the last dimension of each array of `op` is a whole number of pieces
@@ -246,7 +257,7 @@ static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
   case GpuKernel::Gemvt:
     return emitGemvt(b, op, contraction, tile, hasOneRowBlock);
   case GpuKernel::Ger:
-    return emitPlain<gemv::GerTile, gemv::GerKernel>(b, op, contraction, tile);
+    return emitGer(b, op, contraction, tile);
   }
   return failure();
 }
@@ -332,7 +343,8 @@ static LogicalResult emitFewSteps(ImplicitLocOpBuilder &b,
                                   SegmentedContractionOpInterface op,
                                   const SegmentedContraction &contraction,
                                   int64_t steps) {
-  GpuTileAttr few = gemv::chooseGerTile(op->getContext(), contraction);
+  GpuTileAttr few =
+      gemv::chooseGerTile(op->getContext(), getTarget(op), contraction);
   if (!few)
     return op->emitOpError()
            << "has a tile with 'few_steps', expected a product, and memory of "

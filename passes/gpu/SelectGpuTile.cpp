@@ -206,13 +206,13 @@ static int64_t getMostFewRows(GpuTileAttr tile, GpuTargetAttr target,
 
 /// `tile` for any number of steps of k, or the ger kernel's if there are known
 /// to be few, or both.
-static GpuTileAttr addFewSteps(GpuTileAttr tile,
+static GpuTileAttr addFewSteps(GpuTileAttr tile, GpuTargetAttr target,
                                const SegmentedContraction &contraction) {
   const ContractionTerm &term = contraction.segments.front().terms.front();
   int64_t steps = getStaticProduct(term, contraction.k);
   if (!ShapedType::isDynamic(steps) && steps > gemv::kMostSteps)
     return tile;
-  GpuTileAttr few = gemv::chooseGerTile(tile.getContext(), contraction);
+  GpuTileAttr few = gemv::chooseGerTile(tile.getContext(), target, contraction);
   if (!few)
     return tile;
   if (!ShapedType::isDynamic(steps))
@@ -224,8 +224,9 @@ static GpuTileAttr addFewSteps(GpuTileAttr tile,
 }
 
 /// The gemv kernel's tile if there are known to be few rows, else `tile`, with
-/// kernels for few rows if there may turn out to be few: one for a single row,
-/// which is the most frequent number of all.
+/// kernels for few rows if there may turn out to be few: one of its own for a
+/// single row, which is the most frequent number of all, unless that of several
+/// is as fast.
 static GpuTileAttr addFew(GpuTileAttr tile, GpuTargetAttr target,
                           const SegmentedContraction &contraction) {
   MLIRContext *context = tile.getContext();
@@ -239,10 +240,14 @@ static GpuTileAttr addFew(GpuTileAttr tile, GpuTargetAttr target,
   }
   if (!ShapedType::isDynamic(rows) ||
       !gemv::chooseTile(context, target, contraction, few))
-    return addFewSteps(tile, contraction);
+    return addFewSteps(tile, target, contraction);
+  GpuTileAttr one = gemv::chooseTile(context, target, contraction, 1);
+  SmallVector<int64_t, 2> fewRows = {few};
+  if (!one || one.getWarp().empty())
+    fewRows.insert(fewRows.begin(), 1);
   return GpuTileAttr::get(context, tile.getKernel(), tile.getBlock(),
                           tile.getStages(), tile.getGroup(), tile.getSplit(),
-                          tile.getNarrow(), {1, few}, tile.getWarp(),
+                          tile.getNarrow(), fewRows, tile.getWarp(),
                           tile.getPrecision());
 }
 

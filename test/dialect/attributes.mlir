@@ -301,13 +301,13 @@ func.func private @negative_gpu_tile_option() attributes {
 // -----
 
 func.func private @negative_gpu_tile_no_warp() attributes {
-  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma, those or none with gemv and gemvt, and none with others, got 0}}
+  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma, those or none with gemv, gemvt and ger, and none with others, got 0}}
   tile = #boostr.gpu_tile<kernel = mma, block = [64, 64, 16], stages = 2, group = 1>}
 
 // -----
 
 func.func private @negative_gpu_tile_warp_of_simt() attributes {
-  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma, those or none with gemv and gemvt, and none with others, got 2}}
+  // expected-error @below {{'warp' expected 2 sizes [m, n] with kernel mma, those or none with gemv, gemvt and ger, and none with others, got 2}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 1, warp = [32, 32]>}
 
 // -----

@@ -54,6 +54,12 @@ SKINNY_GEMVT_TILES = {
     "tall": "kernel = gemvt, block = [24, 32, 32], stages = 1, group = 1, warp = [24, 32]",
     "wide": "kernel = gemvt, block = [16, 64, 64], stages = 2, group = 1, warp = [16, 64]",
 }
+# Gradients of the weight alike.
+SKINNY_GER_TILES = {
+    "one_warp": "kernel = ger, block = [8, 64, 16], stages = 1, group = 1, warp = [8, 64]",
+    "wide": "kernel = ger, block = [16, 128, 16], stages = 1, group = 2, warp = [16, 64]",
+    "tall": "kernel = ger, block = [64, 128, 16], stages = 1, group = 1, warp = [64, 64]",
+}
 
 
 def attribute(tile, count):
@@ -233,6 +239,20 @@ def test_gemvt_by_tensor_cores(element, tile):
     module = compile_emulated([re.sub(r"(head_dim = \d+)", rf"\1 {tiles}", text)])
     for shape in shapes:
         qkv_grad.check(module, element, heads, "dynamic", variant, shape)
+
+
+@pytest.mark.parametrize("tile", SKINNY_GER_TILES)
+@pytest.mark.parametrize("element", ["f16", "bf16"])
+def test_ger_by_tensor_cores(element, tile):
+    """Rows that fill no block, read in pieces and one by one; steps that fill no instruction, and several."""
+    tiles = attribute_of(SKINNY_GER_TILES[tile], 1)
+    variant = Variant(("weight", "bias"), element, None)
+    for heads, hidden in ((Heads(3, 1, 20), 72), (Heads(2, 1, 7), 136)):
+        text = qkv_grad.function(qkv_grad.name_of(element, heads, "dynamic", variant), element, heads,
+                                 (None, None, hidden), variant)
+        module = compile_emulated([re.sub(r"(head_dim = \d+)", rf"\1 {tiles}", text)])
+        for batch, tokens in ((1, 1), (4, 2), (1, 9), (3, 11), (0, 4)):
+            qkv_grad.check(module, element, heads, "dynamic", variant, (batch, tokens, hidden))
 
 
 @pytest.mark.parametrize("tile", MMA_TILES)

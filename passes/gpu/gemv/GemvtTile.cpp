@@ -120,7 +120,7 @@ static GpuTileAttr getTile(MLIRContext *context,
   // Many bytes under way. With many sums there are registers for fewer threads,
   // and for less that each of them has asked for.
   bool hasManySums = rows * chunk > 32;
-  int64_t warps = rows == 1 ? kMaxWarps : kMaxWarps / 2;
+  int64_t warps = kMaxWarps / 2;
   int64_t stages = hasManySums ? 2 : 4;
   // Fewer where a turn would be more than there is: the rest goes step by step.
   int64_t common = getCommonSteps(contraction);
@@ -140,9 +140,8 @@ static GpuTileAttr getTile(MLIRContext *context,
 GpuTileAttr gemv::chooseGemvtTile(MLIRContext *context, GpuTargetAttr target,
                                   const SegmentedContraction &contraction,
                                   int64_t rows) {
-  if (rows > 1)
-    if (GpuTileAttr tile = chooseSkinnyGemvtTile(target, contraction, rows))
-      return tile;
+  if (GpuTileAttr tile = chooseSkinnyGemvtTile(target, contraction, rows))
+    return tile;
   const ContractionSegment &segment = contraction.segments.front();
   int64_t chunk = getColumnChunk(contraction);
   int64_t bytes = getOperandType(contraction).getIntOrFloatBitWidth() / 8;

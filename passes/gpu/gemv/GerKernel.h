@@ -2,31 +2,21 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The kernel for few steps of k, as in the gradient of the weight of few
-// tokens, a sum of few outer products (ger is what BLAS calls one of them):
-//
-//   dW[n, k] = sum over few t of dY[t, n] * X[t, k]
-//
-// Writing the result takes all of the time, so it is written by 16 bytes a
-// thread, in whole lines, and all that is added to it is asked for at once. A
-// thread has a piece of several rows: what it reads of rhs serves all of them,
-// and what it reads of lhs is the same for all threads of a block.
+// The kernel for few steps of any type: each thread has whole rows of a block,
+// and multiplies for itself. What it reads of lhs is the same for all threads
+// of the block.
 
 #ifndef BOOSTR_PASSES_GPU_GEMV_GERKERNEL_H
 #define BOOSTR_PASSES_GPU_GEMV_GERKERNEL_H
 
-#include "boostr/passes/gpu/BlockKernel.h"
 #include "boostr/passes/gpu/gemv/GerTile.h"
 
 namespace mlir::boostr::gemv {
 
-class GerKernel : BlockKernel {
+class GerKernel : public FewStepsKernel {
 public:
   GerKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
             const SegmentedContraction &contraction, const GerTile &tile);
-
-  /// Emits a `gpu.launch` with the kernel as its body.
-  void emit();
 
 private:
   /// What a thread reads of the operands of a term, in each step.
@@ -42,26 +32,19 @@ private:
     Value rhs;
   };
 
-  void emitBlock(const cpu::SegmentArrays &segment);
+  Value getColumnPlace() override;
+  SmallVector<Value> getRowPlaces() override;
+  SmallVector<Value> createZeros() override;
   SmallVector<Value> accumulateTerm(const cpu::TermArrays &term,
-                                    ArrayRef<Value> sums);
-  Operands getOperands(const cpu::TermArrays &term);
-  Step load(const Operands &operands, Value index);
-  SmallVector<Value> multiplySteps(const Operands &operands, Value first,
-                                   int64_t count, ValueRange sums);
-  void multiply(const Step &step, SmallVector<Value> &sums);
-  void storeProducts(const cpu::OutputArrays &output, const Extents &extents,
-                     ArrayRef<Value> sums);
-  void emitSumsOfLhs(const cpu::SegmentArrays &segment);
-  Value sumLhs(const cpu::TermArrays &term, Value row, Value sum);
-  Value getRow(int64_t place, int64_t count);
+                                    ArrayRef<Value> sums) override;
+  SmallVector<Value> arrangeSums(ArrayRef<Value> sums) override;
+
+  Step load(const Operands &operands, ValueRange indices);
+  void multiply(const Step &step, MutableArrayRef<Value> sums);
+  SmallVector<Value> multiplySteps(const Operands &operands, int64_t count,
+                                   ValueRange carried);
 
   const GerTile &tile;
-  LoadPlan lhsPlan, rhsPlan;
-  /// Whether each segment is known to have whole blocks of rows.
-  bool hasAllRows;
-  /// The first of this thread's columns.
-  Value column;
 };
 
 } // namespace mlir::boostr::gemv

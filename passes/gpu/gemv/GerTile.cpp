@@ -6,6 +6,7 @@
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/ArrayLayout.h"
 #include "boostr/passes/gpu/gemv/GemvtTile.h"
+#include "boostr/passes/gpu/gemv/SkinnyGerTile.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -21,9 +22,8 @@ static Type getOperandType(const SegmentedContraction &contraction) {
       contraction.segments.front().terms.front().rhs.array);
 }
 
-/// Rows that all of lhs has beside each other, of which `rows` is a multiple.
-static int64_t getRowChunk(const SegmentedContraction &contraction,
-                           int64_t rows) {
+int64_t gemv::getRowChunk(const SegmentedContraction &contraction,
+                          int64_t rows) {
   for (int64_t chunk : {8, 4, 2})
     if (rows % chunk == 0 &&
         llvm::all_of(contraction.segments, [&](const auto &segment) {
@@ -73,8 +73,10 @@ static int64_t chooseThreads(int64_t columns, int64_t chunk) {
   return usual;
 }
 
-GpuTileAttr gemv::chooseGerTile(MLIRContext *context,
+GpuTileAttr gemv::chooseGerTile(MLIRContext *context, GpuTargetAttr target,
                                 const SegmentedContraction &contraction) {
+  if (GpuTileAttr tile = chooseSkinnyGerTile(target, contraction))
+    return tile;
   const ContractionSegment &segment = contraction.segments.front();
   int64_t chunk = getColumnChunk(contraction);
   int64_t bytes = getOperandType(contraction).getIntOrFloatBitWidth() / 8;

@@ -9,18 +9,11 @@
 
 #include "boostr/dialect/BoostrAttrs.h"
 #include "boostr/dialect/SegmentedContraction.h"
+#include "boostr/passes/gpu/gemv/FewStepsKernel.h"
 
 namespace mlir::boostr::gemv {
 
-struct GerTile {
-  /// Of a block; a thread has `chunk` columns of all rows.
-  int64_t rows = 0, columns = 0;
-  /// Steps that a thread reads before it uses the first.
-  int64_t steps = 0;
-  /// Rows of blocks that are walked together.
-  int64_t group = 1;
-  /// Columns of rhs, and rows of lhs, that a thread reads at once.
-  int64_t chunk = 1, lhsChunk = 1;
+struct GerTile : FewStepsTile {
   /// f64 for f64, else f32.
   Type sumType;
 
@@ -34,9 +27,13 @@ struct GerTile {
 /// Up to this many steps of k the kernel is faster than others.
 inline constexpr int64_t kMostSteps = 16;
 
-/// The tile for few steps of k; null if memory of rhs is not known to run along
-/// n in pieces of 16 bytes, or there is no product.
-GpuTileAttr chooseGerTile(MLIRContext *context,
+/// Rows that all of lhs has beside each other, of which `rows` is a multiple.
+int64_t getRowChunk(const SegmentedContraction &contraction, int64_t rows);
+
+/// The tile for few steps of k, of this kernel or of `SkinnyGerKernel`; null if
+/// memory of rhs is not known to run along n in pieces of 16 bytes, or there is
+/// no product. `target` may be null.
+GpuTileAttr chooseGerTile(MLIRContext *context, GpuTargetAttr target,
                           const SegmentedContraction &contraction);
 
 } // namespace mlir::boostr::gemv

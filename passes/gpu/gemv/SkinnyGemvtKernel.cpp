@@ -6,7 +6,6 @@
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/KeepRolled.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -50,14 +49,8 @@ SmallVector<Value> SkinnyGemvtKernel::loadRhs(const Lines &rhs, Value step) {
 void SkinnyGemvtKernel::multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
                                  SmallVector<Value> &sums) {
   Type elementType = getElementTypeOrSelf(lhs.front());
-  auto getPair = [&](Value elements, int64_t number) -> Value {
-    int64_t count = cast<VectorType>(elements.getType()).getNumElements();
-    auto bits = VectorType::get({count / 2}, b.getI32Type());
-    Value pair = vector::ExtractOp::create(
-        b, vector::BitCastOp::create(b, bits, elements), number);
-    if (elementType.isBF16())
-      return pair;
-    return LLVM::BitcastOp::create(b, VectorType::get({2}, elementType), pair);
+  auto getPair = [&](Value elements, int64_t number) {
+    return mma::getPair(b, elements, number);
   };
   // Of each column, the elements of two steps beside each other.
   Value upper = vector::InterleaveOp::create(b, rhs[0], rhs[1]);

@@ -89,7 +89,7 @@ GpuTileAttr gemv::chooseSkinnyGemvtTile(GpuTargetAttr target,
   int64_t tileRows = llvm::alignTo(rows, SkinnyGemvtTile::kInstruction.columns);
   // With more columns a thread has more bytes under way, and a warp more sums.
   bool isWide = llvm::divideCeil(n, 64) >= leastBlocks;
-  int64_t columns = isWide ? 64 : 32, stages = 2;
+  int64_t columns = isWide ? 64 : 32, stages = isWide ? 2 : 1;
   int64_t warps = isWide ? kMaxWarps / 2 : kMaxWarps;
   int64_t common = getCommonSteps(contraction);
   while (warps > 8 && common % (warps * stages * steps) != 0)

@@ -25,6 +25,17 @@ VectorType mma::getSumsType(const Instruction &shape, Type sumType) {
   return VectorType::get({shape.rows * shape.columns / warp}, sumType);
 }
 
+Value mma::getPair(ImplicitLocOpBuilder &b, Value elements, int64_t number) {
+  auto type = cast<VectorType>(elements.getType());
+  auto bits = VectorType::get({type.getNumElements() / 2}, b.getI32Type());
+  Value pair = vector::ExtractOp::create(
+      b, vector::BitCastOp::create(b, bits, elements), number);
+  if (type.getElementType().isBF16())
+    return pair;
+  return LLVM::BitcastOp::create(b, VectorType::get({2}, type.getElementType()),
+                                 pair);
+}
+
 Value mma::emitProduct(ImplicitLocOpBuilder &b, const Instruction &shape,
                        Type elementType, ArrayRef<Value> lhs,
                        ArrayRef<Value> rhs, Value sums) {

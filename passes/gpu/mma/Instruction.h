@@ -33,6 +33,10 @@ Value emitProduct(ImplicitLocOpBuilder &b, const Instruction &shape,
                   Type elementType, ArrayRef<Value> lhs, ArrayRef<Value> rhs,
                   Value sums);
 
+/// Elements `2 * number` and the next of a vector of 16-bit elements, as
+/// `emitProduct` takes them.
+Value getPair(ImplicitLocOpBuilder &b, Value elements, int64_t number);
+
 } // namespace mlir::boostr::mma
 
 #endif // BOOSTR_PASSES_GPU_MMA_INSTRUCTION_H

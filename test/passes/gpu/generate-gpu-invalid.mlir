@@ -561,3 +561,53 @@ func.func @negative_wgmma_columns(%a: memref<?x?x512xbf16>, %w: memref<960x512xb
       : memref<?x?x512xbf16>, memref<960x512xbf16>, memref<?x?x960xbf16>, memref<?x?x960xbf16>
   return
 }
+
+// -----
+
+func.func @negative_ger_warp_type(%dy: memref<2x3x8xf32>, %a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %dw: memref<8x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: ger with 'warp' multiplies f16 and bf16}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [16, 64, 16], stages = 1, group = 1, warp = [16, 64]>]}
+      : memref<2x3x8xf32>, memref<2x3x8xf32>, memref<8x8xf32>, memref<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @negative_ger_warp_odd(%dy: memref<2x3x8xbf16>, %a: memref<2x3x12xbf16>, %w: memref<8x12xbf16>, %dw: memref<8x12xbf16>) {
+  // expected-error @below {{has a tile that does not fit: ger with 'warp' reads rhs that is known to run along n in pieces of 16 bytes}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [16, 64, 16], stages = 1, group = 1, warp = [16, 64]>]}
+      : memref<2x3x8xbf16>, memref<2x3x12xbf16>, memref<8x12xbf16>, memref<8x12xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_ger_warp_rows(%dy: memref<2x3x8xbf16>, %a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %dw: memref<8x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a warp of ger computes 64 columns of all rows of its block, 8, 16, 32 or 64}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [24, 64, 16], stages = 1, group = 1, warp = [24, 64]>]}
+      : memref<2x3x8xbf16>, memref<2x3x8xbf16>, memref<8x8xbf16>, memref<8x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_ger_warp_columns(%dy: memref<2x3x8xbf16>, %a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %dw: memref<8x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: columns of a block of ger are those of 1 to 32 warps, with a thread for each row or more}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [16, 96, 16], stages = 1, group = 1, warp = [16, 64]>]}
+      : memref<2x3x8xbf16>, memref<2x3x8xbf16>, memref<8x8xbf16>, memref<8x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_ger_warp_steps(%dy: memref<2x3x8xbf16>, %a: memref<2x3x8xbf16>, %w: memref<8x8xbf16>, %dw: memref<8x8xbf16>) {
+  // expected-error @below {{has a tile that does not fit: ger with 'warp' has one stage of 16 steps}}
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [16, 64, 32], stages = 1, group = 1, warp = [16, 64]>]}
+      : memref<2x3x8xbf16>, memref<2x3x8xbf16>, memref<8x8xbf16>, memref<8x8xbf16>
+  return
+}
