@@ -20,8 +20,7 @@ FewStepsKernel::FewStepsKernel(ImplicitLocOpBuilder &b,
                                const FewStepsTile &tile, int64_t threads,
                                Type sumType)
     : BlockKernel(b, op, contraction, sumType), tile(tile), threads(threads),
-      lhsPlan(
-          planOperand(/*isLhs=*/true, tile.rows, tile.steps, threads).plan),
+      lhsPlan(planOperand(/*isLhs=*/true, tile.rows, tile.steps, threads).plan),
       rhsPlan(planOperand(/*isLhs=*/false, tile.columns, tile.steps, threads)
                   .plan) {
   hasAllRows = llvm::all_of(
@@ -110,9 +109,9 @@ SmallVector<Value> FewStepsKernel::getNextIndices(const TermArrays &term,
       next[number] = sum;
       break;
     }
-    Value isEnd = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::eq, sum,
-        toValue(b, term.extents[contraction.k[number]]));
+    Value isEnd =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, sum,
+                              toValue(b, term.extents[contraction.k[number]]));
     Value zero = constant(b, 0), one = constant(b, 1);
     next[number] = arith::SelectOp::create(b, isEnd, zero, sum);
     carry = arith::SelectOp::create(b, isEnd, one, zero);

@@ -140,9 +140,8 @@ SmallVector<Value> SkinnyGerKernel::accumulateTerm(const TermArrays &term,
   keepRolled(loop);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> steps =
-      loadSteps(term, plus(loop.getInductionVar(), mine), numSteps, rowOffsets,
-                columnOffset);
+  SmallVector<Value> steps = loadSteps(term, plus(loop.getInductionVar(), mine),
+                                       numSteps, rowOffsets, columnOffset);
   scf::YieldOp::create(b, multiply(steps, loop.getRegionIterArgs()));
   return SmallVector<Value>(loop.getResults());
 }

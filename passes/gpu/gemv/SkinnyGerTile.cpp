@@ -59,9 +59,8 @@ SkinnyGerTile::get(const SegmentedContraction &contraction, GpuTileAttr attr,
   return tile;
 }
 
-GpuTileAttr
-gemv::chooseSkinnyGerTile(GpuTargetAttr target,
-                          const SegmentedContraction &contraction) {
+GpuTileAttr gemv::chooseSkinnyGerTile(GpuTargetAttr target,
+                                      const SegmentedContraction &contraction) {
   const ContractionSegment &segment = contraction.segments.front();
   int64_t n = getStaticProduct(segment.terms.front(), contraction.n);
   if (!target || !findMisfit(contraction, target).empty() ||

@@ -6,7 +6,6 @@
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/KeepRolled.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -37,13 +36,8 @@ SmallVector<Value> SkinnyKernel::createZeros() {
 void SkinnyKernel::multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
                             SmallVector<Value> &sums) {
   Type elementType = getElementTypeOrSelf(lhs.front());
-  auto bits = VectorType::get({SkinnyTile::kChunk / 2}, b.getI32Type());
-  auto getPair = [&](Value chunk, int64_t number) -> Value {
-    Value pair = vector::ExtractOp::create(
-        b, vector::BitCastOp::create(b, bits, chunk), number);
-    if (elementType.isBF16())
-      return pair;
-    return LLVM::BitcastOp::create(b, VectorType::get({2}, elementType), pair);
+  auto getPair = [&](Value chunk, int64_t number) {
+    return mma::getPair(b, chunk, number);
   };
   for (int64_t pair = 0; pair < SkinnyTile::kChunk / 2; pair += 2) {
     auto sum = sums.begin();
