@@ -193,10 +193,10 @@ bool ContractionEmitter::isLhsShared() const {
 //===----------------------------------------------------------------------===//
 
 ContractionEmitter::Range ContractionEmitter::getRange(Value number,
-                                                       int64_t size,
+                                                       OpFoldResult size,
                                                        Value first, Value end) {
-  Value start = toValue(b, add(b, first, mul(b, number, b.getIndexAttr(size))));
-  Value length = toValue(b, min(b, sub(b, end, start), b.getIndexAttr(size)));
+  Value start = toValue(b, add(b, first, mul(b, number, size)));
+  Value length = toValue(b, min(b, sub(b, end, start), size));
   return {start, length, end};
 }
 
@@ -284,18 +284,51 @@ void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
 // Packed rows
 //===----------------------------------------------------------------------===//
 
-/// Blocks of rows of each segment that are packed at a time: as many as
-/// `packed_bytes` hold, at least one.
+/// `packed_bytes`, or what leaves a single thread room for the rest of its
+/// scratch.
+OpFoldResult ContractionEmitter::countPackedBytes() {
+  constexpr int64_t perThread = int64_t(14) << 20;
+  OpFoldResult bytes = b.getIndexAttr(tile.getPackedBytes());
+  if (tile.getPackedBytes() <= perThread)
+    return bytes;
+  return min(b, bytes,
+             mul(b, OpFoldResult(getNumThreads(b)), b.getIndexAttr(perThread)));
+}
+
+/// Rows of a block: mc, or as many whole panels as there is room for with all
+/// k.
+Value ContractionEmitter::chooseBlockRows() {
+  const PanelFormat &format = formatOf(/*isLhs=*/true);
+  int64_t panelBytes =
+      format.size() *
+      llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
+      (isLhsShared() ? 1 : segments.size());
+  int64_t spare = format.countPanels(format.width) - 1;
+  OpFoldResult panels =
+      div(b, div(b, countPackedBytes(), panelBytes), numSteps);
+  OpFoldResult whole =
+      sub(b, max(b, panels, b.getIndexAttr(spare + 1)), b.getIndexAttr(spare));
+  return toValue(b, min(b, mul(b, whole, b.getIndexAttr(format.width)),
+                        b.getIndexAttr(mc)));
+}
+
+/// Elements of a block for one block of steps.
+OpFoldResult ContractionEmitter::getBlockSize() {
+  const PanelFormat &format = formatOf(/*isLhs=*/true);
+  return mul(b, format.countPanels(b, blockRows),
+             b.getIndexAttr(format.size()));
+}
+
+/// Blocks of rows of each segment that are packed at a time: as many as there
+/// is room for, at least one.
 OpFoldResult ContractionEmitter::countPackedBlocks() {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
   int64_t bytes =
-      format.countPanels(mc) * format.size() *
       llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
       (isLhsShared() ? 1 : segments.size());
-  int64_t steps = std::max<int64_t>(tile.getPackedBytes() / bytes, 1);
-  Value blocks =
-      arith::DivUIOp::create(b, constant(b, steps), toValue(b, numSteps));
-  return arith::MaxUIOp::create(b, blocks, constant(b, 1)).getResult();
+  OpFoldResult block =
+      mul(b, mul(b, getBlockSize(), b.getIndexAttr(bytes)), numSteps);
+  return max(b, div(b, countPackedBytes(), block), b.getIndexAttr(1));
 }
 
 /// Blocks of the segment's rows from `firstRow` on, of those that are packed.
@@ -303,13 +336,15 @@ OpFoldResult ContractionEmitter::countRowBlocks(const Segment &segment,
                                                 Value firstRow) {
   Value end = rowsOf(segment.terms.front().extents).getSize(b);
   Value rest = toValue(b, sub(b, end, min(b, firstRow, end)));
-  return min(b, ceilDiv(b, rest, mc), countPackedBlocks());
+  return min(b, ceilDiv(b, rest, OpFoldResult(blockRows)), countPackedBlocks());
 }
 
 void ContractionEmitter::emit() {
   ArrayRef<int64_t> fewRows = tile.getFewRows();
   if (!canTakeFewRows())
     fewRows = {};
+  // Few rows are one block.
+  blockRows = constant(b, mc);
   emitFewRowsOr(fewRows, [&] { emitPacked(); });
 }
 
@@ -335,20 +370,19 @@ void ContractionEmitter::emitPacked() {
   Scratch scratch(b);
   numSteps =
       getMost(1, [&](const Segment &segment) { return countSteps(segment); });
+  blockRows = chooseBlockRows();
   OpFoldResult slots = b.getIndexAttr(0);
   for (const Segment &segment : segments) {
     if (!isLhsShared() || &segment == &segments.front())
       slots = add(b, slots, countRowBlocks(segment, constant(b, 0)));
   }
   const PanelFormat &format = formatOf(/*isLhs=*/true);
-  OpFoldResult size =
-      mul(b, mul(b, slots, numSteps),
-          b.getIndexAttr(format.countPanels(mc) * format.size()));
+  OpFoldResult size = mul(b, mul(b, slots, numSteps), getBlockSize());
   packed = scratch.allocate(size, format.elementType);
 
   auto loop = scf::ForOp::create(
       b, constant(b, 0), getMaxRows(),
-      toValue(b, mul(b, countPackedBlocks(), b.getIndexAttr(mc))));
+      toValue(b, mul(b, countPackedBlocks(), OpFoldResult(blockRows))));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   emitRows(loop.getInductionVar());
@@ -512,18 +546,15 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
                          ? rowBlock
                          : toValue(b, add(b, grid.firstRowBlock, rowBlock));
   block.segment = std::move(selected.first);
-  block.rows = getRange(rowBlock, mc, firstRow,
+  block.rows = getRange(rowBlock, blockRows, firstRow,
                         rowsOf(block.segment.terms.front().extents).getSize(b));
   return block;
 }
 
 /// Where the packed rows of the block lie for a block of steps.
 Value ContractionEmitter::getPackedBlock(const Block &block, Value step) {
-  const PanelFormat &format = formatOf(/*isLhs=*/true);
   OpFoldResult number = add(b, mul(b, block.packedRows, numSteps), step);
-  return toValue(
-      b,
-      mul(b, number, b.getIndexAttr(format.countPanels(mc) * format.size())));
+  return toValue(b, mul(b, number, getBlockSize()));
 }
 
 /// Rows that are packed by one task: a part of a block, so that there are tasks

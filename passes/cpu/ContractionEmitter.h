@@ -202,6 +202,9 @@ private:
   std::optional<int64_t> getColumnUnit() const;
   Value chooseWidth(Value firstRow);
   OpFoldResult getLargestShare(Value firstRow, Value numThreads, Value width);
+  OpFoldResult countPackedBytes();
+  Value chooseBlockRows();
+  OpFoldResult getBlockSize();
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
   /// Starts tasks that emit the blocks; `work` is how many multiply-adds all of
@@ -291,7 +294,10 @@ private:
   PackSource getRows(Scratch &scratch, bool isLhs, const Term &term,
                      const Range &range);
   void addSteps(Scratch &scratch, const Step &step, PackSource &source);
-  Range getRange(Value number, int64_t size, Value first, Value end);
+  Range getRange(Value number, OpFoldResult size, Value first, Value end);
+  Range getRange(Value number, int64_t size, Value first, Value end) {
+    return getRange(number, OpFoldResult(b.getIndexAttr(size)), first, end);
+  }
   PackStrategy getStrategy(bool isLhs, const PanelFormat &format) const;
   int64_t getRowsTogether(bool isLhs) const;
   bool isEpilogueContiguous() const { return areContiguous(lanes); }
@@ -341,6 +347,8 @@ private:
   /// Packed rows of lhs: blocks of rows, of each all blocks of steps.
   Value packed;
   OpFoldResult numSteps;
+  /// Rows of such a block, at most mc.
+  Value blockRows;
 };
 
 } // namespace mlir::boostr::cpu

@@ -34,8 +34,13 @@ func.func @grad(%dy: tensor<?x?x640x{e}>, %a: tensor<?x?x640x{e}>, %w: tensor<64
 }}
 """
 MIB = 1 << 20
-# Rows that are packed at a time, and what each thread has beside them.
-PACKED, OF_A_THREAD = 16 * MIB, 2 * MIB
+# Rows that are packed at a time, what each thread has beside them, and the most for each.
+PACKED, OF_A_THREAD, MOST_OF_A_THREAD = 16 * MIB, 2 * MIB, 16 * MIB
+
+
+def get_bound(threads):
+    return min(PACKED + threads * OF_A_THREAD, threads * MOST_OF_A_THREAD)
+
 
 
 class Tensor(C.Structure):
@@ -129,15 +134,16 @@ def test_scratch(tmp_path, element):
                       random(3, element, 1, tokens, WIDTH)]
             out = poisoned(element, 1, tokens, WIDTH)
             peak = counted.call(library, "out", element, inputs, [out])
-            assert peak <= PACKED + threads * OF_A_THREAD, (tokens, peak)
+            assert peak <= get_bound(threads), (tokens, peak)
             assert np.array_equal(out, module.out(*inputs))
-        for tokens in (1, 16, 1500):
+        # So many that the rows of a block are fewer, as all steps of k are packed.
+        for tokens in (1, 16, 1500, 20000):
             inputs = [random(1, element, 1, tokens, WIDTH), random(2, element, 1, tokens, WIDTH),
                       random(3, element, WIDTH, WIDTH)]
             outs = [poisoned(element, 1, tokens, WIDTH), poisoned(element, WIDTH, WIDTH),
                     poisoned(element, WIDTH)]
             peak = counted.call(library, "grad", element, inputs, outs)
-            assert peak <= PACKED + threads * OF_A_THREAD, (tokens, peak)
+            assert peak <= get_bound(threads), (tokens, peak)
             for result, expected in zip(outs, module.grad(*inputs), strict=True):
                 assert np.array_equal(result, expected)
         counted.close()
