@@ -188,6 +188,32 @@ bool ContractionEmitter::isLhsShared() const {
       });
 }
 
+/// True if the packed columns of a block of rows of lhs are known to stay in the
+/// cache for all steps: `cached_bytes` hold them.
+bool ContractionEmitter::keepsPackedColumns() const {
+  if (!isTransposed)
+    return false;
+  int64_t steps = 0;
+  for (const Segment &segment : segments) {
+    int64_t ofSegment = 0;
+    for (const Term &term : segment.terms) {
+      std::optional<int64_t> size =
+          getConstantIntValue(stepsOf(term.extents).getSize(b));
+      if (!size)
+        return false;
+      ofSegment += llvm::alignTo(*size, kc);
+    }
+    steps = std::max(steps, ofSegment);
+  }
+  std::optional<int64_t> rows = getConstantIntValue(
+      rowsOf(segments.front().terms.front().extents).getSize(b));
+  int64_t width = columnFormat.countPanels(std::min(mc, rows.value_or(mc))) *
+                  columnFormat.width;
+  int64_t elementBytes =
+      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
+  return steps * width * elementBytes <= tile.getCachedBytes();
+}
+
 //===----------------------------------------------------------------------===//
 // Blocks and steps
 //===----------------------------------------------------------------------===//
@@ -502,11 +528,15 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
   std::pair<Segment, SegmentGrid> selected = blocks.select(b, task);
   const SegmentGrid &grid = selected.second;
   Value local = toValue(b, sub(b, task, grid.first));
-  // Neighbouring tasks share columns, which are the rows of a weight.
-  Value rowBlocks = toValue(b, grid.rowBlocks);
+  // Neighbouring tasks share columns, which are the rows of a weight; or rows,
+  // if what is packed of them stays in the cache.
+  bool sharesRows = keepsPackedColumns();
+  Value inner = toValue(b, sharesRows ? grid.columnBlocks : grid.rowBlocks);
   Block block;
-  Value rowBlock = arith::RemUIOp::create(b, local, rowBlocks);
-  block.other = arith::DivUIOp::create(b, local, rowBlocks);
+  Value rowBlock = arith::RemUIOp::create(b, local, inner);
+  block.other = arith::DivUIOp::create(b, local, inner);
+  if (sharesRows)
+    std::swap(rowBlock, block.other);
   block.columnBlocks = grid.columnBlocks;
   block.packedRows = isLhsShared()
                          ? rowBlock

@@ -302,6 +302,7 @@ private:
   bool hasWholeColumns(int64_t block, int64_t count) const;
   bool storesPairs() const;
   bool isLhsShared() const;
+  bool keepsPackedColumns() const;
   void fillZero(Value memory, Value count);
   /// Asks for `count` elements from `first` on, to come to the second-level
   /// cache.

@@ -387,12 +387,15 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
   OpFoldResult firstTile = mul(b, row, numColumns);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
+  bool areColumnsThere = keepsPackedColumns();
   // A piece goes with each chunk: many at once hold up the loads.
   multiplyPanel(
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-        prefetchNextColumns(body, packed, next,
-                            toValue(body, add(body, firstTile, column)), chunk);
+        if (!areColumnsThere)
+          prefetchNextColumns(body, packed, next,
+                              toValue(body, add(body, firstTile, column)),
+                              chunk);
         prefetchPanel(body, source, nextPanel, column, numColumns,
                       mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
                       body.getIndexAttr(rowFormat.chunk()));
