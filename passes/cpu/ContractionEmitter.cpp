@@ -188,6 +188,32 @@ bool ContractionEmitter::isLhsShared() const {
       });
 }
 
+/// True if the packed columns of a block of rows of lhs are known to stay in
+/// the cache for all steps: `cached_bytes` hold them.
+bool ContractionEmitter::keepsPackedColumns() const {
+  if (!isTransposed)
+    return false;
+  int64_t steps = 0;
+  for (const Segment &segment : segments) {
+    int64_t ofSegment = 0;
+    for (const Term &term : segment.terms) {
+      std::optional<int64_t> size =
+          getConstantIntValue(stepsOf(term.extents).getSize(b));
+      if (!size)
+        return false;
+      ofSegment += llvm::alignTo(*size, kc);
+    }
+    steps = std::max(steps, ofSegment);
+  }
+  std::optional<int64_t> rows = getConstantIntValue(
+      rowsOf(segments.front().terms.front().extents).getSize(b));
+  int64_t width = columnFormat.countPanels(std::min(mc, rows.value_or(mc))) *
+                  columnFormat.width;
+  int64_t elementBytes =
+      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
+  return steps * width * elementBytes <= tile.getCachedBytes();
+}
+
 //===----------------------------------------------------------------------===//
 // Blocks and steps
 //===----------------------------------------------------------------------===//
@@ -392,14 +418,13 @@ void ContractionEmitter::emitPacked() {
 /// What packing an element takes, in multiply-adds.
 static constexpr int64_t kPackingWork = 16;
 
-void ContractionEmitter::emitTasks(const NumberedBlocks &blocks,
-                                   OpFoldResult work,
+void ContractionEmitter::emitTasks(OpFoldResult count, OpFoldResult work,
                                    llvm::function_ref<void(Value)> emitTask) {
-  Value numBlocks = toValue(b, blocks.getCount());
+  Value numBlocks = toValue(b, count);
   // One at least: a sum of nothing is to be stored too.
   OpFoldResult enough =
       ceilDiv(b, add(b, work, b.getIndexAttr(1)), minTaskWork);
-  Value numTasks = toValue(b, min(b, blocks.getCount(), enough));
+  Value numTasks = toValue(b, min(b, count, enough));
   auto tasks =
       scf::ParallelOp::create(b, constant(b, 0), numTasks, constant(b, 1));
   tasks->setAttr(BoostrDialect::getGrainAttrName(), b.getI64IntegerAttr(1));
@@ -438,11 +463,11 @@ void ContractionEmitter::emitRows(Value firstRow) {
       countRows, [&](const Segment &segment) {
         return mul(b, countSteps(segment), b.getIndexAttr(countParts()));
       });
-  emitTasks(packs, countWork(/*isProduct=*/false),
+  emitTasks(packs.getCount(), countWork(/*isProduct=*/false),
             [&](Value task) { packLhs(selectBlock(packs, firstRow, task)); });
   if (segments.front().lhsSum) {
     NumberedBlocks sums(b, segments, countRows, countOne);
-    emitTasks(sums, countWork(/*isProduct=*/false),
+    emitTasks(sums.getCount(), countWork(/*isProduct=*/false),
               [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
   }
   if (!segments.front().product)
@@ -486,14 +511,18 @@ OpFoldResult ContractionEmitter::getLargestShare(Value firstRow,
   return mul(b, rounds, add(b, width, b.getIndexAttr(kBlockColumns)));
 }
 
+/// False for what is known to be too little for two tasks.
+bool ContractionEmitter::isShared() {
+  std::optional<int64_t> work =
+      getConstantIntValue(countWork(/*isProduct=*/true));
+  return !work || *work >= minTaskWork;
+}
+
 /// How many columns the widest blocks are to have: such that the busiest thread
 /// has least to do, and as many as can be.
 Value ContractionEmitter::chooseWidth(Value firstRow) {
   std::optional<int64_t> unit = getColumnUnit();
-  // What is too little for two tasks is not shared.
-  std::optional<int64_t> work =
-      getConstantIntValue(countWork(/*isProduct=*/true));
-  if (!unit || nc == *unit || (work && *work < minTaskWork))
+  if (!unit || nc == *unit || !isShared())
     return constant(b, nc);
   Value numThreads = getNumThreads(b);
   Value widest = constant(b, nc);
@@ -525,8 +554,69 @@ void ContractionEmitter::emitProducts(Value firstRow) {
         return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
                        OpFoldResult(width));
       });
-  emitTasks(products, countWork(/*isProduct=*/true), [&](Value task) {
-    computeBlock(selectBlock(products, firstRow, task));
+  if (!isTransposed && !rhsLayout)
+    return emitRuns(products, firstRow);
+  emitTasks(
+      products.getCount(), countWork(/*isProduct=*/true),
+      [&](Value task) { computeBlock(selectBlock(products, firstRow, task)); });
+}
+
+/// Blocks of steps that columns are kept of from block to block.
+static constexpr int64_t kMaxKeptSteps = 4;
+/// Runs of blocks that there should be for each thread.
+static constexpr int64_t kMinRuns = 4;
+
+/// How many blocks, which have the same columns and other rows, a task computes
+/// one after the other, so that columns are packed once for them: as many as
+/// leave enough tasks for threads to share, if there is room for all steps.
+Value ContractionEmitter::chooseRun(const NumberedBlocks &products,
+                                    Value firstRow) {
+  Value one = constant(b, 1);
+  if (!isShared())
+    return one;
+  Value numRuns =
+      toValue(b, mul(b, getNumThreads(b), b.getIndexAttr(kMinRuns)));
+  Value run =
+      arith::DivUIOp::create(b, toValue(b, products.getCount()), numRuns);
+  Value rowBlocks = getMost(1, [&](const Segment &segment) {
+    return countRowBlocks(segment, firstRow);
+  });
+  run =
+      arith::MaxUIOp::create(b, arith::MinUIOp::create(b, run, rowBlocks), one);
+  Value fits =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(b, numSteps),
+                            constant(b, kMaxKeptSteps));
+  return arith::SelectOp::create(b, fits, run, one);
+}
+
+/// Computes blocks for which tasks pack rhs as columns.
+void ContractionEmitter::emitRuns(const NumberedBlocks &products,
+                                  Value firstRow) {
+  Value run = chooseRun(products, firstRow);
+  // Two blocks of steps take turns, unless columns are kept.
+  Value isKept =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, run, constant(b, 1));
+  numColumnBuffers =
+      arith::SelectOp::create(b, isKept, toValue(b, numSteps), constant(b, 2));
+  OpFoldResult numRuns = ceilDiv(b, products.getCount(), OpFoldResult(run));
+  emitTasks(numRuns, countWork(/*isProduct=*/true), [&](Value task) {
+    Scratch scratch(b);
+    OpFoldResult size =
+        mul(b, numColumnBuffers,
+            b.getIndexAttr(columnFormat.countPanels(nc) * columnFormat.size()));
+    Value panels = scratch.allocate(size, columnFormat.elementType);
+    Value first = toValue(b, mul(b, task, run));
+    Value end = toValue(b, min(b, add(b, first, run), products.getCount()));
+    forLoop(b, first, end, [&](Value number) {
+      Block block = selectBlock(products, firstRow, number);
+      auto isNot = [&](Value x, Value y) -> Value {
+        return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, x, y);
+      };
+      block.columnPanels = panels;
+      block.hasColumns = arith::AndIOp::create(
+          b, isNot(number, first), isNot(block.rowBlock, constant(b, 0)));
+      computeBlock(block);
+    });
   });
 }
 
@@ -536,12 +626,17 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
   std::pair<Segment, SegmentGrid> selected = blocks.select(b, task);
   const SegmentGrid &grid = selected.second;
   Value local = toValue(b, sub(b, task, grid.first));
-  // Neighbouring tasks share columns, which are the rows of a weight.
-  Value rowBlocks = toValue(b, grid.rowBlocks);
+  // Neighbouring tasks share columns, which are the rows of a weight; or rows,
+  // if what is packed of them stays in the cache.
+  bool sharesRows = keepsPackedColumns();
+  Value inner = toValue(b, sharesRows ? grid.columnBlocks : grid.rowBlocks);
   Block block;
-  Value rowBlock = arith::RemUIOp::create(b, local, rowBlocks);
-  block.other = arith::DivUIOp::create(b, local, rowBlocks);
+  Value rowBlock = arith::RemUIOp::create(b, local, inner);
+  block.other = arith::DivUIOp::create(b, local, inner);
+  if (sharesRows)
+    std::swap(rowBlock, block.other);
   block.columnBlocks = grid.columnBlocks;
+  block.rowBlock = rowBlock;
   block.packedRows = isLhsShared()
                          ? rowBlock
                          : toValue(b, add(b, grid.firstRowBlock, rowBlock));

@@ -67,6 +67,11 @@ private:
     /// Blocks of columns of the segment.
     OpFoldResult columnBlocks;
     Range rows;
+    /// The number of its rows among those of the segment that are packed.
+    Value rowBlock;
+    /// Where rhs is packed by tasks as columns: memory for them, which has them
+    /// already if a block before has packed them.
+    Value columnPanels, hasColumns;
   };
   /// Memory that rhs is packed into, and if it has one term its rows.
   struct RhsBuffer {
@@ -199,6 +204,9 @@ private:
   void emitPacked();
   void emitRows(Value firstRow);
   void emitProducts(Value firstRow);
+  void emitRuns(const NumberedBlocks &products, Value firstRow);
+  Value chooseRun(const NumberedBlocks &products, Value firstRow);
+  bool isShared();
   std::optional<int64_t> getColumnUnit() const;
   Value chooseWidth(Value firstRow);
   OpFoldResult getLargestShare(Value firstRow, Value numThreads, Value width);
@@ -207,9 +215,9 @@ private:
   OpFoldResult getBlockSize();
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
-  /// Starts tasks that emit the blocks; `work` is how many multiply-adds all of
-  /// them have.
-  void emitTasks(const NumberedBlocks &blocks, OpFoldResult work,
+  /// Starts tasks for numbers up to `count`; `work` is how many multiply-adds
+  /// all of them have.
+  void emitTasks(OpFoldResult count, OpFoldResult work,
                  llvm::function_ref<void(Value)> emitTask);
   /// The multiply-adds of the product, or what packing lhs takes instead.
   OpFoldResult countWork(bool isProduct);
@@ -235,8 +243,8 @@ private:
   void computeBlock(const Block &block);
   Range getColumns(const Block &block);
   SumBlock allocateSums(Scratch &scratch);
-  RhsBuffer allocateRhs(Scratch &scratch, const Block &block,
-                        const Range &columns, int64_t size);
+  RhsBuffer getRhsBuffer(Scratch &scratch, const Block &block,
+                         const Range &columns, Value panels);
   PackSource getRhs(Scratch &scratch, const Block &block, const Range &columns,
                     const RhsBuffer &rhs, Value number);
   void takeTurns(const Block &block, const Range &columns,
@@ -308,6 +316,7 @@ private:
   bool hasWholeColumns(int64_t block, int64_t count) const;
   bool storesPairs() const;
   bool isLhsShared() const;
+  bool keepsPackedColumns() const;
   void fillZero(Value memory, Value count);
   /// Asks for `count` elements from `first` on, to come to the second-level
   /// cache.
@@ -349,6 +358,8 @@ private:
   OpFoldResult numSteps;
   /// Rows of such a block, at most mc.
   Value blockRows;
+  /// Blocks of steps that tasks have memory for where they pack columns.
+  Value numColumnBuffers;
 };
 
 } // namespace mlir::boostr::cpu
