@@ -20,6 +20,10 @@ install(DIRECTORY "${BOOSTR_DLPACK_INCLUDE_DIR}/dlpack"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION .)
+# Drivers of the GPU benchmark, for machines that have no checkout.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/benchmarks/gpu" DESTINATION benchmarks
+  FILES_MATCHING PATTERN "*.py" PATTERN "*.json" PATTERN "README.md"
+  PATTERN "__pycache__" EXCLUDE)
 # As the target boostr-doc composes them.
 install(DIRECTORY "${PROJECT_BINARY_DIR}/docs/" DESTINATION docs
   FILES_MATCHING PATTERN "*.md" PATTERN "CMakeFiles" EXCLUDE

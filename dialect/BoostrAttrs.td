@@ -87,8 +87,9 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
   let description = [{
     A contraction `C[m,n] = sum_k A[m,k] * B[n,k]` is cut in four levels:
 
-    * rows of A are packed as many at a time as `packed_bytes` hold, at least
-      `mc`, for all k, and are then used by all tasks;
+    * rows of A are packed as many at a time as `packed_bytes` hold for all k, in
+      blocks of `mc`, or of fewer where k is too long, and are then used by all
+      tasks;
     * `block = [mc, nc, kc]`: one task computes an `mc x nc` block of C, `kc`
       steps of k at a time;
     * `register = [rows, columns]`: what the innermost loop keeps in registers.

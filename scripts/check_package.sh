@@ -19,6 +19,10 @@ while read -r file; do
   check_needs "$file" "$folder/lib" "$newest"
 done < <(find "$folder" -type f)
 
+for script in bench.py modules.py host_time.py shapes.json; do
+  [ -e "$folder/benchmarks/gpu/$script" ] || fail "'benchmarks/gpu/$script' is missing"
+done
+
 example=$(dirname "$0")/../test/tools/Inputs/project.mlir
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Packs tools, runtime, headers and documents into an archive that runs on any x86-64
-# Linux with glibc 2.36 or newer; LLVM and MLIR are linked in. Python has a wheel
-# (scripts/wheel.sh).
+# Packs tools, runtime, headers, documents and the drivers of the GPU benchmark into an
+# archive that runs on any x86-64 Linux with glibc 2.36 or newer; LLVM and MLIR are linked
+# in. Python has a wheel (scripts/wheel.sh).
 #
 # usage: scripts/package.sh [output folder]     (default: build-package)
 set -euo pipefail

@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.."
 llvm_packages=(libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22
   libclang-rt-22-dev lld-22 liblld-22-dev clang-format-22)
 packages=(cmake ninja-build ccache git libpthreadpool-dev libdlpack-dev
-  libgtest-dev zlib1g-dev libzstd-dev python3 python3-venv)
+  libgtest-dev zlib1g-dev libzstd-dev python3 python3-venv
+  qemu-user) # Tests run code on CPUs that lack what this machine has.
 
 is_installed() { dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'; }
 

@@ -7,7 +7,7 @@
 #
 # Features (REQUIRES:): avx2, avx512, amx, as this CPU has; sanitizer; ptxas, if the
 # CUDA toolkit is there; cuda, if there is a device that its driver knows; package-index,
-# if pip can reach one; triton, with PyTorch.
+# if pip can reach one; triton, with PyTorch; qemu, which emulates other CPUs.
 
 import ctypes
 import os
@@ -75,6 +75,8 @@ if find_ptxas():
     config.available_features.add("ptxas")
 if has_package_index():
     config.available_features.add("package-index")
+if shutil.which("qemu-x86_64"):
+    config.available_features.add("qemu")
 if has_triton():
     config.available_features.add("triton")
 if has_cuda_device():

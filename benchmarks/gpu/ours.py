@@ -4,7 +4,7 @@ import ctypes as C
 
 import torch
 
-_KDL_CUDA, _KDL_FLOAT, _KDL_BFLOAT = 2, 2, 4
+_KDL_CPU, _KDL_CUDA, _KDL_FLOAT, _KDL_BFLOAT = 1, 2, 2, 4
 
 
 class _Device(C.Structure):
@@ -24,7 +24,8 @@ class _Tensor(C.Structure):
 def _describe(tensor):
     shape = (C.c_int64 * tensor.dim())(*tensor.shape)
     code = _KDL_BFLOAT if tensor.dtype == torch.bfloat16 else _KDL_FLOAT
-    return _Tensor(tensor.data_ptr(), _Device(_KDL_CUDA, tensor.device.index or 0), tensor.dim(),
+    kind = _KDL_CUDA if tensor.is_cuda else _KDL_CPU
+    return _Tensor(tensor.data_ptr(), _Device(kind, tensor.device.index or 0), tensor.dim(),
                    _Type(code, tensor.element_size() * 8, 1), shape, None, 0)
 
 

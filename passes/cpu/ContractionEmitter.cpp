@@ -188,15 +188,41 @@ bool ContractionEmitter::isLhsShared() const {
       });
 }
 
+/// True if the packed columns of a block of rows of lhs are known to stay in
+/// the cache for all steps: `cached_bytes` hold them.
+bool ContractionEmitter::keepsPackedColumns() const {
+  if (!isTransposed)
+    return false;
+  int64_t steps = 0;
+  for (const Segment &segment : segments) {
+    int64_t ofSegment = 0;
+    for (const Term &term : segment.terms) {
+      std::optional<int64_t> size =
+          getConstantIntValue(stepsOf(term.extents).getSize(b));
+      if (!size)
+        return false;
+      ofSegment += llvm::alignTo(*size, kc);
+    }
+    steps = std::max(steps, ofSegment);
+  }
+  std::optional<int64_t> rows = getConstantIntValue(
+      rowsOf(segments.front().terms.front().extents).getSize(b));
+  int64_t width = columnFormat.countPanels(std::min(mc, rows.value_or(mc))) *
+                  columnFormat.width;
+  int64_t elementBytes =
+      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
+  return steps * width * elementBytes <= tile.getCachedBytes();
+}
+
 //===----------------------------------------------------------------------===//
 // Blocks and steps
 //===----------------------------------------------------------------------===//
 
 ContractionEmitter::Range ContractionEmitter::getRange(Value number,
-                                                       int64_t size,
+                                                       OpFoldResult size,
                                                        Value first, Value end) {
-  Value start = toValue(b, add(b, first, mul(b, number, b.getIndexAttr(size))));
-  Value length = toValue(b, min(b, sub(b, end, start), b.getIndexAttr(size)));
+  Value start = toValue(b, add(b, first, mul(b, number, size)));
+  Value length = toValue(b, min(b, sub(b, end, start), size));
   return {start, length, end};
 }
 
@@ -284,18 +310,51 @@ void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
 // Packed rows
 //===----------------------------------------------------------------------===//
 
-/// Blocks of rows of each segment that are packed at a time: as many as
-/// `packed_bytes` hold, at least one.
+/// `packed_bytes`, or what leaves a single thread room for the rest of its
+/// scratch.
+OpFoldResult ContractionEmitter::countPackedBytes() {
+  constexpr int64_t perThread = int64_t(14) << 20;
+  OpFoldResult bytes = b.getIndexAttr(tile.getPackedBytes());
+  if (tile.getPackedBytes() <= perThread)
+    return bytes;
+  return min(b, bytes,
+             mul(b, OpFoldResult(getNumThreads(b)), b.getIndexAttr(perThread)));
+}
+
+/// Rows of a block: mc, or as many whole panels as there is room for with all
+/// k.
+Value ContractionEmitter::chooseBlockRows() {
+  const PanelFormat &format = formatOf(/*isLhs=*/true);
+  int64_t panelBytes =
+      format.size() *
+      llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
+      (isLhsShared() ? 1 : segments.size());
+  int64_t spare = format.countPanels(format.width) - 1;
+  OpFoldResult panels =
+      div(b, div(b, countPackedBytes(), panelBytes), numSteps);
+  OpFoldResult whole =
+      sub(b, max(b, panels, b.getIndexAttr(spare + 1)), b.getIndexAttr(spare));
+  return toValue(b, min(b, mul(b, whole, b.getIndexAttr(format.width)),
+                        b.getIndexAttr(mc)));
+}
+
+/// Elements of a block for one block of steps.
+OpFoldResult ContractionEmitter::getBlockSize() {
+  const PanelFormat &format = formatOf(/*isLhs=*/true);
+  return mul(b, format.countPanels(b, blockRows),
+             b.getIndexAttr(format.size()));
+}
+
+/// Blocks of rows of each segment that are packed at a time: as many as there
+/// is room for, at least one.
 OpFoldResult ContractionEmitter::countPackedBlocks() {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
   int64_t bytes =
-      format.countPanels(mc) * format.size() *
       llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
       (isLhsShared() ? 1 : segments.size());
-  int64_t steps = std::max<int64_t>(tile.getPackedBytes() / bytes, 1);
-  Value blocks =
-      arith::DivUIOp::create(b, constant(b, steps), toValue(b, numSteps));
-  return arith::MaxUIOp::create(b, blocks, constant(b, 1)).getResult();
+  OpFoldResult block =
+      mul(b, mul(b, getBlockSize(), b.getIndexAttr(bytes)), numSteps);
+  return max(b, div(b, countPackedBytes(), block), b.getIndexAttr(1));
 }
 
 /// Blocks of the segment's rows from `firstRow` on, of those that are packed.
@@ -303,13 +362,15 @@ OpFoldResult ContractionEmitter::countRowBlocks(const Segment &segment,
                                                 Value firstRow) {
   Value end = rowsOf(segment.terms.front().extents).getSize(b);
   Value rest = toValue(b, sub(b, end, min(b, firstRow, end)));
-  return min(b, ceilDiv(b, rest, mc), countPackedBlocks());
+  return min(b, ceilDiv(b, rest, OpFoldResult(blockRows)), countPackedBlocks());
 }
 
 void ContractionEmitter::emit() {
   ArrayRef<int64_t> fewRows = tile.getFewRows();
   if (!canTakeFewRows())
     fewRows = {};
+  // Few rows are one block.
+  blockRows = constant(b, mc);
   emitFewRowsOr(fewRows, [&] { emitPacked(); });
 }
 
@@ -335,20 +396,19 @@ void ContractionEmitter::emitPacked() {
   Scratch scratch(b);
   numSteps =
       getMost(1, [&](const Segment &segment) { return countSteps(segment); });
+  blockRows = chooseBlockRows();
   OpFoldResult slots = b.getIndexAttr(0);
   for (const Segment &segment : segments) {
     if (!isLhsShared() || &segment == &segments.front())
       slots = add(b, slots, countRowBlocks(segment, constant(b, 0)));
   }
   const PanelFormat &format = formatOf(/*isLhs=*/true);
-  OpFoldResult size =
-      mul(b, mul(b, slots, numSteps),
-          b.getIndexAttr(format.countPanels(mc) * format.size()));
+  OpFoldResult size = mul(b, mul(b, slots, numSteps), getBlockSize());
   packed = scratch.allocate(size, format.elementType);
 
   auto loop = scf::ForOp::create(
       b, constant(b, 0), getMaxRows(),
-      toValue(b, mul(b, countPackedBlocks(), b.getIndexAttr(mc))));
+      toValue(b, mul(b, countPackedBlocks(), OpFoldResult(blockRows))));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
   emitRows(loop.getInductionVar());
@@ -358,14 +418,13 @@ void ContractionEmitter::emitPacked() {
 /// What packing an element takes, in multiply-adds.
 static constexpr int64_t kPackingWork = 16;
 
-void ContractionEmitter::emitTasks(const NumberedBlocks &blocks,
-                                   OpFoldResult work,
+void ContractionEmitter::emitTasks(OpFoldResult count, OpFoldResult work,
                                    llvm::function_ref<void(Value)> emitTask) {
-  Value numBlocks = toValue(b, blocks.getCount());
+  Value numBlocks = toValue(b, count);
   // One at least: a sum of nothing is to be stored too.
   OpFoldResult enough =
       ceilDiv(b, add(b, work, b.getIndexAttr(1)), minTaskWork);
-  Value numTasks = toValue(b, min(b, blocks.getCount(), enough));
+  Value numTasks = toValue(b, min(b, count, enough));
   auto tasks =
       scf::ParallelOp::create(b, constant(b, 0), numTasks, constant(b, 1));
   tasks->setAttr(BoostrDialect::getGrainAttrName(), b.getI64IntegerAttr(1));
@@ -404,11 +463,11 @@ void ContractionEmitter::emitRows(Value firstRow) {
       countRows, [&](const Segment &segment) {
         return mul(b, countSteps(segment), b.getIndexAttr(countParts()));
       });
-  emitTasks(packs, countWork(/*isProduct=*/false),
+  emitTasks(packs.getCount(), countWork(/*isProduct=*/false),
             [&](Value task) { packLhs(selectBlock(packs, firstRow, task)); });
   if (segments.front().lhsSum) {
     NumberedBlocks sums(b, segments, countRows, countOne);
-    emitTasks(sums, countWork(/*isProduct=*/false),
+    emitTasks(sums.getCount(), countWork(/*isProduct=*/false),
               [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
   }
   if (!segments.front().product)
@@ -452,14 +511,18 @@ OpFoldResult ContractionEmitter::getLargestShare(Value firstRow,
   return mul(b, rounds, add(b, width, b.getIndexAttr(kBlockColumns)));
 }
 
+/// False for what is known to be too little for two tasks.
+bool ContractionEmitter::isShared() {
+  std::optional<int64_t> work =
+      getConstantIntValue(countWork(/*isProduct=*/true));
+  return !work || *work >= minTaskWork;
+}
+
 /// How many columns the widest blocks are to have: such that the busiest thread
 /// has least to do, and as many as can be.
 Value ContractionEmitter::chooseWidth(Value firstRow) {
   std::optional<int64_t> unit = getColumnUnit();
-  // What is too little for two tasks is not shared.
-  std::optional<int64_t> work =
-      getConstantIntValue(countWork(/*isProduct=*/true));
-  if (!unit || nc == *unit || (work && *work < minTaskWork))
+  if (!unit || nc == *unit || !isShared())
     return constant(b, nc);
   Value numThreads = getNumThreads(b);
   Value widest = constant(b, nc);
@@ -491,8 +554,69 @@ void ContractionEmitter::emitProducts(Value firstRow) {
         return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
                        OpFoldResult(width));
       });
-  emitTasks(products, countWork(/*isProduct=*/true), [&](Value task) {
-    computeBlock(selectBlock(products, firstRow, task));
+  if (!isTransposed && !rhsLayout)
+    return emitRuns(products, firstRow);
+  emitTasks(
+      products.getCount(), countWork(/*isProduct=*/true),
+      [&](Value task) { computeBlock(selectBlock(products, firstRow, task)); });
+}
+
+/// Blocks of steps that columns are kept of from block to block.
+static constexpr int64_t kMaxKeptSteps = 4;
+/// Runs of blocks that there should be for each thread.
+static constexpr int64_t kMinRuns = 4;
+
+/// How many blocks, which have the same columns and other rows, a task computes
+/// one after the other, so that columns are packed once for them: as many as
+/// leave enough tasks for threads to share, if there is room for all steps.
+Value ContractionEmitter::chooseRun(const NumberedBlocks &products,
+                                    Value firstRow) {
+  Value one = constant(b, 1);
+  if (!isShared())
+    return one;
+  Value numRuns =
+      toValue(b, mul(b, getNumThreads(b), b.getIndexAttr(kMinRuns)));
+  Value run =
+      arith::DivUIOp::create(b, toValue(b, products.getCount()), numRuns);
+  Value rowBlocks = getMost(1, [&](const Segment &segment) {
+    return countRowBlocks(segment, firstRow);
+  });
+  run =
+      arith::MaxUIOp::create(b, arith::MinUIOp::create(b, run, rowBlocks), one);
+  Value fits =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(b, numSteps),
+                            constant(b, kMaxKeptSteps));
+  return arith::SelectOp::create(b, fits, run, one);
+}
+
+/// Computes blocks for which tasks pack rhs as columns.
+void ContractionEmitter::emitRuns(const NumberedBlocks &products,
+                                  Value firstRow) {
+  Value run = chooseRun(products, firstRow);
+  // Two blocks of steps take turns, unless columns are kept.
+  Value isKept =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, run, constant(b, 1));
+  numColumnBuffers =
+      arith::SelectOp::create(b, isKept, toValue(b, numSteps), constant(b, 2));
+  OpFoldResult numRuns = ceilDiv(b, products.getCount(), OpFoldResult(run));
+  emitTasks(numRuns, countWork(/*isProduct=*/true), [&](Value task) {
+    Scratch scratch(b);
+    OpFoldResult size =
+        mul(b, numColumnBuffers,
+            b.getIndexAttr(columnFormat.countPanels(nc) * columnFormat.size()));
+    Value panels = scratch.allocate(size, columnFormat.elementType);
+    Value first = toValue(b, mul(b, task, run));
+    Value end = toValue(b, min(b, add(b, first, run), products.getCount()));
+    forLoop(b, first, end, [&](Value number) {
+      Block block = selectBlock(products, firstRow, number);
+      auto isNot = [&](Value x, Value y) -> Value {
+        return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, x, y);
+      };
+      block.columnPanels = panels;
+      block.hasColumns = arith::AndIOp::create(
+          b, isNot(number, first), isNot(block.rowBlock, constant(b, 0)));
+      computeBlock(block);
+    });
   });
 }
 
@@ -502,28 +626,30 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
   std::pair<Segment, SegmentGrid> selected = blocks.select(b, task);
   const SegmentGrid &grid = selected.second;
   Value local = toValue(b, sub(b, task, grid.first));
-  // Neighbouring tasks share columns, which are the rows of a weight.
-  Value rowBlocks = toValue(b, grid.rowBlocks);
+  // Neighbouring tasks share columns, which are the rows of a weight; or rows,
+  // if what is packed of them stays in the cache.
+  bool sharesRows = keepsPackedColumns();
+  Value inner = toValue(b, sharesRows ? grid.columnBlocks : grid.rowBlocks);
   Block block;
-  Value rowBlock = arith::RemUIOp::create(b, local, rowBlocks);
-  block.other = arith::DivUIOp::create(b, local, rowBlocks);
+  Value rowBlock = arith::RemUIOp::create(b, local, inner);
+  block.other = arith::DivUIOp::create(b, local, inner);
+  if (sharesRows)
+    std::swap(rowBlock, block.other);
   block.columnBlocks = grid.columnBlocks;
+  block.rowBlock = rowBlock;
   block.packedRows = isLhsShared()
                          ? rowBlock
                          : toValue(b, add(b, grid.firstRowBlock, rowBlock));
   block.segment = std::move(selected.first);
-  block.rows = getRange(rowBlock, mc, firstRow,
+  block.rows = getRange(rowBlock, blockRows, firstRow,
                         rowsOf(block.segment.terms.front().extents).getSize(b));
   return block;
 }
 
 /// Where the packed rows of the block lie for a block of steps.
 Value ContractionEmitter::getPackedBlock(const Block &block, Value step) {
-  const PanelFormat &format = formatOf(/*isLhs=*/true);
   OpFoldResult number = add(b, mul(b, block.packedRows, numSteps), step);
-  return toValue(
-      b,
-      mul(b, number, b.getIndexAttr(format.countPanels(mc) * format.size())));
+  return toValue(b, mul(b, number, getBlockSize()));
 }
 
 /// Rows that are packed by one task: a part of a block, so that there are tasks

@@ -67,6 +67,11 @@ private:
     /// Blocks of columns of the segment.
     OpFoldResult columnBlocks;
     Range rows;
+    /// The number of its rows among those of the segment that are packed.
+    Value rowBlock;
+    /// Where rhs is packed by tasks as columns: memory for them, which has them
+    /// already if a block before has packed them.
+    Value columnPanels, hasColumns;
   };
   /// Memory that rhs is packed into, and if it has one term its rows.
   struct RhsBuffer {
@@ -199,14 +204,20 @@ private:
   void emitPacked();
   void emitRows(Value firstRow);
   void emitProducts(Value firstRow);
+  void emitRuns(const NumberedBlocks &products, Value firstRow);
+  Value chooseRun(const NumberedBlocks &products, Value firstRow);
+  bool isShared();
   std::optional<int64_t> getColumnUnit() const;
   Value chooseWidth(Value firstRow);
   OpFoldResult getLargestShare(Value firstRow, Value numThreads, Value width);
+  OpFoldResult countPackedBytes();
+  Value chooseBlockRows();
+  OpFoldResult getBlockSize();
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
-  /// Starts tasks that emit the blocks; `work` is how many multiply-adds all of
-  /// them have.
-  void emitTasks(const NumberedBlocks &blocks, OpFoldResult work,
+  /// Starts tasks for numbers up to `count`; `work` is how many multiply-adds
+  /// all of them have.
+  void emitTasks(OpFoldResult count, OpFoldResult work,
                  llvm::function_ref<void(Value)> emitTask);
   /// The multiply-adds of the product, or what packing lhs takes instead.
   OpFoldResult countWork(bool isProduct);
@@ -232,8 +243,8 @@ private:
   void computeBlock(const Block &block);
   Range getColumns(const Block &block);
   SumBlock allocateSums(Scratch &scratch);
-  RhsBuffer allocateRhs(Scratch &scratch, const Block &block,
-                        const Range &columns, int64_t size);
+  RhsBuffer getRhsBuffer(Scratch &scratch, const Block &block,
+                         const Range &columns, Value panels);
   PackSource getRhs(Scratch &scratch, const Block &block, const Range &columns,
                     const RhsBuffer &rhs, Value number);
   void takeTurns(const Block &block, const Range &columns,
@@ -291,7 +302,10 @@ private:
   PackSource getRows(Scratch &scratch, bool isLhs, const Term &term,
                      const Range &range);
   void addSteps(Scratch &scratch, const Step &step, PackSource &source);
-  Range getRange(Value number, int64_t size, Value first, Value end);
+  Range getRange(Value number, OpFoldResult size, Value first, Value end);
+  Range getRange(Value number, int64_t size, Value first, Value end) {
+    return getRange(number, OpFoldResult(b.getIndexAttr(size)), first, end);
+  }
   PackStrategy getStrategy(bool isLhs, const PanelFormat &format) const;
   int64_t getRowsTogether(bool isLhs) const;
   bool isEpilogueContiguous() const { return areContiguous(lanes); }
@@ -302,6 +316,7 @@ private:
   bool hasWholeColumns(int64_t block, int64_t count) const;
   bool storesPairs() const;
   bool isLhsShared() const;
+  bool keepsPackedColumns() const;
   void fillZero(Value memory, Value count);
   /// Asks for `count` elements from `first` on, to come to the second-level
   /// cache.
@@ -341,6 +356,10 @@ private:
   /// Packed rows of lhs: blocks of rows, of each all blocks of steps.
   Value packed;
   OpFoldResult numSteps;
+  /// Rows of such a block, at most mc.
+  Value blockRows;
+  /// Blocks of steps that tasks have memory for where they pack columns.
+  Value numColumnBuffers;
 };
 
 } // namespace mlir::boostr::cpu

@@ -195,19 +195,33 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
         getMaxSteps(target, rows * bytes, isAmx, streamsColumns, chunk);
     return balance(k, most, chunk);
   };
-  // With AMX columns that are packed for a task can be loaded such that they do
-  // not stay in the first-level cache, so that more steps of rows do. Columns
-  // from the third-level cache, or for few steps, would take longer that way.
-  bool streamsColumns =
-      isAmx && isRhsColumns && countSteps(true) > countSteps(false);
+  // Where rhs is the side of rows, packed lhs is read anew for each panel of
+  // them: with AMX, which the third-level cache is too slow for, it is to stay
+  // in half of the second, if it fits with all its steps.
+  int64_t mostRows =
+      ShapedType::isDynamic(m)
+          ? kMaxRows
+          : std::min<int64_t>(llvm::alignTo(m, columns), kMaxRows);
+  bool keepsLhs = isAmx && !isRhsColumns && !ShapedType::isDynamic(k) &&
+                  k <= roundDown(target.getL2Bytes() / 2 / (mostRows * bytes),
+                                 chunk);
+  // With AMX columns that lie in the second-level cache can be loaded such that
+  // they do not stay in the first, so that more steps of rows do: those that
+  // are packed for a task, and those above. Columns from the third-level cache,
+  // or for few steps, would take longer that way.
+  bool streamsColumns = isAmx && (isRhsColumns || keepsLhs) &&
+                        countSteps(true) > countSteps(false);
   int64_t kc = countSteps(streamsColumns);
-  // Packed rows of lhs and sums take a quarter of the second each: the rest is
+  // Packed rows of lhs and sums take a quarter of the second each, or a half and
+  // an eighth if all steps stay: the rest is
   // for what streams by. With AMX both sides are as wide.
   int64_t width = isRhsColumns ? columns : rows, whole = std::lcm(width, lanes);
   int64_t quarter = target.getL2Bytes() / 4;
   int64_t mc = std::min(roundDown(quarter / (kc * bytes), columns), kMaxRows);
   int64_t nc =
-      std::min<int64_t>(llvm::alignTo(quarter / (mc * sumBytes), whole),
+      std::min<int64_t>(llvm::alignTo((keepsLhs ? quarter / 2 : quarter) /
+                                          (mc * sumBytes),
+                                      whole),
                         roundDown(kMaxColumns, whole));
   // Where rhs is the side of columns, two blocks of it are there at a time, and
   // rows of lhs pass by. More of these share packed columns, as far as there is
@@ -228,8 +242,8 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
   }
   mc = balance(m, mc, columns);
   // Where columns pass by for each panel of rows that is packed, both panels
-  // are to be in the first-level cache at once.
-  if (!isRhsColumns)
+  // are to be in the first-level cache at once, unless columns do not stay.
+  if (!isRhsColumns && !streamsColumns)
     kc = balance(k,
                  std::min(kc, roundDown(target.getL1Bytes() * 3 / 4 /
                                             ((rows + columns) * bytes),
@@ -255,6 +269,10 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       /*packed_bytes=*/int64_t(16) << 20,
       // With AMX a whole block of 512 rows is half as large: less than what two
       // of these take, so that the next is on its way beside sums.
-      /*cached_bytes=*/target.getL2Bytes() * (isAmx ? 3 : 4) / 16,
+      /*cached_bytes=*/target.getL2Bytes() *
+          (keepsLhs ? 8
+           : isAmx  ? 3
+                    : 4) /
+          16,
       getFewRows(fewest, isAmx), streamsColumns);
 }

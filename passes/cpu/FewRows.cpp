@@ -196,7 +196,7 @@ void ContractionEmitter::emitFewRows(ArrayRef<int64_t> counts) {
         return mul(b, ceilDiv(b, size, nc),
                    b.getIndexAttr(llvm::divideCeil(nc, few.columns)));
       });
-  emitTasks(blocks, countWork(/*isProduct=*/true), [&](Value task) {
+  emitTasks(blocks.getCount(), countWork(/*isProduct=*/true), [&](Value task) {
     Block block = selectBlock(blocks, constant(b, 0), task);
     Range columns = getFewColumns(block, few);
     if (!rhsLayout)

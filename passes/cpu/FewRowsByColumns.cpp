@@ -104,15 +104,16 @@ void ContractionEmitter::emitRowsByColumns(ArrayRef<int64_t> counts) {
   NumberedBlocks parts(b, segments, countRows, [&](const Segment &) {
     return mul(b, ceilDiv(b, numColumns, few.columns), few.numParts);
   });
-  emitTasks(parts, countWork(/*isProduct=*/true), [&](Value task) {
+  emitTasks(parts.getCount(), countWork(/*isProduct=*/true), [&](Value task) {
     multiplyPart(selectBlock(parts, constant(b, 0), task), few);
   });
   NumberedBlocks results(b, segments, countRows, [&](const Segment &) {
     return ceilDiv(b, numColumns, kResultColumns);
   });
-  emitTasks(results, countWork(/*isProduct=*/false), [&](Value task) {
-    addParts(selectBlock(results, constant(b, 0), task), few);
-  });
+  emitTasks(results.getCount(), countWork(/*isProduct=*/false),
+            [&](Value task) {
+              addParts(selectBlock(results, constant(b, 0), task), few);
+            });
 }
 
 /// The sums of a part of the steps for some columns.

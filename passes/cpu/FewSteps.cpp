@@ -74,7 +74,7 @@ void ContractionEmitter::emitFewSteps(Value firstRow) {
         Value size = columnsOf(segment.terms.front().extents).getSize(b);
         return mul(b, ceilDiv(b, size, kTaskColumns), b.getIndexAttr(parts));
       });
-  emitTasks(blocks, countWork(/*isProduct=*/true), [&](Value task) {
+  emitTasks(blocks.getCount(), countWork(/*isProduct=*/true), [&](Value task) {
     Block block = selectBlock(blocks, firstRow, task);
     Value first = toValue(
         b, mul(b, rem(b, block.other, parts), b.getIndexAttr(kTaskRows)));

@@ -80,12 +80,12 @@ void ContractionEmitter::computeBlock(const Block &block) {
   storeBlock(b, epilogue, constant(b, 0), epilogue.numRows);
 }
 
-/// Memory for `size` elements of packed rhs.
+/// `panels` for packed rhs.
 ContractionEmitter::RhsBuffer
-ContractionEmitter::allocateRhs(Scratch &scratch, const Block &block,
-                                const Range &columns, int64_t size) {
+ContractionEmitter::getRhsBuffer(Scratch &scratch, const Block &block,
+                                 const Range &columns, Value panels) {
   RhsBuffer rhs;
-  rhs.panels = scratch.allocate(size, formatOf(/*isLhs=*/false).elementType);
+  rhs.panels = panels;
   if (block.segment.terms.size() == 1)
     rhs.rows =
         getRows(scratch, /*isLhs=*/false, block.segment.terms.front(), columns);
@@ -99,15 +99,19 @@ ContractionEmitter::allocateRhs(Scratch &scratch, const Block &block,
 /// Rhs is packed for a block of steps while that before is multiplied, a share
 /// for each panel of rows: so memory is read all the time. In the last turn
 /// nothing is packed, and a panel's sums are stored as soon as they are done.
+/// Where columns are there already the first turn is left out.
 void ContractionEmitter::takeTurns(const Block &block, const Range &columns,
                                    const Epilogue &epilogue) {
   Scratch scratch(b);
-  int64_t size = columnFormat.countPanels(nc) * columnFormat.size();
-  RhsBuffer rhs = allocateRhs(scratch, block, columns, 2 * size);
+  RhsBuffer rhs = getRhsBuffer(scratch, block, columns, block.columnPanels);
   Value count = toValue(b, countSteps(block.segment));
-  forLoop(b, add(b, count, b.getIndexAttr(1)), [&](Value turn) {
-    takeTurn(block, columns, epilogue, rhs, count, turn);
-  });
+  // Without steps the first turn is the last too.
+  Value isSkipped =
+      arith::IndexCastUIOp::create(b, b.getIndexType(), block.hasColumns);
+  forLoop(b, min(b, isSkipped, count), add(b, count, b.getIndexAttr(1)),
+          [&](Value turn) {
+            takeTurn(block, columns, epilogue, rhs, count, turn);
+          });
 }
 
 /// The number before `number`, or 0.
@@ -116,10 +120,11 @@ static Value getNumberBefore(ImplicitLocOpBuilder &b, Value number) {
   return arith::SubIOp::create(b, positive, constant(b, 1));
 }
 
-/// Where columns are packed for block `number` of steps: in one half of the
-/// buffer or the other.
+/// Where columns are packed for block `number` of steps: in one part of the
+/// buffer or another.
 Value ContractionEmitter::getTurnBuffer(Value number) {
-  return toValue(b, mul(b, rem(b, number, 2),
+  Value part = arith::RemUIOp::create(b, number, numColumnBuffers);
+  return toValue(b, mul(b, part,
                         b.getIndexAttr(columnFormat.countPanels(nc) *
                                        columnFormat.size())));
 }
@@ -136,7 +141,10 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
     return arith::CmpIOp::create(b, predicate, x, y);
   };
   Turn step;
-  step.isPacked = compare(arith::CmpIPredicate::ult, turn, count);
+  Value isMissing = arith::XOrIOp::create(
+      b, block.hasColumns, arith::ConstantIntOp::create(b, 1, 1));
+  step.isPacked = arith::AndIOp::create(
+      b, isMissing, compare(arith::CmpIPredicate::ult, turn, count));
   Value isMultiplied = compare(arith::CmpIPredicate::ne, turn, constant(b, 0));
   step.isStored = compare(arith::CmpIPredicate::eq, turn, count);
   step.source = getRhs(tables, block, columns, rhs,
@@ -177,7 +185,10 @@ void ContractionEmitter::multiplyTurn(const Turn &turn,
         ifElse(
             body, turn.isStored,
             [&] { prefetchResult(body, epilogue, row, column, chunk); },
-            [&] { prefetchShare(body, turn.source, column, chunk); });
+            [&] {
+              ifElse(body, turn.isPacked,
+                     [&] { prefetchShare(body, turn.source, column, chunk); });
+            });
       },
       [](Value) {});
 }
@@ -315,9 +326,10 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
   if (rhsLayout)
     return accumulatePacked(block, columns, sums);
   Scratch scratch(b);
-  RhsBuffer rhs =
-      allocateRhs(scratch, block, columns,
-                  rowFormat.countPanels(rowFormat.width) * rowFormat.size());
+  Value memory = scratch.allocate(rowFormat.countPanels(rowFormat.width) *
+                                      rowFormat.size(),
+                                  rowFormat.elementType);
+  RhsBuffer rhs = getRhsBuffer(scratch, block, columns, memory);
   Value count = toValue(b, countSteps(block.segment));
   Value numPanels = toValue(b, ceilDiv(b, columns.length, rowFormat.width));
   OpFoldResult together = countStepsTogether(block);
@@ -387,12 +399,15 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
   OpFoldResult firstTile = mul(b, row, numColumns);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
+  bool areColumnsThere = keepsPackedColumns();
   // A piece goes with each chunk: many at once hold up the loads.
   multiplyPanel(
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-        prefetchNextColumns(body, packed, next,
-                            toValue(body, add(body, firstTile, column)), chunk);
+        if (!areColumnsThere)
+          prefetchNextColumns(body, packed, next,
+                              toValue(body, add(body, firstTile, column)),
+                              chunk);
         prefetchPanel(body, source, nextPanel, column, numColumns,
                       mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
                       body.getIndexAttr(rowFormat.chunk()));

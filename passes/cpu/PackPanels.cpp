@@ -14,6 +14,14 @@ using namespace mlir;
 using namespace mlir::boostr;
 using namespace mlir::boostr::cpu;
 
+OpFoldResult PanelFormat::countPanels(ImplicitLocOpBuilder &b,
+                                      OpFoldResult extent) const {
+  auto alignTo = [&](OpFoldResult number, int64_t multiple) {
+    return mul(b, ceilDiv(b, number, multiple), b.getIndexAttr(multiple));
+  };
+  return ceilDiv(b, alignTo(alignTo(extent, width), lanes), width);
+}
+
 Value PanelFormat::getOffset(ImplicitLocOpBuilder &b, Value index) const {
   Value panel = arith::DivUIOp::create(b, index, constant(b, width));
   Value place = arith::RemUIOp::create(b, index, constant(b, width));

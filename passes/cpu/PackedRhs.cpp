@@ -46,6 +46,7 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   // everything with each chunk: many at once hold up its loads.
   bool isSpread = tile.getKernel() == CpuKernel::Amx;
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
+  bool areColumnsThere = keepsPackedColumns();
   forLoop(b, countSteps(block.segment), [&](Value number) {
     RegisterTile registerTile =
         getRegisterTile(selectStep(block.segment, number).length, sums, number);
@@ -67,8 +68,9 @@ void ContractionEmitter::accumulatePacked(const Block &block,
             if (!isSpread)
               return;
             OpFoldResult tile = add(body, mul(body, row, numColumns), column);
-            prefetchNextColumns(body, registerTile.columns, next,
-                                toValue(body, tile), chunk);
+            if (!areColumnsThere)
+              prefetchNextColumns(body, registerTile.columns, next,
+                                  toValue(body, tile), chunk);
             if (!isTransposed)
               return prefetchPackedRows(body, panel, column, chunk);
             OpFoldResult piece =

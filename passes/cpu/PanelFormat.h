@@ -45,6 +45,7 @@ struct PanelFormat {
     int64_t filled = llvm::divideCeil(extent, width) * width;
     return llvm::divideCeil(llvm::alignTo(filled, lanes), width);
   }
+  OpFoldResult countPanels(ImplicitLocOpBuilder &b, OpFoldResult extent) const;
 
   /// Where row or column `index` of a block begins.
   Value getOffset(ImplicitLocOpBuilder &b, Value index) const;

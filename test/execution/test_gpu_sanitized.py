@@ -4,12 +4,16 @@
 
 """One case of each family of GPU kernels, small enough for compute-sanitizer."""
 
+import os
+
+import boostr
+import numpy as np
 import pytest
 import test_fused_qkv as qkv
 import test_fused_qkv_grad as qkv_grad
 import test_out_proj_residual as out
 from gradients import variants
-from support import Heads, compile_functions
+from support import Heads, compile_functions, random
 
 HEADS = Heads(2, 1, 64)
 
@@ -36,8 +40,9 @@ def test_fused_qkv_across_segments():
 
 @pytest.mark.parametrize("element, hidden", [("f16", 128), ("f64", 19)])
 def test_fused_qkv_grad(element, hidden):
-    """Bias gradients, accumulation, and tiles that blocks share; f64 by tensor cores."""
-    for variant in variants(element)[6:8]:
+    """Bias gradients, accumulation into the same type and into f32, and tiles that blocks share;
+    f64 by tensor cores."""
+    for variant in variants(element)[6:9]:
         name = qkv_grad.name_of(element, HEADS, "small", variant)
         module = compile_functions(
             [qkv_grad.function(name, element, HEADS, (None, None, hidden), variant)])
@@ -46,10 +51,51 @@ def test_fused_qkv_grad(element, hidden):
 
 
 def test_out_proj_residual():
-    """A residual that arrives through the ring."""
+    """A residual that arrives through the ring, of wide tiles and of the narrowest."""
     module = compile_functions(
         [out.function("small_bf16_True", "bf16", (None, None, 64, 192), True)])
-    out.check(module, "small", "bf16", True, (2, 130, 64, 192))
+    for batch, tokens in ((2, 130), (1, 20)):
+        out.check(module, "small", "bf16", True, (batch, tokens, 64, 192))
+
+
+@pytest.mark.skipif(os.environ.get("BOOSTR_TEST_TARGET") != "cuda", reason="needs a GPU")
+@pytest.mark.parametrize("element, precision", [("bf16", "ieee"), ("f16", "ieee"), ("f32", "tf32")])
+def test_sm_80(element, precision):
+    """Tensor cores with operands that come by asynchronous copies of 16 bytes, for which sm_90a
+    has other kernels."""
+    heads = Heads(2, 1, 64)
+    forward = qkv.name_of(element, heads, "older", True)
+    variant = variants(element)[6]
+    backward = qkv_grad.name_of(element, heads, "older", variant)
+    module = compile_functions(
+        [qkv.function(forward, element, heads, (None, None, 64), True),
+         qkv_grad.function(backward, element, heads, (None, None, 64), variant)],
+        target="cuda:sm_80", f32_precision=precision)
+    if precision != "ieee":  # What the numbers are, test_gpu_torch.py checks.
+        getattr(module, forward)(random(1, element, 2, 33, 64), random(2, element, heads.rows, 64),
+                                 random(3, element, heads.rows))
+        return
+    for batch, tokens in ((1, 5), (2, 33)):
+        qkv.check(module, element, heads, "older", (batch, tokens, 64), True)
+        qkv_grad.check(module, element, heads, "older", variant, (batch, tokens, 64))
+
+
+def test_between_the_ops():
+    """A thread for each element, and for each row of a softmax."""
+    module = boostr.compile("""
+func.func @softmax(%x: tensor<?x37xf32>, %y: tensor<?x37xf32>) -> tensor<?x37xf32> {
+  %sum = arith.addf %x, %y : tensor<?x37xf32>
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?x37xf32>
+  %empty = tensor.empty(%n) : tensor<?x37xf32>
+  %result = linalg.softmax dimension(1) ins(%sum : tensor<?x37xf32>) outs(%empty : tensor<?x37xf32>)
+      -> tensor<?x37xf32>
+  return %result : tensor<?x37xf32>
+}""")
+    x, y = random(1, "f32", 300, 37), random(2, "f32", 300, 37)
+    exact = np.exp(x.astype(np.float64) + y)
+    exact /= exact.sum(axis=1, keepdims=True)
+    assert np.allclose(module.softmax(x, y), exact, rtol=1e-5)
 
 
 def test_out_proj_residual_of_few_tokens():

@@ -49,11 +49,11 @@ def find_runtime():
     raise RuntimeError("the package boostr has loaded no runtime")
 
 
-def build(tmp, hidden, width, element="bf16", gemm="generated"):
-    name = f"out_{hidden}_{width}_{element}_{gemm}"
+def build(tmp, hidden, width, element="bf16", gemm="generated", *options):
+    name = f"out_{hidden}_{width}_{element}_{gemm}{''.join(options)}"
     source, library = tmp / f"{name}.mlir", tmp / f"{name}.so"
     source.write_text(OUT.format(h=hidden, p=width, e=element), encoding="utf-8")
-    subprocess.run([os.environ["BOOSTR_COMPILE"], source, "--target=cuda", f"--gemm={gemm}",
+    subprocess.run([os.environ["BOOSTR_COMPILE"], source, "--target=cuda", f"--gemm={gemm}", *options,
                     "--emit=so", "-o", library], check=True)
     return ours.Module(ours.load_runtime(find_runtime()), library)
 
@@ -185,6 +185,25 @@ def test_cublaslt_agrees(tmp_path, element, hidden, width):
             assert error.item() < limit, (gemm, tuple(result.shape))
 
 
+@pytest.mark.parametrize("gemm", ["generated", "cublaslt"])
+def test_f32_precision(tmp_path, gemm):
+    """Rounded operands show, and no more than they allow."""
+    a = torch.randn(2, 300, 256, device="cuda")
+    w, r = torch.randn(512, 256, device="cuda"), torch.randn(2, 300, 512, device="cuda")
+    rows = r.view(-1, 512).double()
+    exact = (expected(a, w, r), rows.t() @ a.view(-1, 256).double(), rows.sum(0))
+    for precision, least, most in (("ieee", 0, 1e-5), ("tf32", 1e-5, 1e-3), ("tf32x3", 0, 5e-5)):
+        if gemm == "cublaslt" and precision == "tf32x3":
+            continue  # It has no such products.
+        built = build(tmp_path, 512, 256, "f32", gemm, f"--f32-precision={precision}")
+        results = [torch.full(x.shape, float("nan"), device="cuda") for x in exact]
+        built.bind("out", [a, w, r], results[:1])()
+        built.bind("grad", [r, a, w], results[1:])()
+        for result, right in zip(results[:2], exact):
+            error = ((result.double() - right).norm() / right.norm()).item()
+            assert least <= error <= most, (precision, error)
+
+
 def test_measured(tmp_path, monkeypatch):
     """Both ways are run on tensors of the device, and one is kept on disk."""
     monkeypatch.setenv("BOOSTR_CACHE_DIR", str(tmp_path))
@@ -210,6 +229,7 @@ def test_refusals(module):
         "alignment": (a, torch.randn(512 * 256 + 1, device="cuda").bfloat16()[1:].view(512, 256), r),
         "shape": (a, w[:511].contiguous(), r),
         "element type": (a, w.half(), r),
+        "device": (a, w.cpu(), r),
     }
     for inputs in wrong.values():
         with pytest.raises(RuntimeError, match="argument 1 "):
@@ -218,20 +238,34 @@ def test_refusals(module):
     assert y.isnan().all(), "something was written"
 
 
-def test_more_than_2_to_the_31_elements(tmp_path):
+@pytest.mark.parametrize("element, gemm", [("bf16", "generated"), ("bf16", "cublaslt"),
+                                           ("f32", "generated")])
+def test_more_than_2_to_the_31_elements(tmp_path, element, gemm):
+    """In a result and what is added to it, and in an operand of a gradient; by tensor cores,
+    the library and threads."""
     hidden, width, tokens = 2056, 64, (1 << 20) + 1024
     if torch.cuda.mem_get_info()[0] < 24 << 30:
         pytest.skip("needs 24 GiB of memory on the device")
-    large = build(tmp_path, hidden, width)
-    a, w, _ = tensors(1, tokens, 8, width)
-    w = torch.randn(hidden, width, device="cuda").bfloat16()
-    r = torch.empty(1, tokens, hidden, device="cuda", dtype=torch.bfloat16).normal_()
-    y = torch.empty_like(r)
+    dtype = {"bf16": torch.bfloat16, "f32": torch.float32}[element]
+    large = build(tmp_path, hidden, width, element, gemm)
+    a = torch.randn(1, tokens, width, device="cuda").to(dtype)
+    w = torch.randn(hidden, width, device="cuda").to(dtype)
+    r = torch.empty(1, tokens, hidden, device="cuda", dtype=dtype).normal_()
+    y = torch.full_like(r, float("nan"))
     assert y.numel() > 1 << 31
-    y.fill_(float("nan"))
     large.bind("out", [a, w, r], [y])()
     torch.cuda.synchronize()
+    weight = torch.zeros(hidden, width, device="cuda", dtype=torch.float64)
+    bias = torch.zeros(hidden, device="cuda", dtype=torch.float64)
     for start in range(0, tokens, 1 << 16):
         part = slice(start, start + (1 << 16))
         exact = a[0, part].float() @ w.float().t() + r[0, part].float()
         check(y[0, part], exact.double())
+        rows = r[0, part].double()
+        weight += rows.t() @ a[0, part].double()
+        bias += rows.sum(0)
+    dw, db = (torch.full(x.shape, float("nan"), device="cuda", dtype=dtype) for x in (weight, bias))
+    large.bind("grad", [r, a, w], [dw, db])()
+    torch.cuda.synchronize()
+    check(dw, weight)
+    check(db, bias)

@@ -6,8 +6,12 @@
 
 import boostr
 import pytest
+import test_fused_qkv as qkv
+import test_fused_qkv_grad as qkv_grad
+import test_out_proj_residual as out
+import test_out_proj_residual_grad as out_grad
+from gradients import variants
 from support import TYPES, Heads, host_features
-from test_fused_qkv import check, function, name_of
 
 HEADS = [Heads(4, 2, 96), Heads(3, 2, 7)]
 # What each level of x86-64 adds, as /proc/cpuinfo calls it.
@@ -22,16 +26,53 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_fused_qkv(target):
-    missing = TARGETS[target] - host_features()
+# (B, S): one token, few, and more.
+TOKENS = [(1, 1), (2, 5), (1, 130)]
+
+
+@pytest.fixture(params=TARGETS)
+def target(request):
+    missing = TARGETS[request.param] - host_features()
     if missing:
         pytest.skip(f"this CPU has no {', '.join(sorted(missing))}")
+    return request.param
+
+
+def test_fused_qkv(target):
     module = boostr.compile(
-        "\n".join(function(name_of(element, heads, "dynamic", True), element, heads, (None,) * 3,
-                           True)
+        "\n".join(qkv.function(qkv.name_of(element, heads, "dynamic", True), element, heads,
+                               (None,) * 3, True)
                   for element in TYPES for heads in HEADS), target=target)
     for element in TYPES:
         for heads in HEADS:
-            for shape in [(2, 5, 13), (1, 130, 97)]:
-                check(module, element, heads, "dynamic", shape, True)
+            for batch, tokens in TOKENS:
+                for hidden in (13, 97):
+                    qkv.check(module, element, heads, "dynamic", (batch, tokens, hidden), True)
+
+
+def test_out_proj_residual(target):
+    module = boostr.compile(
+        "\n".join(out.function(f"dynamic_{element}_True", element, (None,) * 4, True)
+                  for element in TYPES), target=target)
+    for element in TYPES:
+        for batch, tokens in TOKENS:
+            out.check(module, "dynamic", element, True, (batch, tokens, 97, 71))
+
+
+@pytest.mark.parametrize("element", TYPES)
+def test_gradients(target, element):
+    heads, everything = HEADS[0], variants(element)[6]
+    text = qkv_grad.function("qkv_" + qkv_grad.name_of(element, heads, "dynamic", everything),
+                             element, heads, (None,) * 3, everything)
+    text += out_grad.function(f"dynamic_{everything.name}", element, (None,) * 4, everything)
+    module = boostr.compile(text, target=target)
+
+    class Named:
+        """The functions whose names begin with `qkv_`."""
+
+        def __getattr__(self, name):
+            return getattr(module, "qkv_" + name)
+
+    for batch, tokens in TOKENS:
+        qkv_grad.check(Named(), element, heads, "dynamic", everything, (batch, tokens, 97))
+        out_grad.check(module, element, "dynamic", everything, (batch, tokens, 97, 71))

@@ -32,9 +32,9 @@ static Size getSize(ImplicitLocOpBuilder &b,
   };
   Size size = {b.getIndexAttr(0), b.getIndexAttr(0), b.getIndexAttr(0)};
   for (const ContractionTerm &term : contraction.segments.front().terms)
-    size.steps = cpu::add(
-        b, size.steps,
-        cpu::ceilDiv(b, count(term, contraction.k), wgmma::kUnit));
+    size.steps =
+        cpu::add(b, size.steps,
+                 cpu::ceilDiv(b, count(term, contraction.k), wgmma::kUnit));
   for (auto [number, segment] : llvm::enumerate(contraction.segments)) {
     const ContractionTerm &term = segment.terms.front();
     if (number == 0 || shape.segmented == wgmma::SegmentedAxis::M)
@@ -60,24 +60,20 @@ Value wgmma::estimateCost(ImplicitLocOpBuilder &b,
   };
   constexpr int64_t tileRows = kConsumers * kUnit;
   Size size = getSize(b, contraction, shape, tile);
-  OpFoldResult tiles = cpu::mul(b, cpu::ceilDiv(b, size.rows, tileRows),
-                                size.columnTiles);
-  OpFoldResult loads =
-      cpu::mul(b, size.steps, number(tileRows + tile.columns));
+  OpFoldResult tiles =
+      cpu::mul(b, cpu::ceilDiv(b, size.rows, tileRows), size.columnTiles);
+  OpFoldResult loads = cpu::mul(b, size.steps, number(tileRows + tile.columns));
   OpFoldResult round = cpu::add(b, loads, number(kEnds));
   // Few rows are shared otherwise.
   if (tile.isNarrow || tile.split == 1)
     return cpu::toValue(
         b, cpu::mul(b, cpu::ceilDiv(b, tiles, multiprocessors), round));
   OpFoldResult whole = cpu::div(b, tiles, multiprocessors);
-  OpFoldResult left =
-      cpu::sub(b, tiles, cpu::mul(b, whole, multiprocessors));
-  OpFoldResult part =
-      cpu::div(b, cpu::mul(b, loads, left), multiprocessors);
+  OpFoldResult left = cpu::sub(b, tiles, cpu::mul(b, whole, multiprocessors));
+  OpFoldResult part = cpu::div(b, cpu::mul(b, loads, left), multiprocessors);
   OpFoldResult shared = cpu::add(b, part, number(kEnds + kSharing));
-  Value isLeft = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
-                                       cpu::toValue(b, left),
-                                       cpu::constant(b, 0));
+  Value isLeft = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ne, cpu::toValue(b, left), cpu::constant(b, 0));
   Value last = arith::SelectOp::create(
       b, isLeft, cpu::toValue(b, cpu::min(b, round, shared)),
       cpu::constant(b, 0));

@@ -52,3 +52,22 @@ func.func @out_f32(%a: tensor<?x?x4096xf32>, %w: tensor<4096x4096xf32>, %b: tens
       : tensor<?x?x4096xf32>, tensor<4096x4096xf32>, tensor<4096xf32>, tensor<?x?x4096xf32>
   return %y : tensor<?x?x4096xf32>
 }
+
+// Head dimensions that fill no 16 bytes, accumulation into f32 and into the same type, f64 forward.
+func.func @qkv_odd_f16(%x: tensor<?x?x61xf16>, %w: tensor<49x61xf16>, %b: tensor<49xf16>) -> (tensor<?x3x?x7xf16>, tensor<?x2x?x7xf16>, tensor<?x2x?x7xf16>) {
+  %q, %k, %v = boostr.fused_qkv %x, %w bias(%b) num_heads = 3 num_kv_heads = 2 head_dim = 7
+      : tensor<?x?x61xf16>, tensor<49x61xf16>, tensor<49xf16>
+  return %q, %k, %v : tensor<?x3x?x7xf16>, tensor<?x2x?x7xf16>, tensor<?x2x?x7xf16>
+}
+
+func.func @grad_sums_bf16(%dy: tensor<?x?x768xbf16>, %a: tensor<?x?x1024xbf16>, %w: tensor<768x1024xbf16>, %dw0: tensor<768x1024xf32>, %db0: tensor<768xbf16>) -> (tensor<768x1024xf32>, tensor<768xbf16>) {
+  %dw, %db = boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw0) accumulate_bias(%db0) wrt(weight, bias)
+      : tensor<?x?x768xbf16>, tensor<?x?x1024xbf16>, tensor<768x1024xbf16>, tensor<768x1024xf32>, tensor<768xbf16>
+  return %dw, %db : tensor<768x1024xf32>, tensor<768xbf16>
+}
+
+func.func @qkv_f64(%x: tensor<?x?x512xf64>, %w: tensor<1024x512xf64>, %b: tensor<1024xf64>) -> (tensor<?x8x?x64xf64>, tensor<?x4x?x64xf64>, tensor<?x4x?x64xf64>) {
+  %q, %k, %v = boostr.fused_qkv %x, %w bias(%b) num_heads = 8 num_kv_heads = 4 head_dim = 64
+      : tensor<?x?x512xf64>, tensor<1024x512xf64>, tensor<1024xf64>
+  return %q, %k, %v : tensor<?x8x?x64xf64>, tensor<?x4x?x64xf64>, tensor<?x4x?x64xf64>
+}

@@ -1,0 +1,149 @@
+# Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+"""What compiled code needs for itself comes from the caller's allocator, is bounded as
+docs/cpu-codegen.md says, and is given back before a call returns."""
+
+import ctypes as C
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import boostr
+import numpy as np
+import pytest
+from support import TYPES, poisoned, random
+
+pytestmark = pytest.mark.skipif(os.environ.get("BOOSTR_TEST_TARGET", "cpu") != "cpu",
+                                reason="CUDA functions take memory of the device")
+
+WIDTH = 640
+MODULE = """
+func.func @out(%a: tensor<?x?x?x{e}>, %w: tensor<?x?x{e}>, %r: tensor<?x?x?x{e}>) -> tensor<?x?x?x{e}> {{
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<?x?x?x{e}>, tensor<?x?x{e}>, tensor<?x?x?x{e}>
+  return %y : tensor<?x?x?x{e}>
+}}
+func.func @grad(%dy: tensor<?x?x640x{e}>, %a: tensor<?x?x640x{e}>, %w: tensor<640x640x{e}>)
+    -> (tensor<?x?x640x{e}>, tensor<640x640x{e}>, tensor<640x{e}>) {{
+  %da, %dw, %db = boostr.out_proj_residual_grad %dy, %a, %w wrt(attn, weight, bias)
+      : tensor<?x?x640x{e}>, tensor<?x?x640x{e}>, tensor<640x640x{e}>
+  return %da, %dw, %db : tensor<?x?x640x{e}>, tensor<640x640x{e}>, tensor<640x{e}>
+}}
+"""
+MIB = 1 << 20
+# Rows that are packed at a time, what each thread has beside them, and the most for each.
+PACKED, OF_A_THREAD, MOST_OF_A_THREAD = 16 * MIB, 2 * MIB, 16 * MIB
+
+
+def get_bound(threads):
+    return min(PACKED + threads * OF_A_THREAD, threads * MOST_OF_A_THREAD)
+
+
+
+class Tensor(C.Structure):
+    _fields_ = [("data", C.c_void_p), ("device_type", C.c_int32), ("device_id", C.c_int32),
+                ("ndim", C.c_int32), ("code", C.c_uint8), ("bits", C.c_uint8),
+                ("lanes", C.c_uint16), ("shape", C.POINTER(C.c_int64)), ("strides", C.c_void_p),
+                ("byte_offset", C.c_uint64)]
+
+    @classmethod
+    def of(cls, element, array):
+        shape = (C.c_int64 * array.ndim)(*array.shape)
+        return cls(array.ctypes.data, 1, 0, array.ndim, 4 if element == "bf16" else 2,
+                   array.itemsize * 8, 1, shape, None, 0)
+
+
+Allocate = C.CFUNCTYPE(C.c_void_p, C.c_void_p, C.c_size_t, C.c_size_t)
+Release = C.CFUNCTYPE(None, C.c_void_p, C.c_void_p, C.c_size_t)
+
+
+class Allocator(C.Structure):
+    _fields_ = [("state", C.c_void_p), ("allocate", Allocate), ("release", Release)]
+
+
+class Options(C.Structure):
+    _fields_ = [("num_threads", C.c_int32), ("reserved", C.c_int32), ("executor", C.c_void_p),
+                ("allocator", C.POINTER(Allocator))]
+
+
+def load_runtime():
+    """That of the package: a process has one."""
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+        if "libboostr_runtime.so" in line:
+            runtime = C.CDLL(line.split(maxsplit=5)[-1])
+            runtime.boostr_last_error.restype = C.c_char_p
+            return runtime
+    raise RuntimeError("the package boostr has loaded no runtime")
+
+
+class Counted:
+    """A context with an allocator that counts bytes and fills blocks."""
+
+    def __init__(self, num_threads):
+        self.live = self.peak = self.count = 0
+        self.lock, self.blocks = threading.Lock(), {}
+        self.allocator = Allocator(None, Allocate(self.allocate), Release(self.release))
+        self.runtime, self.context = load_runtime(), C.c_void_p()
+        options = Options(num_threads, 0, None, C.pointer(self.allocator))
+        assert self.runtime.boostr_context_create(C.byref(options), C.byref(self.context)) == 0
+
+    def allocate(self, _, size, alignment):
+        block = C.create_string_buffer(b"\xff" * (size + alignment), size + alignment)
+        address = -(-C.addressof(block) // alignment) * alignment
+        with self.lock:
+            self.blocks[address] = (block, size)
+            self.live += size
+            self.peak = max(self.peak, self.live)
+            self.count += 1
+        return address
+
+    def release(self, _, address, size):
+        with self.lock:
+            assert self.blocks.pop(address)[1] == size
+            self.live -= size
+
+    def call(self, library, name, element, inputs, outputs):
+        def listed(arrays):
+            tensors = [Tensor.of(element, array) for array in arrays]
+            return (C.POINTER(Tensor) * len(tensors))(*map(C.pointer, tensors)), len(tensors)
+
+        self.peak = self.count = 0
+        function = C.c_void_p(C.addressof(C.c_char.in_dll(library, f"{name}_function")))
+        status = self.runtime.boostr_call(self.context, function, *listed(inputs), *listed(outputs))
+        assert status == 0, self.runtime.boostr_last_error()
+        assert self.live == 0 and self.count > 0
+        return self.peak
+
+    def close(self):
+        self.runtime.boostr_context_destroy(self.context)
+
+
+@pytest.mark.parametrize("element", TYPES)
+def test_scratch(tmp_path, element):
+    source, path = tmp_path / "module.mlir", tmp_path / "module.so"
+    source.write_text(MODULE.format(e=element))
+    subprocess.run([os.environ["BOOSTR_COMPILE"], source, "--emit=so", "-o", path], check=True)
+    library, module = C.CDLL(str(path)), boostr.load(path)
+    for threads in (1, 3):
+        counted = Counted(threads)
+        for tokens, columns in ((1, 4096), (16, 2048), (700, 41), (2500, 1024)):
+            inputs = [random(1, element, 1, tokens, columns), random(2, element, WIDTH, columns),
+                      random(3, element, 1, tokens, WIDTH)]
+            out = poisoned(element, 1, tokens, WIDTH)
+            peak = counted.call(library, "out", element, inputs, [out])
+            assert peak <= get_bound(threads), (tokens, peak)
+            assert np.array_equal(out, module.out(*inputs))
+        # So many that the rows of a block are fewer, as all steps of k are packed.
+        for tokens in (1, 16, 1500, 20000):
+            inputs = [random(1, element, 1, tokens, WIDTH), random(2, element, 1, tokens, WIDTH),
+                      random(3, element, WIDTH, WIDTH)]
+            outs = [poisoned(element, 1, tokens, WIDTH), poisoned(element, WIDTH, WIDTH),
+                    poisoned(element, WIDTH)]
+            peak = counted.call(library, "grad", element, inputs, outs)
+            assert peak <= get_bound(threads), (tokens, peak)
+            for result, expected in zip(outs, module.grad(*inputs), strict=True):
+                assert np.array_equal(result, expected)
+        counted.close()
