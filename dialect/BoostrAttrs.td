@@ -295,7 +295,7 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     * `gemvt`: the same where memory of B runs along n, as in the gradient of the
       input of few tokens: threads own columns, and share k; `warp` as with gemv;
     * `ger`: few steps of k, as in the gradient of the weight of few tokens, where
-      writing C takes all of the time.
+      writing C takes all of the time; `warp` as with gemv;
 
     A thread block computes `block[0] x block[1]` elements of C at a time, with
     `block[2]` steps of k in shared memory, of which there are `stages` copies.
@@ -312,7 +312,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     memory, one for each of as many steps, before it uses any, and `block[2]` steps
     are what all threads read so; with `warp` it is 16 for each warp, of `stages`
     such times. Of `ger` it computes `block[0]` pieces of C, and
-    reads `block[2]` steps at once; `stages` is 1.
+    reads `block[2]` steps at once; `stages` is 1. With `warp` a warp computes all
+    rows of 64 columns, by 16 steps at once.
 
     How many rows there are may be known only when the code runs. For each number
     of `few_rows`, which increase, there is a `gemv` kernel too (for more than one row
