@@ -561,10 +561,12 @@ void ContractionEmitter::emitProducts(Value firstRow) {
       [&](Value task) { computeBlock(selectBlock(products, firstRow, task)); });
 }
 
-/// Blocks of steps that columns are kept of from block to block.
-static constexpr int64_t kMaxKeptSteps = 4;
+/// What packed columns may take to be kept from block to block. It is more than
+/// the second-level cache: they come from the third faster than they are
+/// packed.
+static constexpr int64_t kMaxKeptBytes = int64_t(4) << 20;
 /// Runs of blocks that there should be for each thread.
-static constexpr int64_t kMinRuns = 4;
+static constexpr int64_t kMinRuns = 2;
 
 /// How many blocks, which have the same columns and other rows, a task computes
 /// one after the other, so that columns are packed once for them: as many as
@@ -583,9 +585,12 @@ Value ContractionEmitter::chooseRun(const NumberedBlocks &products,
   });
   run =
       arith::MaxUIOp::create(b, arith::MinUIOp::create(b, run, rowBlocks), one);
+  int64_t blockBytes =
+      columnFormat.countPanels(nc) * columnFormat.size() *
+      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
   Value fits =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(b, numSteps),
-                            constant(b, kMaxKeptSteps));
+                            constant(b, kMaxKeptBytes / blockBytes));
   return arith::SelectOp::create(b, fits, run, one);
 }
 

@@ -91,7 +91,7 @@ private:
   /// last turn sums are stored; and the columns that lie in `buffer` are
   /// multiplied.
   struct Turn {
-    Value isPacked, isStored, buffer, numColumns;
+    Value isPacked, isStored, buffer, nextBuffer, numColumns;
     PackSource source;
     RegisterTile tile;
   };

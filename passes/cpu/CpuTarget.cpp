@@ -202,9 +202,9 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
       ShapedType::isDynamic(m)
           ? kMaxRows
           : std::min<int64_t>(llvm::alignTo(m, columns), kMaxRows);
-  bool keepsLhs = isAmx && !isRhsColumns && !ShapedType::isDynamic(k) &&
-                  k <= roundDown(target.getL2Bytes() / 2 / (mostRows * bytes),
-                                 chunk);
+  bool keepsLhs =
+      isAmx && !isRhsColumns && !ShapedType::isDynamic(k) &&
+      k <= roundDown(target.getL2Bytes() / 2 / (mostRows * bytes), chunk);
   // With AMX columns that lie in the second-level cache can be loaded such that
   // they do not stay in the first, so that more steps of rows do: those that
   // are packed for a task, and those above. Columns from the third-level cache,
@@ -212,17 +212,16 @@ CpuTileAttr mlir::boostr::cpu::chooseCpuTile(CpuTargetAttr target,
   bool streamsColumns = isAmx && (isRhsColumns || keepsLhs) &&
                         countSteps(true) > countSteps(false);
   int64_t kc = countSteps(streamsColumns);
-  // Packed rows of lhs and sums take a quarter of the second each, or a half and
-  // an eighth if all steps stay: the rest is
-  // for what streams by. With AMX both sides are as wide.
+  // Packed rows of lhs and sums take a quarter of the second each, or a half
+  // and an eighth if all steps stay: the rest is for what streams by. With AMX
+  // both sides are as wide.
   int64_t width = isRhsColumns ? columns : rows, whole = std::lcm(width, lanes);
   int64_t quarter = target.getL2Bytes() / 4;
   int64_t mc = std::min(roundDown(quarter / (kc * bytes), columns), kMaxRows);
-  int64_t nc =
-      std::min<int64_t>(llvm::alignTo((keepsLhs ? quarter / 2 : quarter) /
-                                          (mc * sumBytes),
-                                      whole),
-                        roundDown(kMaxColumns, whole));
+  int64_t nc = std::min<int64_t>(
+      llvm::alignTo((keepsLhs ? quarter / 2 : quarter) / (mc * sumBytes),
+                    whole),
+      roundDown(kMaxColumns, whole));
   // Where rhs is the side of columns, two blocks of it are there at a time, and
   // rows of lhs pass by. More of these share packed columns, as far as there is
   // room for their sums. For an unknown number of rows blocks stay small, as

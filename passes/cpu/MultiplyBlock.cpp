@@ -151,6 +151,7 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
                        toValue(b, min(b, turn, getNumberBefore(b, count))));
   Value number = getNumberBefore(b, turn);
   step.buffer = getTurnBuffer(number);
+  step.nextBuffer = getTurnBuffer(turn);
   step.tile = getRegisterTile(selectStep(block.segment, number).length,
                               epilogue.sums, number);
   step.tile.rows = packed;
@@ -174,8 +175,9 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
 }
 
 /// Multiplies panel `row` of rows. Meanwhile the next one is asked for, and
-/// what is read after it: the share that is packed next, or in the last turn
-/// where the panel will be stored.
+/// what is read after it: the share that is packed next, or the columns of the
+/// next turn if they are packed, or in the last turn where the panel will be
+/// stored.
 void ContractionEmitter::multiplyTurn(const Turn &turn,
                                       const Epilogue &epilogue, Value row) {
   multiplyPanel(
@@ -186,8 +188,16 @@ void ContractionEmitter::multiplyTurn(const Turn &turn,
             body, turn.isStored,
             [&] { prefetchResult(body, epilogue, row, column, chunk); },
             [&] {
-              ifElse(body, turn.isPacked,
-                     [&] { prefetchShare(body, turn.source, column, chunk); });
+              ifElse(
+                  body, turn.isPacked,
+                  [&] { prefetchShare(body, turn.source, column, chunk); },
+                  [&] {
+                    OpFoldResult tile =
+                        add(body, mul(body, row, turn.numColumns), column);
+                    prefetchNextColumns(body, turn.tile.columns,
+                                        turn.nextBuffer, toValue(body, tile),
+                                        chunk);
+                  });
             });
       },
       [](Value) {});

@@ -24,6 +24,25 @@ func.func @out_proj_residual(%a: memref<?x?x1024xbf16>, %w: memref<256x1024xbf16
   return
 }
 
+// Packed rows of lhs stay in half of that cache, if all their steps fit: blocks
+// of columns are narrower, since rows do not come from further away for each.
+// CHECK-LABEL: func @out_proj_residual_kept(
+// CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 64, 128], register = [32, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 524288, few_rows = [1, 4, 8]>
+func.func @out_proj_residual_kept(%a: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>, %y: memref<?x?x1024xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<?x?x512xbf16>, memref<1024x512xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>
+  return
+}
+
+// So they do where few are known to be there.
+// CHECK-LABEL: func @out_proj_residual_few_kept(
+// CHECK: #boostr.cpu_tile<kernel = amx, block = [64, 96, 320], register = [32, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 524288, streams_columns = true>
+func.func @out_proj_residual_few_kept(%a: memref<1x64x2560xbf16>, %w: memref<4096x2560xbf16>, %y: memref<1x64x4096xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<1x64x2560xbf16>, memref<4096x2560xbf16>, memref<1x64x4096xbf16>, memref<1x64x4096xbf16>
+  return
+}
+
 // Columns are packed, and rows pass by: blocks are wider.
 // CHECK-LABEL: func @fused_qkv_grad_weight(
 // CHECK: #boostr.cpu_tile<kernel = amx, block = [512, 352, 256], register = [32, 32], lanes = 16, packed_bytes = 16777216, cached_bytes = 196608>
