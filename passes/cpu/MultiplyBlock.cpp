@@ -440,6 +440,10 @@ RegisterTile ContractionEmitter::getRegisterTile(Value length,
   return registerTile;
 }
 
+/// Tiles that a panel of rows which takes most of the first-level cache is to
+/// be multiplied with: until it is there takes some of them.
+static constexpr int64_t kMinTiles = 8;
+
 void ContractionEmitter::multiplyPanel(
     RegisterTile registerTile, const SumBlock &sums, Value row,
     Value firstColumn, Value numColumns,
@@ -447,8 +451,36 @@ void ContractionEmitter::multiplyPanel(
     llvm::function_ref<void(Value)> afterTile) {
   registerTile.firstColumn = firstColumn;
   registerTile.firstSum = sums.getTile(b, row, constant(b, 0));
-  multiplyTiles(b, tile.getKernel(), registerTile, numColumns, atChunk,
-                afterTile);
+  if (!isTransposed || !tile.getStreamsColumns())
+    return multiplyTiles(b, tile.getKernel(), registerTile, numColumns, atChunk,
+                         afterTile);
+  // For fewer tiles half of the panel at a time.
+  Value numChunks = registerTile.numChunks;
+  Value isFew = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, numColumns,
+                                      constant(b, kMinTiles));
+  Value half = toValue(b, ceilDiv(b, numChunks, 2));
+  Value part = arith::SelectOp::create(b, isFew, half, numChunks);
+  auto multiplyPart = [&](Value first) {
+    auto skip = [&](Value panel, const PanelFormat &format) {
+      return toValue(
+          b,
+          add(b, panel, mul(b, first, b.getIndexAttr(format.chunkStride()))));
+    };
+    RegisterTile ofPart = registerTile;
+    ofPart.firstRow = skip(registerTile.firstRow, rowFormat);
+    ofPart.firstColumn = skip(firstColumn, columnFormat);
+    ofPart.numChunks = toValue(b, min(b, part, sub(b, numChunks, first)));
+    Value isBegin = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, first,
+                                          constant(b, 0));
+    ofPart.isFirst = arith::AndIOp::create(b, registerTile.isFirst, isBegin);
+    multiplyTiles(
+        b, tile.getKernel(), ofPart, numColumns,
+        [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
+          atChunk(body, column, toValue(body, add(body, first, chunk)));
+        },
+        afterTile);
+  };
+  forLoop(b, b.getIndexAttr(0), numChunks, multiplyPart, OpFoldResult(part));
 }
 
 /// Asks for the part of the packed columns from `first` of `panels` on that

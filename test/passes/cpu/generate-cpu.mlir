@@ -366,8 +366,8 @@ func.func @out_proj_residual_few_rows(%attn: memref<?x?x10xf32>, %weight: memref
 // CHECK-LABEL: func @out_proj_residual_grad_all(
 // CHECK-NOT:     vector.shuffle
 // CHECK:         scf.parallel
+// CHECK:           %[[RHS:.+]] = memref.alloc(%{{.+}}) {{.*}} : memref<?xf32>
 // CHECK:           %[[SUMS:.+]] = memref.alloc() {{.*}} : memref<32xf32>
-// CHECK:           %[[RHS:.+]] = memref.alloc() {{.*}} : memref<128xf32>
 // CHECK-NOT:       vector.shuffle
 // CHECK:           scf.for %[[TURN:.+]] = %[[C0:.+]] to %[[C2:.+]] step
 // CHECK-DAG:         %[[IS_PACKED:.+]] = arith.cmpi ult, %[[TURN]], %[[C1:.+]]
@@ -486,7 +486,8 @@ func.func @out_proj_residual_grad_accumulate_f32(%d_output: memref<1x4x8xbf16>,
 // CHECK:           scf.for %[[NUMBER:.+]] = %[[FIRST:.+]] to %{{.+}} step %[[C1]]
 // CHECK:             %[[IS_LATER:.+]] = arith.cmpi ne, %[[NUMBER]], %[[FIRST]]
 // CHECK:             %[[HAS_COLUMNS:.+]] = arith.andi %[[IS_LATER]], %{{.+}} : i1
-// CHECK:             %[[SKIPPED:.+]] = arith.index_castui %[[HAS_COLUMNS]]
+// CHECK:             %[[TURNS:.+]] = arith.index_castui %[[HAS_COLUMNS]]
+// CHECK:             %[[SKIPPED:.+]] = arith.minui %[[TURNS]],
 // CHECK:           scf.for %[[TURN:.+]] = %[[SKIPPED]] to %[[C5]] step %[[C1]]
 // CHECK:             %[[BLOCK:.+]] = arith.minui %[[TURN]], %[[C3]]
 // CHECK:             %[[IS_KEY:.+]] = arith.cmpi ult, %[[BLOCK]], %[[C3]]
