@@ -313,7 +313,9 @@ void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
 /// `packed_bytes`, or what leaves a single thread room for the rest of its
 /// scratch.
 OpFoldResult ContractionEmitter::countPackedBytes() {
-  constexpr int64_t perThread = int64_t(14) << 20;
+  // Tasks that pack columns may keep those of a run of blocks.
+  bool keepsColumns = !isTransposed && !rhsLayout;
+  int64_t perThread = int64_t(keepsColumns ? 10 : 14) << 20;
   OpFoldResult bytes = b.getIndexAttr(tile.getPackedBytes());
   if (tile.getPackedBytes() <= perThread)
     return bytes;
