@@ -9,6 +9,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -77,12 +78,16 @@ public:
   void pack();
 
 private:
-  void packGroup(Value row);
-  void packRow(Value row, Value endStep);
-  void packSquares(Value row, Value endStep);
+  void packRows();
+  void packSquare(Value row, Value k);
+  void packSquares();
   int64_t getColumnsTogether() const;
   void packColumns();
-  void gather(Value row, Value firstStep);
+  void gather(Value row, Value count, Value firstStep);
+  void gather(Value row, Value firstStep) {
+    gather(row, countRows(row), firstStep);
+  }
+  void gatherRest(Value row, Value count, Value endStep);
   void gatherStep(Value rowOffset, Value place, Value k, bool isZero);
 
   /// Where `row` of the block begins in the panels.
@@ -170,52 +175,102 @@ void Packer::transpose(MutableArrayRef<Value> rows) {
     row = vector::BitCastOp::create(b, packed, row);
 }
 
-/// Steps follow each other, and so they shall: chunks are copied.
-void Packer::packRow(Value row, Value endStep) {
-  Value rowOffset = getRowOffset(row), place = getPlace(row);
+/// Steps follow each other, and so they shall: chunks are copied, those of all
+/// rows of a panel before the next, so that panels are written from their
+/// beginning to their end.
+void Packer::packRows() {
+  Value width = constant(b, format.width);
+  Value endStep = toValue(b, sub(b, end, rem(b, end, format.chunk())));
+  // The last panel is whole, and what fills the last vector of rows beyond it
+  // is not read.
+  Value rows = toValue(b, sub(b, source.endFill, source.firstRow));
+  Value endRow = toValue(
+      b, add(b, source.firstRow, sub(b, rows, rem(b, rows, format.width))));
   forLoop(
-      b, begin, endStep,
-      [&](Value k) {
-        store(loadVector(rowOffset, k, format.chunk()),
-              toValue(b, add(b, place, getChunkOffset(k))));
+      b, source.firstRow, endRow,
+      [&](Value row) {
+        Value place = getPlace(row);
+        forLoop(
+            b, begin, endStep,
+            [&](Value k) {
+              Value chunk = toValue(b, add(b, place, getChunkOffset(k)));
+              forLoop(b, b.getIndexAttr(0), width, [&](Value i) {
+                Value rowOffset = getRowOffset(toValue(b, add(b, row, i)));
+                store(
+                    loadVector(rowOffset, k, format.chunk()),
+                    toValue(b, add(b, chunk,
+                                   mul(b, i, b.getIndexAttr(format.chunk())))));
+              });
+            },
+            /*step=*/format.chunk());
+        gatherRest(row, width, endStep);
       },
-      /*step=*/format.chunk());
+      /*step=*/format.width);
 }
 
-/// The source has vectors where the panel has none: squares of lanes are
-/// transposed in registers.
-void Packer::packSquares(Value row, Value endStep) {
+/// Chunk `k` of the group of rows that begins with `row`. The source has
+/// vectors where the panel has none: a square of lanes is transposed in
+/// registers.
+void Packer::packSquare(Value row, Value k) {
   bool isAlongRows = source.strategy == PackStrategy::AlongRows;
-  SmallVector<Value> rowOffsets, places;
+  SmallVector<Value> square;
   for (int64_t i = 0; i < lanes; ++i) {
-    Value member = toValue(b, add(b, row, b.getIndexAttr(i)));
-    rowOffsets.push_back(isAlongRows && i > 0 ? Value() : getRowOffset(member));
-    places.push_back(format.side == PanelSide::Columns && i > 0
-                         ? Value()
-                         : getPlace(member));
+    if (isAlongRows)
+      square.push_back(loadAlongRows(
+          getRowOffset(row), toValue(b, add(b, k, b.getIndexAttr(i * pair))),
+          lanes));
+    else
+      square.push_back(
+          loadVector(getRowOffset(toValue(b, add(b, row, b.getIndexAttr(i)))),
+                     k, format.chunk()));
   }
-  forLoop(
-      b, begin, endStep,
-      [&](Value k) {
-        SmallVector<Value> square;
-        for (int64_t i = 0; i < lanes; ++i) {
-          Value step = toValue(b, add(b, k, b.getIndexAttr(i * pair)));
-          square.push_back(isAlongRows
-                               ? loadAlongRows(rowOffsets.front(), step, lanes)
-                               : loadVector(rowOffsets[i], k, format.chunk()));
-        }
-        transpose(square);
-        Value chunk = getChunkOffset(k);
-        for (auto [i, vector] : llvm::enumerate(square)) {
-          OpFoldResult place =
-              format.side == PanelSide::Rows
-                  ? OpFoldResult(places[i])
-                  : add(b, places.front(),
-                        b.getIndexAttr(i * format.width * pair));
-          store(vector, toValue(b, add(b, place, chunk)));
-        }
-      },
-      /*step=*/format.chunk());
+  transpose(square);
+  Value chunk = getChunkOffset(k), first = getPlace(row);
+  for (auto [i, vector] : llvm::enumerate(square)) {
+    OpFoldResult place = add(b, first, b.getIndexAttr(i * format.width * pair));
+    if (format.side == PanelSide::Rows)
+      place = getPlace(toValue(b, add(b, row, b.getIndexAttr(i))));
+    store(vector, toValue(b, add(b, place, chunk)));
+  }
+}
+
+/// Squares of all rows of some whole panels, before the next chunk of steps: so
+/// what is read and written follows each other for longer.
+void Packer::packSquares() {
+  bool isAlongRows = source.strategy == PackStrategy::AlongRows;
+  Value endStep = toValue(b, sub(b, end, rem(b, end, format.chunk())));
+  // The last group may have rows that do not exist and so do not follow.
+  auto isWhole = [&](Value row) -> Value {
+    Value groupEnd = toValue(b, add(b, row, b.getIndexAttr(lanes)));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ule, groupEnd,
+                                 source.endRow);
+  };
+  int64_t together = std::lcm(format.width, lanes);
+  auto packTogether = [&](Value row) {
+    Value endRow = toValue(
+        b, min(b, add(b, row, b.getIndexAttr(together)), source.endFill));
+    auto forGroups = [&](llvm::function_ref<void(Value)> body) {
+      forLoop(b, row, endRow, body, lanes);
+    };
+    auto packChunk = [&](Value k) {
+      forGroups([&](Value group) {
+        if (!isAlongRows)
+          return packSquare(group, k);
+        ifElse(b, isWhole(group), [&] { packSquare(group, k); });
+      });
+    };
+    forLoop(b, begin, endStep, packChunk, format.chunk());
+    if (!isAlongRows)
+      return forGroups(
+          [&](Value group) { gatherRest(group, countRows(group), endStep); });
+    forGroups([&](Value group) {
+      ifElse(
+          b, isWhole(group),
+          [&] { gatherRest(group, countRows(group), endStep); },
+          [&] { gather(group, begin); });
+    });
+  };
+  forLoop(b, source.firstRow, source.endFill, packTogether, together);
 }
 
 /// Columns that are copied together: a line of pairs makes two vectors.
@@ -293,11 +348,11 @@ void Packer::gatherStep(Value rowOffset, Value place, Value k, bool isZero) {
   memref::StoreOp::create(b, element, panels, offset);
 }
 
-/// A group of rows from `firstStep` on, element by element, and the zeros that
+/// `count` rows from `firstStep` on, element by element, and the zeros that
 /// fill the last chunk.
-void Packer::gather(Value row, Value firstStep) {
+void Packer::gather(Value row, Value count, Value firstStep) {
   Value filled = getFilledSteps();
-  forLoop(b, countRows(row), [&](Value i) {
+  forLoop(b, count, [&](Value i) {
     Value member = toValue(b, add(b, row, i));
     Value rowOffset = getRowOffset(member), place = getPlace(member);
     forLoop(b, firstStep, end, [&](Value k) {
@@ -308,41 +363,28 @@ void Packer::gather(Value row, Value firstStep) {
   });
 }
 
-void Packer::packGroup(Value row) {
-  if (source.strategy == PackStrategy::Gather)
-    return gather(row, begin);
-  OpFoldResult rest = rem(b, end, format.chunk());
-  Value endStep = toValue(b, sub(b, end, rest));
-  if (source.strategy == PackStrategy::AlongK && format.side == PanelSide::Rows)
-    forLoop(b, countRows(row),
-            [&](Value i) { packRow(toValue(b, add(b, row, i)), endStep); });
-  else
-    packSquares(row, endStep);
+/// The steps of `count` rows that are no whole chunk.
+void Packer::gatherRest(Value row, Value count, Value endStep) {
   // Whole chunks leave nothing to fill.
-  if (isConstantIntValue(rest, 0))
+  if (isConstantIntValue(rem(b, end, format.chunk()), 0))
     return;
   Value hasRest = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, endStep,
                                         getFilledSteps());
-  ifElse(b, hasRest, [&] { gather(row, endStep); });
+  ifElse(b, hasRest, [&] { gather(row, count, endStep); });
 }
 
 void Packer::pack() {
-  if (source.strategy == PackStrategy::AlongRows &&
-      format.side == PanelSide::Columns)
-    return packColumns();
-  forLoop(
-      b, source.firstRow, source.endFill,
-      [&](Value row) {
-        if (source.strategy != PackStrategy::AlongRows)
-          return packGroup(row);
-        // The last group may have rows that do not exist and so do not follow.
-        Value end = toValue(b, add(b, row, b.getIndexAttr(lanes)));
-        Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, end,
-                                              source.endRow);
-        ifElse(
-            b, isWhole, [&] { packGroup(row); }, [&] { gather(row, begin); });
-      },
-      /*step=*/lanes);
+  bool isRows = format.side == PanelSide::Rows;
+  switch (source.strategy) {
+  case PackStrategy::AlongRows:
+    return isRows ? packSquares() : packColumns();
+  case PackStrategy::AlongK:
+    return isRows ? packRows() : packSquares();
+  case PackStrategy::Gather:
+    forLoop(
+        b, source.firstRow, source.endFill,
+        [&](Value row) { gather(row, begin); }, /*step=*/lanes);
+  }
 }
 
 void mlir::boostr::cpu::packPanels(ImplicitLocOpBuilder &b,
