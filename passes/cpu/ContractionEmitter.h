@@ -275,6 +275,7 @@ private:
                     const StepGroup &group, Value row, Value number);
   RegisterTile getRegisterTile(Value length, const SumBlock &sums,
                                Value number);
+  Value isLastNarrow(const Block &block);
   /// Multiplies the tile's panel of rows, number `row`, with each of
   /// `numColumns` from `firstColumn` on; `atChunk` emits what is done meanwhile
   /// (the builder, the tile's column and the chunk are given), `afterTile` what

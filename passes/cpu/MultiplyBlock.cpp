@@ -399,6 +399,7 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
   registerTile.rows = rhs.panels;
   registerTile.columns = packed;
   registerTile.firstRow = constant(b, 0);
+  registerTile.isLastNarrow = isLastNarrow(block);
   Value lhs = getPackedBlock(block, number);
   Value numColumns =
       toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
@@ -432,12 +433,32 @@ RegisterTile ContractionEmitter::getRegisterTile(Value length,
   RegisterTile registerTile;
   registerTile.rowFormat = rowFormat;
   registerTile.columnFormat = columnFormat;
+  registerTile.numColumns = columnFormat.width;
   registerTile.sums = sums.memory;
   registerTile.numChunks = toValue(b, ceilDiv(b, length, rowFormat.chunk()));
   registerTile.isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                                number, constant(b, 0));
   registerTile.streamsColumns = tile.getStreamsColumns();
   return registerTile;
+}
+
+/// True if the rows of the block, as the side of columns, leave no more of its
+/// last panel than a narrow register tile has; null if they never do.
+Value ContractionEmitter::isLastNarrow(const Block &block) {
+  int64_t width = columnFormat.width, narrow = getNarrowWidth(columnFormat);
+  auto canLeaveFew = [&](const Segment &segment) {
+    const Extents &extents = segment.terms.front().extents;
+    std::optional<int64_t> rows =
+        getConstantIntValue(rowsOf(extents).getSize(b));
+    int64_t rest = rows.value_or(1) % width;
+    return mc % width != 0 || (rest != 0 && rest <= narrow);
+  };
+  if (!isTransposed || narrow == width || llvm::none_of(segments, canLeaveFew))
+    return {};
+  Value rest =
+      toValue(b, rem(b, sub(b, block.rows.length, b.getIndexAttr(1)), width));
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, rest,
+                               constant(b, narrow));
 }
 
 /// Tiles that a panel of rows which takes most of the first-level cache is to

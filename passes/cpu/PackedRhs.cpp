@@ -52,6 +52,7 @@ void ContractionEmitter::accumulatePacked(const Block &block,
         getRegisterTile(selectStep(block.segment, number).length, sums, number);
     registerTile.rows = isTransposed ? panels : packed;
     registerTile.columns = isTransposed ? packed : panels;
+    registerTile.isLastNarrow = isLastNarrow(block);
     Value lhs = getPackedBlock(block, number);
     Value rhs = getPackedBlockOffset(b, rhsLayout, packedBlock, number);
     Value firstColumn = isTransposed ? lhs : rhs;

@@ -77,8 +77,7 @@ class VectorTile {
 public:
   explicit VectorTile(const RegisterTile &tile)
       : tile(tile), numRows(tile.rowFormat.width),
-        lanes(tile.columnFormat.lanes),
-        vectorsPerRow(tile.columnFormat.width / lanes),
+        lanes(tile.columnFormat.lanes), vectorsPerRow(tile.numColumns / lanes),
         stepsPerLane(tile.columnFormat.stepsPerLane),
         sumsType(VectorType::get({lanes}, getElementTypeOrSelf(tile.sums))),
         factorsType(VectorType::get({lanes * stepsPerLane},
@@ -97,7 +96,9 @@ private:
   Value multiply(ImplicitLocOpBuilder &b, Value row, Value columns,
                  Value sums) const;
   Value sumOffset(ImplicitLocOpBuilder &b, int64_t number) const {
-    return plus(b, tile.firstSum, number * lanes);
+    int64_t row = number / vectorsPerRow, vector = number % vectorsPerRow;
+    return plus(b, tile.firstSum,
+                row * tile.columnFormat.width + vector * lanes);
   }
 
   /// How far ahead columns are asked for.
@@ -159,7 +160,8 @@ Carried VectorTile::multiplyStep(ImplicitLocOpBuilder &b, Value row,
         b, factorsType, tile.columns,
         ValueRange{plus(b, column, j * lanes * stepsPerLane)}));
   int64_t width = tile.columnFormat.width * stepsPerLane;
-  prefetch(b, tile.columns, plus(b, column, kStepsAhead * width), width);
+  prefetch(b, tile.columns, plus(b, column, kStepsAhead * width),
+           tile.numColumns * stepsPerLane);
   Carried next;
   for (int64_t i = 0; i < numRows; ++i) {
     Value inAllLanes = broadcast(b, plus(b, row, i * tile.rowFormat.chunk()));
@@ -173,8 +175,10 @@ Carried VectorTile::multiplyStep(ImplicitLocOpBuilder &b, Value row,
 Carried VectorTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
                                   ValueRange sums) const {
   // Few enough that LLVM keeps the loop: unrolled as a whole, it would load all
-  // elements first and spill them.
-  int64_t unrolled = std::max<int64_t>(lanes / 4, 1);
+  // elements first and spill them. As many products in a narrow tile would
+  // be no faster.
+  int64_t unrolled = std::max<int64_t>(
+      lanes / 4 * tile.numColumns / tile.columnFormat.width, 1);
   Value row = toValue(
       b, add(b, tile.firstRow, times(b, chunk, tile.rowFormat.chunkStride())));
   Value column =
@@ -208,7 +212,7 @@ class AmxTile {
 public:
   explicit AmxTile(const RegisterTile &tile)
       : tile(tile), tileRows(tile.rowFormat.width / kEdge),
-        tileColumns(tile.columnFormat.width / kEdge) {}
+        tileColumns(tile.numColumns / kEdge) {}
 
   Carried makeZero(ImplicitLocOpBuilder &b) const;
   Carried load(ImplicitLocOpBuilder &b) const;
@@ -399,10 +403,9 @@ static void multiplyAmx(ImplicitLocOpBuilder &b, const RegisterTile &first,
   scf::YieldOp::create(b, next);
 }
 
-void mlir::boostr::cpu::multiplyTiles(ImplicitLocOpBuilder &b, CpuKernel kernel,
-                                      const RegisterTile &first,
-                                      Value numColumns, AtChunk atChunk,
-                                      AfterTile afterTile) {
+static void multiply(ImplicitLocOpBuilder &b, CpuKernel kernel,
+                     const RegisterTile &first, Value numColumns,
+                     AtChunk atChunk, AfterTile afterTile) {
   switch (kernel) {
   case CpuKernel::Fma:
   case CpuKernel::Dot:
@@ -410,4 +413,31 @@ void mlir::boostr::cpu::multiplyTiles(ImplicitLocOpBuilder &b, CpuKernel kernel,
   case CpuKernel::Amx:
     return multiplyAmx(b, first, numColumns, atChunk, afterTile);
   }
+}
+
+int64_t mlir::boostr::cpu::getNarrowWidth(const PanelFormat &columnFormat) {
+  int64_t vectors = columnFormat.width / columnFormat.lanes;
+  return llvm::divideCeil(vectors, 2) * columnFormat.lanes;
+}
+
+void mlir::boostr::cpu::multiplyTiles(ImplicitLocOpBuilder &b, CpuKernel kernel,
+                                      const RegisterTile &first,
+                                      Value numColumns, AtChunk atChunk,
+                                      AfterTile afterTile) {
+  if (!first.isLastNarrow)
+    return multiply(b, kernel, first, numColumns, atChunk, afterTile);
+  Value numNarrow =
+      arith::IndexCastUIOp::create(b, b.getIndexType(), first.isLastNarrow);
+  Value numWhole = arith::SubIOp::create(b, numColumns, numNarrow);
+  multiply(b, kernel, first, numWhole, atChunk, afterTile);
+  ifElse(b, first.isLastNarrow, [&] {
+    RegisterTile narrow = getColumn(b, first, numWhole);
+    narrow.numColumns = getNarrowWidth(first.columnFormat);
+    multiply(
+        b, kernel, narrow, constant(b, 1),
+        [&](ImplicitLocOpBuilder &body, Value, Value chunk) {
+          atChunk(body, numWhole, chunk);
+        },
+        [&](Value) { afterTile(numWhole); });
+  });
 }

@@ -19,6 +19,8 @@ struct RegisterTile {
   Value columns, firstColumn;
   Value sums, firstSum;
   PanelFormat rowFormat, columnFormat;
+  /// Columns of a panel that are multiplied, from the first on.
+  int64_t numColumns = 0;
   /// Chunks of steps in both panels.
   Value numChunks;
   /// True if sums begin with zero; otherwise they are read.
@@ -26,14 +28,22 @@ struct RegisterTile {
   /// AMX: columns are loaded such that they need not stay in the first-level
   /// cache.
   bool streamsColumns = false;
+  /// Where several tiles follow each other: true if the last has to have the
+  /// first `getNarrowWidth` columns of its panel only; null if never.
+  Value isLastNarrow;
 };
+
+/// The columns that a narrow register tile multiplies: half of the vectors or
+/// AMX tiles of a panel of columns.
+int64_t getNarrowWidth(const PanelFormat &columnFormat);
 
 /// Emits `sums[r][c] += sum over k of rows[r][k] * columns[c][k]` for
 /// `numColumns` tiles from `first` on, whose columns and sums follow each other
 /// in memory, with vectors of `vector.fma` or with tiles of `amx`. `atChunk`
 /// emits what is to be done meanwhile, once for each chunk of steps: it is
 /// given a builder, the tile's number and the chunk's. `afterTile` emits what
-/// follows a tile.
+/// follows a tile. Both are called a second time if the last tile may be
+/// narrow, which has code of its own.
 void multiplyTiles(
     ImplicitLocOpBuilder &b, CpuKernel kernel, const RegisterTile &first,
     Value numColumns,

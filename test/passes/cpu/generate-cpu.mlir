@@ -694,6 +694,63 @@ func.func @out_proj_residual_memory_space(%attn: memref<1x4x8xf32, 1>,
   return
 }
 
+// Where the last panel of tokens has few, only the first half of its columns is
+// multiplied, the first of two vectors.
+
+// CHECK-LABEL: func @narrow_last_panel(
+// CHECK-DAG:     %[[C4:.+]] = arith.constant 4 : index
+// CHECK:         %[[IS_NARROW:.+]] = arith.cmpi ult, %{{.+}}, %[[C4]]
+// CHECK:         %[[NUM_NARROW:.+]] = arith.index_castui %[[IS_NARROW]]
+// CHECK:         %[[NUM_WHOLE:.+]] = arith.subi %{{.+}}, %[[NUM_NARROW]]
+// CHECK:         scf.for %{{.+}} = %{{.+}} to %[[NUM_WHOLE]]
+// CHECK:           scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK-COUNT-4:     vector.fma
+// CHECK-NOT:         vector.fma
+// CHECK:         scf.if %[[IS_NARROW]]
+// CHECK:           scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>)
+// CHECK-COUNT-2:     vector.fma
+// CHECK-NOT:       vector.fma
+// CHECK:         return
+func.func @narrow_last_panel(%attn: memref<1x?x8xf32>, %weight: memref<4x8xf32>,
+    %output: memref<1x?x4xf32>) {
+  boostr.out_proj_residual %attn, %weight residual(%output) outs(%output) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [16, 4, 8], register = [2, 8], lanes = 4, packed_bytes = 4096>}
+      : memref<1x?x8xf32>, memref<4x8xf32>, memref<1x?x4xf32>, memref<1x?x4xf32>
+  return
+}
+
+// Seven tokens past a panel take a whole one: there is no other code.
+
+// CHECK-LABEL: func @whole_last_panel(
+// CHECK:         scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK-COUNT-4:   vector.fma
+// CHECK-NOT:     vector.fma
+// CHECK:         return
+func.func @whole_last_panel(%attn: memref<1x15x8xf32>, %weight: memref<4x8xf32>,
+    %output: memref<1x15x4xf32>) {
+  boostr.out_proj_residual %attn, %weight residual(%output) outs(%output) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [16, 4, 8], register = [2, 8], lanes = 4, packed_bytes = 4096>}
+      : memref<1x15x8xf32>, memref<4x8xf32>, memref<1x15x4xf32>, memref<1x15x4xf32>
+  return
+}
+
+// With AMX one tile of 16 tokens takes the place of two.
+
+// CHECK-LABEL: func @narrow_last_panel_amx(
+// CHECK:         scf.for {{.*}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>)
+// CHECK-COUNT-4:   amx.tile_mulf
+// CHECK:           scf.for {{.*}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>)
+// CHECK-COUNT-2:     amx.tile_mulf
+// CHECK-NOT:       amx.tile_mulf
+// CHECK:         return
+func.func @narrow_last_panel_amx(%attn: memref<1x?x64xbf16>, %weight: memref<32x64xbf16>,
+    %output: memref<1x?x32xbf16>) {
+  boostr.out_proj_residual %attn, %weight residual(%output) outs(%output) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = amx, block = [32, 32, 64], register = [32, 32], lanes = 16, packed_bytes = 65536>}
+      : memref<1x?x64xbf16>, memref<32x64xbf16>, memref<1x?x32xbf16>, memref<1x?x32xbf16>
+  return
+}
+
 // CHECK-LABEL: func @untouched_other_ops(
 // CHECK-NEXT:    linalg.matmul
 // CHECK-NEXT:    return
