@@ -324,20 +324,18 @@ OpFoldResult ContractionEmitter::countPackedBytes() {
 }
 
 /// Rows of a block: mc, or as many whole panels as there is room for with all
-/// k.
+/// k. A block begins with a whole vector of rows, which are then of one head.
 Value ContractionEmitter::chooseBlockRows() {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
-  int64_t panelBytes =
-      format.size() *
+  int64_t unit = std::lcm(format.width, lanes);
+  int64_t unitBytes =
+      format.countPanels(unit) * format.size() *
       llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
       (isLhsShared() ? 1 : segments.size());
-  int64_t spare = format.countPanels(format.width) - 1;
-  OpFoldResult panels =
-      div(b, div(b, countPackedBytes(), panelBytes), numSteps);
-  OpFoldResult whole =
-      sub(b, max(b, panels, b.getIndexAttr(spare + 1)), b.getIndexAttr(spare));
-  return toValue(b, min(b, mul(b, whole, b.getIndexAttr(format.width)),
-                        b.getIndexAttr(mc)));
+  OpFoldResult units = div(b, div(b, countPackedBytes(), unitBytes), numSteps);
+  OpFoldResult rows =
+      mul(b, max(b, units, b.getIndexAttr(1)), b.getIndexAttr(unit));
+  return toValue(b, min(b, rows, b.getIndexAttr(mc)));
 }
 
 /// Elements of a block for one block of steps.

@@ -14,7 +14,9 @@ from pathlib import Path
 import boostr
 import numpy as np
 import pytest
-from support import TYPES, poisoned, random
+import test_fused_qkv_grad as qkv_grad
+from gradients import variants
+from support import TYPES, Heads, compile_functions, poisoned, random
 
 pytestmark = pytest.mark.skipif(os.environ.get("BOOSTR_TEST_TARGET", "cpu") != "cpu",
                                 reason="CUDA functions take memory of the device")
@@ -147,3 +149,13 @@ def test_scratch(tmp_path, element):
             for result, expected in zip(outs, module.grad(*inputs), strict=True):
                 assert np.array_equal(result, expected)
         counted.close()
+
+
+@pytest.mark.parametrize("element", TYPES)
+def test_blocks_of_fewer_rows(element):
+    """So many steps of k that a block has fewer rows than its tile, and heads begin within it."""
+    heads, tokens = Heads(16, 16, 64), {"f64": 1500, "f32": 3000}.get(element, 6000)
+    variant = variants(element)[6]
+    module = compile_functions([qkv_grad.function(
+        qkv_grad.name_of(element, heads, "long", variant), element, heads, (None, None, 64), variant)])
+    qkv_grad.check(module, element, heads, "long", variant, (1, tokens, 64))
