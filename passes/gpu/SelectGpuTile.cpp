@@ -108,8 +108,8 @@ static int64_t countTiles(const SegmentedContraction &contraction,
 }
 
 /// `tile` with kernels of narrower tiles, which occupy more multiprocessors if
-/// there turn out to be few rows; where their number is known, if that leaves
-/// some without a tile.
+/// there turn out to be few rows. Where their number is known, one is enough:
+/// the narrowest of those whose tiles all run at once takes the least time.
 static GpuTileAttr addNarrow(GpuTileAttr tile,
                              const SegmentedContraction &contraction,
                              const wgmma::WgmmaShape &shape) {
@@ -122,18 +122,19 @@ static GpuTileAttr addNarrow(GpuTileAttr tile,
                             tile.getBlock(), tile.getStages(), tile.getGroup(),
                             tile.getSplit(), narrow);
   };
-  auto runAtOnce = [&](int64_t columns) {
+  auto isUseful = [&](int64_t columns) {
     int64_t tiles = countTiles(contraction, shape, tileRows, columns);
-    return ShapedType::isDynamic(tiles) || tiles <= kMultiprocessors;
+    return ShapedType::isDynamic(tiles) ||
+           (narrow.empty() && tiles <= kMultiprocessors);
   };
   int64_t first = getNarrowColumns(contraction, shape);
   bool areFew = !ShapedType::isDynamic(rows) && rows <= tileRows;
-  if (areFew || runAtOnce(first))
+  if (areFew || isUseful(first))
     narrow.push_back(first);
   StringRef reason;
   for (int64_t columns : {64, 128, 192})
     if (!areFew && columns > first && columns < tileColumns &&
-        runAtOnce(columns) &&
+        isUseful(columns) &&
         wgmma::WgmmaTile::getNarrow(shape, get(), columns, reason))
       narrow.push_back(columns);
   return get();

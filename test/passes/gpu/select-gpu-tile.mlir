@@ -15,9 +15,9 @@ func.func @large_bf16(%a: memref<32x512x1024xbf16>, %w: memref<1024x1024xbf16>, 
   return
 }
 
-// 64 tiles of 256 columns would leave half of an H100 without any: so there are narrower ones that all run at once.
+// 64 tiles of 256 columns would leave half of an H100 without any: so there are the narrowest that all run at once.
 // CHECK-LABEL: func @half_of_the_device(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [128, 192]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [128]>]
 func.func @half_of_the_device(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<4x512x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<4x512x1024xbf16>, memref<1024x1024xbf16>, memref<4x512x1024xbf16>, memref<4x512x1024xbf16>
@@ -26,7 +26,7 @@ func.func @half_of_the_device(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024x
 
 // Rows of the gradient of a weight are known, too.
 // CHECK-LABEL: func @weight_gradient(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 128, 192], few_steps = 16>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64], few_steps = 16>]
 func.func @weight_gradient(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>, %w: memref<1024x1024xbf16>,
     %dw: memref<1024x1024xbf16>) {
   boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
