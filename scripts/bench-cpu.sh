@@ -79,8 +79,9 @@ if [ $measure = 1 ]; then
   "$environment/bin/python" benchmarks/cpu/modules.py --build build --environment "$PWD/$environment" \
     --artifacts "$PWD/build/bench-cpu" --plan "$out/plan.txt" "${plan_options[@]}"
   # Settings that work around errors of old versions of OpenBLAS; what it runs is in the report.
+  results=$out/$(date -u +%Y%m%dT%H%M%SZ).json
   env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
-    build/bin/cpu-benchmark "$out/plan.txt" "$out/$(date -u +%Y%m%dT%H%M%SZ).json.part"
-  for part in "$out"/*.json.part; do mv "$part" "${part%.part}"; done
+    build/bin/cpu-benchmark "$out/plan.txt" "$results.part"
+  mv "$results.part" "$results"  # What an error cut short stays a part.
 fi
 "$environment/bin/python" benchmarks/cpu/report.py "$out"/*.json --out "$out" "${report_options[@]}"
