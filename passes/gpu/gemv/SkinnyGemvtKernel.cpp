@@ -4,10 +4,8 @@
 
 #include "boostr/passes/gpu/gemv/SkinnyGemvtKernel.h"
 #include "boostr/passes/cpu/IndexMath.h"
-#include "boostr/passes/gpu/KeepRolled.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -23,8 +21,8 @@ SkinnyGemvtKernel::SkinnyGemvtKernel(ImplicitLocOpBuilder &b,
                                      const SegmentedContraction &contraction,
                                      const SkinnyGemvtTile &tile,
                                      bool hasOneRowBlock)
-    : FewRowsKernel(b, op, contraction, tile, tile.chunk(), tile.stepsPerTurn(),
-                    b.getF32Type(), hasOneRowBlock),
+    : WarpProductKernel(b, op, contraction, tile, tile.chunk(), kShape.steps,
+                        kThreadSteps, hasOneRowBlock),
       tile(tile) {}
 
 /// By pairs of columns, then by rows of lhs.
@@ -35,15 +33,22 @@ SmallVector<Value> SkinnyGemvtKernel::createZeros() {
                             zeros);
 }
 
-SmallVector<Value> SkinnyGemvtKernel::loadLhs(const Lines &lhs, Value step) {
-  return loadChunks(lhs, step, kThreadSteps, /*isStreamed=*/false);
-}
-
-SmallVector<Value> SkinnyGemvtKernel::loadRhs(const Lines &rhs, Value step) {
+SmallVector<Value> SkinnyGemvtKernel::loadStage(const Lines &lines, Value step,
+                                                bool isLhs) {
+  if (isLhs)
+    return loadChunks(lines, step, kThreadSteps, /*isStreamed=*/false);
   SmallVector<Value> chunks;
   for (int64_t number = 0; number < kThreadSteps; ++number)
-    chunks.append(load(rhs, plus(step, number), /*isLhs=*/false));
+    chunks.append(load(lines, plus(step, number), /*isLhs=*/false));
   return chunks;
+}
+
+SmallVector<Type> SkinnyGemvtKernel::getStageTypes(const Lines &lines,
+                                                   bool isLhs) {
+  int64_t count = isLhs ? lines.offsets.size() : kThreadSteps;
+  int64_t length = isLhs ? kThreadSteps : tile.chunk();
+  return SmallVector<Type>(
+      count, VectorType::get({length}, lines.array.getElementType()));
 }
 
 void SkinnyGemvtKernel::multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
@@ -67,55 +72,6 @@ void SkinnyGemvtKernel::multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
     }
 }
 
-/// All stages from `step` on. All of rhs is asked for before lhs, which is in
-/// the L2 cache.
-SmallVector<Value> SkinnyGemvtKernel::multiplyTurn(const Lines &lhs,
-                                                   const Lines &rhs, Value step,
-                                                   ValueRange sums) {
-  SmallVector<SmallVector<Value>> columns, rows;
-  for (int64_t stage = 0; stage < tile.stages; ++stage)
-    columns.push_back(loadRhs(rhs, plus(step, stage * kShape.steps)));
-  keepLoadsBefore(b);
-  for (int64_t stage = 0; stage < tile.stages; ++stage)
-    rows.push_back(loadLhs(lhs, plus(step, stage * kShape.steps)));
-  keepLoadsBefore(b);
-  SmallVector<Value> results(sums);
-  for (auto [row, column] : llvm::zip_equal(rows, columns))
-    multiply(row, column, results);
-  return results;
-}
-
-/// One stage, of which some threads have nothing: zeros.
-SmallVector<Value> SkinnyGemvtKernel::multiplyRest(const Lines &lhs,
-                                                   const Lines &rhs, Value step,
-                                                   Value numSteps,
-                                                   ValueRange sums) {
-  Type elementType = lhs.array.getElementType();
-  size_t numRows = lhs.offsets.size();
-  SmallVector<Type> types(numRows,
-                          VectorType::get({kThreadSteps}, elementType));
-  types.append(kThreadSteps, VectorType::get({tile.chunk()}, elementType));
-  auto branch = scf::IfOp::create(b, types, isLess(step, numSteps),
-                                  /*withElseRegion=*/true);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    SmallVector<Value> chunks = loadLhs(lhs, step);
-    chunks.append(loadRhs(rhs, step));
-    scf::YieldOp::create(b, chunks);
-    b.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(b, llvm::map_to_vector(types, [&](Type type) -> Value {
-                           return arith::ConstantOp::create(
-                               b, b.getZeroAttr(type));
-                         }));
-  }
-  auto chunks = llvm::to_vector_of<Value>(branch.getResults());
-  SmallVector<Value> results(sums);
-  multiply(ArrayRef(chunks).take_front(numRows),
-           ArrayRef(chunks).drop_front(numRows), results);
-  return results;
-}
-
 SmallVector<Value> SkinnyGemvtKernel::accumulateTerm(const TermArrays &term,
                                                      ArrayRef<Value> sums) {
   Value group = quotient(lane, 4);
@@ -125,34 +81,8 @@ SmallVector<Value> SkinnyGemvtKernel::accumulateTerm(const TermArrays &term,
   Lines lhs = getLines(term, /*isLhs=*/true, places);
   Lines rhs =
       getLines(term, /*isLhs=*/false, times(group, tile.chunk()), tile.chunk());
-  Value numSteps = DimGroup{contraction.k, term.extents}.getSize(b);
-  int64_t perTurn = tile.stepsPerTurn();
-  Value whole = toValue(b, sub(b, numSteps, remainder(numSteps, perTurn)));
-  Value inStage = times(remainder(lane, 4), kThreadSteps);
-
-  // A warp's stages follow each other.
-  Value mine = plus(times(warp, tile.stages * kShape.steps), inStage);
-  auto loop =
-      scf::ForOp::create(b, constant(b, 0), whole, constant(b, perTurn), sums);
-  keepRolled(loop);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  scf::YieldOp::create(b, multiplyTurn(lhs, rhs,
-                                       plus(loop.getInductionVar(), mine),
-                                       loop.getRegionIterArgs()));
-
-  // Whole warps take a turn of the rest: tensor cores need all threads.
-  b.setInsertionPointAfter(loop);
-  Value first = plus(whole, times(warp, kShape.steps));
-  auto restLoop = scf::ForOp::create(b, first, numSteps,
-                                     constant(b, tile.warps * kShape.steps),
-                                     loop.getResults());
-  keepRolled(restLoop);
-  b.setInsertionPointToStart(restLoop.getBody());
-  scf::YieldOp::create(
-      b, multiplyRest(lhs, rhs, plus(restLoop.getInductionVar(), inStage),
-                      numSteps, restLoop.getRegionIterArgs()));
-  return SmallVector<Value>(restLoop.getResults());
+  return accumulateSteps(
+      lhs, rhs, DimGroup{contraction.k, term.extents}.getSize(b), sums);
 }
 
 void SkinnyGemvtKernel::stageSums(ArrayRef<Value> sums) {

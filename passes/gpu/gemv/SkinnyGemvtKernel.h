@@ -19,10 +19,11 @@
 #define BOOSTR_PASSES_GPU_GEMV_SKINNYGEMVTKERNEL_H
 
 #include "boostr/passes/gpu/gemv/SkinnyGemvtTile.h"
+#include "boostr/passes/gpu/gemv/WarpProductKernel.h"
 
 namespace mlir::boostr::gemv {
 
-class SkinnyGemvtKernel : public FewRowsKernel {
+class SkinnyGemvtKernel : public WarpProductKernel {
 public:
   SkinnyGemvtKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
                     const SegmentedContraction &contraction,
@@ -33,15 +34,11 @@ private:
   SmallVector<Value> accumulateTerm(const cpu::TermArrays &term,
                                     ArrayRef<Value> sums) override;
   void stageSums(ArrayRef<Value> sums) override;
-
-  SmallVector<Value> loadLhs(const Lines &lhs, Value step);
-  SmallVector<Value> loadRhs(const Lines &rhs, Value step);
+  SmallVector<Value> loadStage(const Lines &lines, Value step,
+                               bool isLhs) override;
+  SmallVector<Type> getStageTypes(const Lines &lines, bool isLhs) override;
   void multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
-                SmallVector<Value> &sums);
-  SmallVector<Value> multiplyTurn(const Lines &lhs, const Lines &rhs,
-                                  Value step, ValueRange sums);
-  SmallVector<Value> multiplyRest(const Lines &lhs, const Lines &rhs,
-                                  Value step, Value numSteps, ValueRange sums);
+                SmallVector<Value> &sums) override;
 
   const SkinnyGemvtTile &tile;
 };

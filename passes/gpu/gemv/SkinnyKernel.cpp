@@ -4,10 +4,8 @@
 
 #include "boostr/passes/gpu/gemv/SkinnyKernel.h"
 #include "boostr/passes/cpu/IndexMath.h"
-#include "boostr/passes/gpu/KeepRolled.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -21,8 +19,8 @@ SkinnyKernel::SkinnyKernel(ImplicitLocOpBuilder &b,
                            SegmentedContractionOpInterface op,
                            const SegmentedContraction &contraction,
                            const SkinnyTile &tile, bool hasOneRowBlock)
-    : FewRowsKernel(b, op, contraction, tile, SkinnyTile::kChunk,
-                    tile.stepsPerTurn(), b.getF32Type(), hasOneRowBlock),
+    : WarpProductKernel(b, op, contraction, tile, SkinnyTile::kChunk,
+                        SkinnyTile::kSteps, SkinnyTile::kChunk, hasOneRowBlock),
       tile(tile) {}
 
 SmallVector<Value> SkinnyKernel::createZeros() {
@@ -54,52 +52,15 @@ void SkinnyKernel::multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
   }
 }
 
-/// All stages from `step` on. All of rhs is asked for before lhs, which is in
-/// the L2 cache. (A product crosses barriers: ptxas moves some before the last
-/// loads of lhs.)
-SmallVector<Value> SkinnyKernel::multiplyTurn(const Lines &lhs,
-                                              const Lines &rhs, Value step,
-                                              ValueRange sums) {
-  auto loadStages = [&](const Lines &lines, bool isLhs) {
-    SmallVector<SmallVector<Value>> stages;
-    for (int64_t number = 0; number < tile.stages; ++number)
-      stages.push_back(
-          load(lines, plus(step, number * SkinnyTile::kSteps), isLhs));
-    keepLoadsBefore(b);
-    return stages;
-  };
-  SmallVector<SmallVector<Value>> columns = loadStages(rhs, /*isLhs=*/false);
-  SmallVector<SmallVector<Value>> rows = loadStages(lhs, /*isLhs=*/true);
-  SmallVector<Value> results(sums);
-  for (auto [row, column] : llvm::zip_equal(rows, columns))
-    multiply(row, column, results);
-  return results;
+SmallVector<Value> SkinnyKernel::loadStage(const Lines &lines, Value step,
+                                           bool isLhs) {
+  return load(lines, step, isLhs);
 }
 
-/// One stage, of which some threads have nothing: zeros.
-SmallVector<Value> SkinnyKernel::multiplyRest(const Lines &lhs,
-                                              const Lines &rhs, Value step,
-                                              Value numSteps, ValueRange sums) {
-  auto type = VectorType::get({SkinnyTile::kChunk}, lhs.array.getElementType());
-  size_t numRows = lhs.offsets.size();
-  SmallVector<Type> types(numRows + rhs.offsets.size(), type);
-  auto branch = scf::IfOp::create(b, types, isLess(step, numSteps),
-                                  /*withElseRegion=*/true);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    SmallVector<Value> chunks = load(lhs, step, /*isLhs=*/true);
-    chunks.append(load(rhs, step, /*isLhs=*/false));
-    scf::YieldOp::create(b, chunks);
-    b.setInsertionPointToStart(branch.elseBlock());
-    Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
-    scf::YieldOp::create(b, SmallVector<Value>(types.size(), zeros));
-  }
-  auto chunks = llvm::to_vector_of<Value>(branch.getResults());
-  SmallVector<Value> results(sums);
-  multiply(ArrayRef(chunks).take_front(numRows),
-           ArrayRef(chunks).drop_front(numRows), results);
-  return results;
+SmallVector<Type> SkinnyKernel::getStageTypes(const Lines &lines, bool) {
+  return SmallVector<Type>(
+      lines.offsets.size(),
+      VectorType::get({SkinnyTile::kChunk}, lines.array.getElementType()));
 }
 
 SmallVector<Value> SkinnyKernel::accumulateTerm(const TermArrays &term,
@@ -112,34 +73,8 @@ SmallVector<Value> SkinnyKernel::accumulateTerm(const TermArrays &term,
   };
   Lines lhs = getLines(term, /*isLhs=*/true, getPlaces(tile.rows));
   Lines rhs = getLines(term, /*isLhs=*/false, getPlaces(tile.columns));
-  Value numSteps = DimGroup{contraction.k, term.extents}.getSize(b);
-  int64_t perTurn = tile.stepsPerTurn();
-  Value whole = toValue(b, sub(b, numSteps, remainder(numSteps, perTurn)));
-  Value inStage = times(remainder(lane, 4), SkinnyTile::kChunk);
-
-  // A warp's stages follow each other.
-  Value mine = plus(times(warp, tile.stages * SkinnyTile::kSteps), inStage);
-  auto loop =
-      scf::ForOp::create(b, constant(b, 0), whole, constant(b, perTurn), sums);
-  keepRolled(loop);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  scf::YieldOp::create(b, multiplyTurn(lhs, rhs,
-                                       plus(loop.getInductionVar(), mine),
-                                       loop.getRegionIterArgs()));
-
-  // Whole warps take a turn of the rest: tensor cores need all threads.
-  b.setInsertionPointAfter(loop);
-  Value first = plus(whole, times(warp, SkinnyTile::kSteps));
-  auto restLoop = scf::ForOp::create(
-      b, first, numSteps, constant(b, tile.warps * SkinnyTile::kSteps),
-      loop.getResults());
-  keepRolled(restLoop);
-  b.setInsertionPointToStart(restLoop.getBody());
-  scf::YieldOp::create(
-      b, multiplyRest(lhs, rhs, plus(restLoop.getInductionVar(), inStage),
-                      numSteps, restLoop.getRegionIterArgs()));
-  return SmallVector<Value>(restLoop.getResults());
+  return accumulateSteps(
+      lhs, rhs, DimGroup{contraction.k, term.extents}.getSize(b), sums);
 }
 
 /// Columns of the result are rows of the instruction.

@@ -15,10 +15,11 @@
 #define BOOSTR_PASSES_GPU_GEMV_SKINNYKERNEL_H
 
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
+#include "boostr/passes/gpu/gemv/WarpProductKernel.h"
 
 namespace mlir::boostr::gemv {
 
-class SkinnyKernel : public FewRowsKernel {
+class SkinnyKernel : public WarpProductKernel {
 public:
   SkinnyKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
                const SegmentedContraction &contraction, const SkinnyTile &tile,
@@ -29,13 +30,11 @@ private:
   SmallVector<Value> accumulateTerm(const cpu::TermArrays &term,
                                     ArrayRef<Value> sums) override;
   void stageSums(ArrayRef<Value> sums) override;
-
+  SmallVector<Value> loadStage(const Lines &lines, Value step,
+                               bool isLhs) override;
+  SmallVector<Type> getStageTypes(const Lines &lines, bool isLhs) override;
   void multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
-                SmallVector<Value> &sums);
-  SmallVector<Value> multiplyTurn(const Lines &lhs, const Lines &rhs,
-                                  Value step, ValueRange sums);
-  SmallVector<Value> multiplyRest(const Lines &lhs, const Lines &rhs,
-                                  Value step, Value numSteps, ValueRange sums);
+                SmallVector<Value> &sums) override;
 
   const SkinnyTile &tile;
 };
