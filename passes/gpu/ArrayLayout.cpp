@@ -53,6 +53,26 @@ bool mlir::boostr::isContiguousInChunks(const ContractionOperand &operand,
   return extent % count == 0;
 }
 
+int64_t
+mlir::boostr::getCommonChunk(const SegmentedContraction &contraction,
+                             ContractionOperand ContractionTerm::*operand,
+                             ArrayRef<unsigned> dims, int64_t extent) {
+  for (int64_t count : {8, 4, 2})
+    if (extent % count == 0 &&
+        llvm::all_of(contraction.segments, [&](const auto &segment) {
+          return llvm::all_of(segment.terms, [&](const auto &term) {
+            return isContiguousInChunks(term.*operand, dims, count);
+          });
+        }))
+      return count;
+  return 1;
+}
+
+Type mlir::boostr::getOperandType(const SegmentedContraction &contraction) {
+  return getElementTypeOrSelf(
+      contraction.segments.front().terms.front().lhs.array);
+}
+
 bool mlir::boostr::hasAny(const ContractionOperand &operand,
                           ArrayRef<unsigned> dims) {
   return llvm::any_of(dims, [&](unsigned dim) {

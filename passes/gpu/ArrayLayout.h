@@ -34,6 +34,15 @@ bool isContiguousInChunks(const ContractionOperand &operand,
                           ArrayRef<unsigned> dims, int64_t count,
                           MultipleExtents extents = MultipleExtents::Known);
 
+/// The most of 8, 4, 2 and 1 elements along `dims` that an operand has beside
+/// each other in every term, as above, and of which `extent` is a multiple.
+int64_t getCommonChunk(const SegmentedContraction &contraction,
+                       ContractionOperand ContractionTerm::*operand,
+                       ArrayRef<unsigned> dims, int64_t extent = 8);
+
+/// The element type of both operands.
+Type getOperandType(const SegmentedContraction &contraction);
+
 } // namespace mlir::boostr
 
 #endif // BOOSTR_PASSES_GPU_ARRAYLAYOUT_H

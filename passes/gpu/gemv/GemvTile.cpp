@@ -4,6 +4,7 @@
 
 #include "boostr/passes/gpu/gemv/GemvTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
+#include "boostr/passes/gpu/ArrayLayout.h"
 #include "boostr/passes/gpu/gemv/GemvtTile.h"
 #include "boostr/passes/gpu/gemv/SkinnyGemvtTile.h"
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
@@ -15,21 +16,10 @@ using namespace mlir::boostr::gemv;
 static constexpr int64_t kMaxWarps = 32;
 static constexpr int64_t kMaxStages = 16;
 
-static Type getOperandType(const SegmentedContraction &contraction) {
-  return getElementTypeOrSelf(
-      contraction.segments.front().terms.front().lhs.array);
-}
-
 int64_t gemv::getChunk(const SegmentedContraction &contraction) {
-  for (int64_t chunk : {8, 4, 2})
-    if (llvm::all_of(contraction.segments, [&](const auto &segment) {
-          return llvm::all_of(segment.terms, [&](const auto &term) {
-            return isContiguousInChunks(term.lhs, contraction.k, chunk) &&
-                   isContiguousInChunks(term.rhs, contraction.k, chunk);
-          });
-        }))
-      return chunk;
-  return 1;
+  return std::min(
+      getCommonChunk(contraction, &ContractionTerm::lhs, contraction.k),
+      getCommonChunk(contraction, &ContractionTerm::rhs, contraction.k));
 }
 
 std::optional<GemvTile> GemvTile::get(const SegmentedContraction &contraction,

@@ -4,6 +4,7 @@
 
 #include "boostr/passes/gpu/gemv/GemvtTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
+#include "boostr/passes/gpu/ArrayLayout.h"
 #include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/gemv/SkinnyGemvtTile.h"
 #include <numeric>
@@ -20,37 +21,8 @@ static constexpr int64_t kMaxSumRegisters = 128;
 static constexpr int64_t kMaxSharedBytes = 64 << 10;
 static constexpr int64_t kMostRows = 8;
 
-static Type getOperandType(const SegmentedContraction &contraction) {
-  return getElementTypeOrSelf(
-      contraction.segments.front().terms.front().rhs.array);
-}
-
-/// The most of `counts` elements along `dims`, or 1, that the operand has
-/// beside each other in all terms.
-static int64_t getChunk(const SegmentedContraction &contraction,
-                        ContractionOperand ContractionTerm::*operand,
-                        ArrayRef<unsigned> dims, ArrayRef<int64_t> counts) {
-  for (int64_t count : counts)
-    if (llvm::all_of(contraction.segments, [&](const auto &segment) {
-          return llvm::all_of(segment.terms, [&](const auto &term) {
-            return isContiguousInChunks(term.*operand, dims, count);
-          });
-        }))
-      return count;
-  return 1;
-}
-
 int64_t gemv::getColumnChunk(const SegmentedContraction &contraction) {
-  return getChunk(contraction, &ContractionTerm::rhs, contraction.n, {8, 4, 2});
-}
-
-static int64_t getLhsChunk(const SegmentedContraction &contraction,
-                           int64_t stages) {
-  SmallVector<int64_t, 3> counts;
-  for (int64_t count : {8, 4, 2})
-    if (stages % count == 0)
-      counts.push_back(count);
-  return getChunk(contraction, &ContractionTerm::lhs, contraction.k, counts);
+  return getCommonChunk(contraction, &ContractionTerm::rhs, contraction.n);
 }
 
 std::optional<GemvtTile> GemvtTile::get(const SegmentedContraction &contraction,
@@ -85,7 +57,8 @@ std::optional<GemvtTile> GemvtTile::get(const SegmentedContraction &contraction,
     return fail("a thread of gemvt has at most 512 bytes of sums");
   if (llvm::product_of(tile.sharedShape()) * sumBytes > kMaxSharedBytes)
     return fail("sums of the warps of gemvt take at most 64 KiB");
-  tile.lhsChunk = getLhsChunk(contraction, tile.stages);
+  tile.lhsChunk = getCommonChunk(contraction, &ContractionTerm::lhs,
+                                 contraction.k, tile.stages);
   return tile;
 }
 

@@ -17,22 +17,10 @@ static constexpr int64_t kMaxSteps = 8;
 /// Bytes of sums that a thread may have.
 static constexpr int64_t kMaxSumBytes = 512;
 
-static Type getOperandType(const SegmentedContraction &contraction) {
-  return getElementTypeOrSelf(
-      contraction.segments.front().terms.front().rhs.array);
-}
-
 int64_t gemv::getRowChunk(const SegmentedContraction &contraction,
                           int64_t rows) {
-  for (int64_t chunk : {8, 4, 2})
-    if (rows % chunk == 0 &&
-        llvm::all_of(contraction.segments, [&](const auto &segment) {
-          return llvm::all_of(segment.terms, [&](const auto &term) {
-            return isContiguousInChunks(term.lhs, contraction.m, chunk);
-          });
-        }))
-      return chunk;
-  return 1;
+  return getCommonChunk(contraction, &ContractionTerm::lhs, contraction.m,
+                        rows);
 }
 
 std::optional<GerTile> GerTile::get(const SegmentedContraction &contraction,

@@ -32,8 +32,6 @@ struct SkinnyGemvtTile : FewRowsTile {
 
   /// Columns that a thread reads at once.
   int64_t chunk() const { return columns / kGroups; }
-  /// Steps of k that a block takes in one turn of its loop.
-  int64_t stepsPerTurn() const { return warps * stages * kInstruction.steps; }
 };
 
 /// The tile for up to `rows` rows; null if the contraction is nothing for the

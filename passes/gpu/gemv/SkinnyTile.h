@@ -28,9 +28,6 @@ struct SkinnyTile : FewRowsTile {
   static std::optional<SkinnyTile> get(const SegmentedContraction &contraction,
                                        GpuTileAttr tile, GpuTargetAttr target,
                                        StringRef &reason);
-
-  /// Steps of k that a block takes in one turn of its loop.
-  int64_t stepsPerTurn() const { return warps * stages * kSteps; }
 };
 
 /// Up to so many rows a kernel for few rows is faster than narrow tiles of

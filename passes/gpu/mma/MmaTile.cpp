@@ -17,11 +17,6 @@ static constexpr int64_t kMaxThreads = 512;
 /// Registers of a thread that sums may take.
 static constexpr int64_t kMaxSumRegisters = 128;
 
-static Type getOperandType(const SegmentedContraction &contraction) {
-  return getElementTypeOrSelf(
-      contraction.segments.front().terms.front().lhs.array);
-}
-
 static bool runsAlongSteps(const SegmentedContraction &contraction,
                            bool isLhs) {
   const ContractionTerm &term = contraction.segments.front().terms.front();
