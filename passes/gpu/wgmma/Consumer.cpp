@@ -12,12 +12,22 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 void WgmmaKernel::emitConsumer() {
-  NVVM::SetMaxRegisterOp::create(b, 232, NVVM::SetMaxRegisterAction::increase);
-  forEachTile(
-      {b.number(0), b.number(0)}, [&](const Tile &tile, ValueRange carried) {
-        Position position = multiplyTile(tile, {carried[0], carried[1]});
-        return SmallVector<Value>{position.slot, position.parity};
-      });
+  NVVM::SetMaxRegisterOp::create(b, 240, NVVM::SetMaxRegisterAction::increase);
+  auto multiply = [&](const Tile &tile, ValueRange carried) {
+    Position position = multiplyTile(tile, {carried[0], carried[1]});
+    return SmallVector<Value>{position.slot, position.parity};
+  };
+  Position start = {b.number(0), b.number(0)};
+  if (overlapsEpilogue()) {
+    Position position = multiplyWholeTiles(start);
+    if (canShareTiles())
+      forEachUnit({position.slot, position.parity},
+                  [&](Value unit, ValueRange carried) {
+                    return multiply(decodeUnit(unit), carried);
+                  });
+  } else {
+    forEachTile({start.slot, start.parity}, multiply);
+  }
   // The staging boxes must outlive the stores that read them.
   b.when(getLeader(), [&] { b.waitForStoreReads(0); });
 }
@@ -43,13 +53,16 @@ WgmmaKernel::Position WgmmaKernel::multiplyTile(const Tile &tile,
   // Requested here, needed after the products.
   Value biasBits = hasBias() ? loadBias(tile) : Value();
 
+  Value count =
+      tile.isShared() ? b.sub(tile.endStep, tile.firstStep) : numSteps;
   Sums sums;
   if (lhsSums.empty()) {
-    std::tie(sums, position) = multiplySteps(tile, position, /*sumsLhs=*/false);
+    std::tie(sums, position) =
+        multiplySteps(count, position, /*sumsLhs=*/false);
   } else {
     // The sum of lhs rides along with the first tile of columns.
     auto emitCase = [&](bool sumsLhs) {
-      auto [results, end] = multiplySteps(tile, position, sumsLhs);
+      auto [results, end] = multiplySteps(count, position, sumsLhs);
       if (!sumsLhs)
         results.lhs = createZeros(4);
       scf::YieldOp::create(
@@ -102,37 +115,64 @@ WgmmaKernel::Position WgmmaKernel::finishTile(const Tile &tile, Sums sums,
 /// Multiplies along all of k. A slot is released when its products are known to
 /// be done, which is once the first of the next slot's have begun.
 std::pair<WgmmaKernel::Sums, WgmmaKernel::Position>
-WgmmaKernel::multiplySteps(const Tile &unit, Position position, bool sumsLhs) {
-  Value count =
-      unit.isShared() ? b.sub(unit.endStep, unit.firstStep) : numSteps;
-  SmallVector<Value> carried = {position.slot, position.parity,
-                                createZeros(tile.columns / 2)};
+WgmmaKernel::multiplySteps(Value count, Position position, bool sumsLhs) {
+  SmallVector<Value> nothing;
+  return multiplySteps(count, position, sumsLhs, nothing, nullptr);
+}
+
+/// Calls `besideStep` where all products of a step have begun; it maps
+/// `carried` on.
+std::pair<WgmmaKernel::Sums, WgmmaKernel::Position>
+WgmmaKernel::multiplySteps(Value count, Position position, bool sumsLhs,
+                           SmallVectorImpl<Value> &carried,
+                           StepFunction besideStep) {
+  SmallVector<Value> start = {position.slot, position.parity,
+                              createZeros(tile.columns / 2)};
   if (sumsLhs)
-    carried.push_back(createZeros(4));
+    start.push_back(createZeros(4));
+  size_t numOwn = start.size();
+  llvm::append_range(start, carried);
+  auto multiplyOne = [&](Value step, ValueRange values, bool isFirst) {
+    Position current = {values[0], values[1]};
+    Sums sums = {values[2], sumsLhs ? values[3] : Value()};
+    b.wait(fullBarrier(current.slot), current.parity);
+    sums = multiplyStep(current.slot, sums, [&] {
+      if (!isFirst)
+        b.when(getLeader(),
+               [&] { b.arrive(emptyBarrier(previous(current.slot))); });
+    });
+    SmallVector<Value> others(values.drop_front(numOwn));
+    if (besideStep)
+      others = besideStep(step, others);
+    current = next(current);
+    SmallVector<Value> results = {current.slot, current.parity, sums.product};
+    if (sumsLhs)
+      results.push_back(sums.lhs);
+    llvm::append_range(results, others);
+    return results;
+  };
+  SmallVector<Value> otherwise = start;
+  // Where there are steps, a turn without any has no tile.
+  if (getConstantIntValue(hostSteps).value_or(0) > 0)
+    for (Value &sums :
+         MutableArrayRef(otherwise).take_front(numOwn).drop_front(2))
+      sums = LLVM::UndefOp::create(b, sums.getType());
+  // The first step stands by itself: products that add to nothing need no
+  // zeros in registers. Without steps there is nothing to release either.
   SmallVector<Value> last =
-      b.loop(b.number(0), count, b.number(1), carried,
-             [&](Value step, ValueRange values) {
-               Position current = {values[0], values[1]};
-               Sums sums = {values[2], sumsLhs ? values[3] : Value()};
-               b.wait(fullBarrier(current.slot), current.parity);
-               sums = multiplyStep(current.slot, sums, [&] {
-                 Value isLater = b.invert(b.isEqual(step, 0));
-                 b.when(arith::AndIOp::create(b, isLater, getLeader()), [&] {
-                   b.arrive(emptyBarrier(previous(current.slot)));
-                 });
-               });
-               current = next(current);
-               SmallVector<Value> results = {current.slot, current.parity,
-                                             sums.product};
-               if (sumsLhs)
-                 results.push_back(sums.lhs);
-               return results;
-             });
-  NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
-  Position end = {last[0], last[1]};
-  // Without steps of k there is nothing to release.
-  b.when(b.isLess(b.number(0), count), [&] { release(previous(end.slot)); });
-  return {{last[2], sumsLhs ? last[3] : Value()}, end};
+      b.whenElse(b.isLess(b.number(0), count), otherwise, [&] {
+        SmallVector<Value> values =
+            b.loop(b.number(1), count, b.number(1),
+                   multiplyOne(b.number(0), start, /*isFirst=*/true),
+                   [&](Value step, ValueRange values) {
+                     return multiplyOne(step, values, /*isFirst=*/false);
+                   });
+        NVVM::WgmmaWaitGroupSyncOp::create(b, 0);
+        release(previous(values[0]));
+        return values;
+      });
+  carried.assign(last.begin() + numOwn, last.end());
+  return {{last[2], sumsLhs ? last[3] : Value()}, {last[0], last[1]}};
 }
 
 Value WgmmaKernel::createZeros(int64_t count) {

@@ -70,6 +70,19 @@ void DeviceBuilder::when(Value condition, llvm::function_ref<void()> body) {
   body();
 }
 
+SmallVector<Value>
+DeviceBuilder::whenElse(Value condition, ValueRange otherwise,
+                        llvm::function_ref<SmallVector<Value>()> body) {
+  auto branch = scf::IfOp::create(*this, TypeRange(otherwise), condition,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(*this, otherwise);
+  setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(*this, body());
+  return llvm::to_vector_of<Value>(branch.getResults());
+}
+
 Value DeviceBuilder::sharedPointer(Value address, int64_t offset) {
   Value start = LLVM::IntToPtrOp::create(*this, pointer(kShared), address);
   if (offset == 0)

@@ -62,6 +62,9 @@ public:
        llvm::function_ref<SmallVector<Value>(Value i, ValueRange)> body);
   /// `if condition { body }`.
   void when(Value condition, llvm::function_ref<void()> body);
+  /// `if condition { body } else { otherwise }`, with values.
+  SmallVector<Value> whenElse(Value condition, ValueRange otherwise,
+                              llvm::function_ref<SmallVector<Value>()> body);
 
   /// The shared memory `offset` bytes behind `address`, a number.
   Value sharedPointer(Value address, int64_t offset = 0);

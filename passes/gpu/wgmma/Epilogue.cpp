@@ -158,42 +158,55 @@ static int64_t getFirstSum(const ColumnBox &box, int64_t group,
   return (box.column / kGroup + group + matrix / 2) * 4 + matrix % 2 * 2;
 }
 
-void WgmmaKernel::addFromStage(const ColumnBox &box, const SharedBox &source,
-                               MutableArrayRef<Value> sums) {
+/// Reads a box of 16-bit elements to where `roundBox` would put them.
+void WgmmaKernel::readBox(const ColumnBox &box, const SharedBox &source,
+                          MutableArrayRef<Value> bits) {
   MLIRContext *context = b.getContext();
   for (int64_t group = 0; group < box.width / kGroup; group += 2) {
     int64_t count = getNumMatrices(box, group);
     auto type = LLVM::LLVMStructType::getLiteral(
         context, SmallVector<Type>(count, b.getI32Type()));
-    Value bits = NVVM::LdMatrixOp::create(
+    Value matrices = NVVM::LdMatrixOp::create(
         b, type, getFragment(source, group), b.getI32IntegerAttr(count),
         NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
         getMatrixShape(context),
         NVVM::LdStMatrixEltTypeAttr::get(context,
                                          NVVM::LdStMatrixEltType::B16));
-    for (int64_t matrix = 0; matrix < count; ++matrix) {
-      Value part = LLVM::ExtractValueOp::create(b, bits, matrix);
-      auto [even, odd] = extendPair(b, part, shape.elementType);
-      int64_t first = getFirstSum(box, group, matrix);
-      sums[first] = add(b, sums[first], even);
-      sums[first + 1] = add(b, sums[first + 1], odd);
-    }
+    for (int64_t matrix = 0; matrix < count; ++matrix)
+      bits[getFirstSum(box, group, matrix) / 2] =
+          LLVM::ExtractValueOp::create(b, matrices, matrix);
   }
 }
 
-/// Rounds and writes a box of 16-bit elements.
+/// Adds a box of 16-bit elements to the sums.
+void WgmmaKernel::addBox(const ColumnBox &box, ArrayRef<Value> bits,
+                         MutableArrayRef<Value> sums) {
+  for (int64_t pair : box.getPairs()) {
+    auto [even, odd] = extendPair(b, bits[pair], shape.elementType);
+    sums[pair * 2] = add(b, sums[pair * 2], even);
+    sums[pair * 2 + 1] = add(b, sums[pair * 2 + 1], odd);
+  }
+}
+
+/// Rounds the sums of a box to 16-bit elements: the bits of two neighbours in
+/// a register, number i those of sums 2i and 2i + 1.
+void WgmmaKernel::roundBox(const ColumnBox &box, ArrayRef<Value> sums,
+                           MutableArrayRef<Value> bits) {
+  for (int64_t pair : box.getPairs())
+    bits[pair] =
+        roundPair(b, sums[pair * 2], sums[pair * 2 + 1], shape.elementType);
+}
+
+/// Writes a box of rounded elements.
 void WgmmaKernel::stageNarrow(const ColumnBox &box, const SharedBox &target,
-                              MutableArrayRef<Value> sums) {
+                              ArrayRef<Value> bits) {
   MLIRContext *context = b.getContext();
   for (int64_t group = 0; group < box.width / kGroup; group += 2) {
-    SmallVector<Value, 4> bits;
-    for (int64_t i = 0, e = getNumMatrices(box, group); i < e; ++i) {
-      int64_t first = getFirstSum(box, group, i);
-      bits.push_back(
-          roundPair(b, sums[first], sums[first + 1], shape.elementType));
-    }
+    SmallVector<Value, 4> matrices;
+    for (int64_t i = 0, e = getNumMatrices(box, group); i < e; ++i)
+      matrices.push_back(bits[getFirstSum(box, group, i) / 2]);
     NVVM::StMatrixOp::create(
-        b, getFragment(target, group), bits,
+        b, getFragment(target, group), matrices,
         NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
         getMatrixShape(context),
         NVVM::LdStMatrixEltTypeAttr::get(context,
@@ -226,61 +239,72 @@ void WgmmaKernel::stageWide(const ColumnBox &box, const SharedBox &target,
 // Results
 //===----------------------------------------------------------------------===//
 
-void WgmmaKernel::storeBox(const Tile &tile, const ColumnBox &box,
-                           unsigned number, MutableArrayRef<Value> sums) {
+/// The place in shared memory through which box `number` passes.
+WgmmaKernel::SharedBox WgmmaKernel::getStaging(unsigned number) {
+  int64_t places = tile.stagingBoxes;
+  return {b.add(b.add(shared, b.mul(consumer, places * kBoxBytes)),
+                tile.stagingOffset()),
+          int64_t(number % places) * kBoxBytes};
+}
+
+/// Where this consumer's box of a tile is in the array of its segment that
+/// `maps` has.
+std::pair<Value, SmallVector<Value>>
+WgmmaKernel::locateBox(const Tile &tile, const ColumnBox &box,
+                       const PerSegment &maps) {
+  Coordinates coordinates = noCoordinates();
+  setUnit(coordinates, shape.m, m, b.add(b.mul(tile.m, kConsumers), consumer));
+  Columns columns = locateColumns(tile, box);
+  setPlace(coordinates, shape.n, columns.place);
+  return {select(columns.isInFirst, maps),
+          getMapCoordinates(resultDims, coordinates)};
+}
+
+/// Stores box `number` of the tile, which `stage` writes to its place in shared
+/// memory.
+void WgmmaKernel::storeBox(
+    const Tile &tile, const ColumnBox &box, unsigned number,
+    llvm::function_ref<void(const SharedBox &place)> stage) {
   Value id = b.add(consumer, 1);
   int64_t places = this->tile.stagingBoxes;
-  SharedBox staged = {b.add(b.add(shared, b.mul(consumer, places * kBoxBytes)),
-                            this->tile.stagingOffset()),
-                      int64_t(number % places) * kBoxBytes};
-  bool isWide = resultType != shape.elementType;
+  SharedBox staged = getStaging(number);
   int64_t count = this->tile.getColumnBoxes(shape, shape.resultBytes).size();
   // The boxes before have the other places, unless their number is no multiple.
   bool mustWaitForAll = number == 0 && count % places != 0;
   b.when(getLeader(),
          [&] { b.waitForStoreReads(mustWaitForAll ? 0 : places - 1); });
   b.syncWarpgroup(id);
-  if (hasBias())
-    addBias(box, sums);
-  if (isWide)
-    stageWide(box, staged, sums);
-  else
-    stageNarrow(box, staged, sums);
+  stage(staged);
   b.fenceForAsync();
   b.syncWarpgroup(id);
   b.when(getLeader(), [&] {
-    Coordinates coordinates = noCoordinates();
-    setUnit(coordinates, shape.m, m,
-            b.add(b.mul(tile.m, kConsumers), consumer));
-    Columns columns = locateColumns(tile, box);
-    setPlace(coordinates, shape.n, columns.place);
-    SmallVector<Value> place = getMapCoordinates(resultDims, coordinates);
+    auto [map, place] = locateBox(tile, box, results);
     Value address = b.add(staged.base, staged.offset);
     // A wide result accumulates: it is a sum of what was there and one tile.
-    if (isWide)
-      b.addBox(select(columns.isInFirst, results), place, address);
+    if (hasWideResult())
+      b.addBox(map, place, address);
     else
-      b.storeBox(select(columns.isInFirst, results), place, address);
+      b.storeBox(map, place, address);
     b.commitStores();
   });
 }
 
-SmallVector<Value> WgmmaKernel::unpack(Value sums) {
+SmallVector<Value> WgmmaKernel::unpack(Value packed) {
   SmallVector<Value> values;
-  size_t count = cast<LLVM::LLVMStructType>(sums.getType()).getBody().size();
+  size_t count = cast<LLVM::LLVMStructType>(packed.getType()).getBody().size();
   for (size_t i = 0; i < count; ++i)
     values.push_back(
-        LLVM::ExtractValueOp::create(b, sums, static_cast<int64_t>(i)));
+        LLVM::ExtractValueOp::create(b, packed, static_cast<int64_t>(i)));
   return values;
 }
 
-Value WgmmaKernel::pack(ArrayRef<Value> sums) {
+Value WgmmaKernel::pack(ArrayRef<Value> values) {
   auto type = LLVM::LLVMStructType::getLiteral(
-      b.getContext(), SmallVector<Type>(sums.size(), b.getF32Type()));
+      b.getContext(), SmallVector<Type>(values.size(), values[0].getType()));
   Value packed = LLVM::UndefOp::create(b, type);
-  for (auto [i, sum] : llvm::enumerate(sums))
+  for (auto [i, value] : llvm::enumerate(values))
     packed =
-        LLVM::InsertValueOp::create(b, packed, sum, static_cast<int64_t>(i));
+        LLVM::InsertValueOp::create(b, packed, value, static_cast<int64_t>(i));
   return packed;
 }
 
@@ -288,25 +312,43 @@ WgmmaKernel::Position WgmmaKernel::storeTile(const Tile &tile, Value product,
                                              Position position) {
   SmallVector<ColumnBox> boxes =
       this->tile.getColumnBoxes(shape, shape.resultBytes);
-  SmallVector<Value> sums = unpack(product);
+  SmallVector<Value> sums = unpack(product), bits(sums.size() / 2);
+  auto stage = [&](const ColumnBox &box, const SharedBox &place) {
+    if (hasBias())
+      addBias(box, sums);
+    if (hasWideResult())
+      return stageWide(box, place, sums);
+    roundBox(box, sums, bits);
+    stageNarrow(box, place, bits);
+  };
   size_t perStage =
       shape.readsAddend ? this->tile.boxesPerStage() : boxes.size();
   for (size_t first = 0; first < boxes.size(); first += perStage) {
-    ArrayRef<ColumnBox> part =
-        ArrayRef(boxes).slice(first, std::min(perStage, boxes.size() - first));
-    if (shape.readsAddend) {
-      b.wait(fullBarrier(position.slot), position.parity);
-      Value stage = b.add(stageAddress(position.slot),
-                          b.mul(consumer, b.mul(ring.unitBytes, perStage)));
-      for (auto [number, box] : llvm::enumerate(part))
-        addFromStage(box, {stage, int64_t(number) * kBoxBytes}, sums);
-      releaseRead(position.slot);
-      position = next(position);
-    }
-    for (auto [number, box] : llvm::enumerate(part))
-      storeBox(tile, box, first + number, sums);
+    size_t end = std::min(first + perStage, boxes.size());
+    if (shape.readsAddend)
+      position = addFromRing(ArrayRef(boxes).slice(first, end - first),
+                             position, sums);
+    for (size_t number = first; number < end; ++number)
+      storeBox(tile, boxes[number], number,
+               [&](const SharedBox &place) { stage(boxes[number], place); });
   }
   return position;
+}
+
+/// Adds the boxes of the addend that a stage of the ring has.
+WgmmaKernel::Position WgmmaKernel::addFromRing(ArrayRef<ColumnBox> boxes,
+                                               Position position,
+                                               MutableArrayRef<Value> sums) {
+  b.wait(fullBarrier(position.slot), position.parity);
+  Value offset = b.mul(ring.unitBytes, this->tile.boxesPerStage());
+  Value stage = b.add(stageAddress(position.slot), b.mul(consumer, offset));
+  SmallVector<Value> bits(sums.size() / 2);
+  for (auto [number, box] : llvm::enumerate(boxes)) {
+    readBox(box, {stage, int64_t(number) * kBoxBytes}, bits);
+    addBox(box, bits, sums);
+  }
+  releaseRead(position.slot);
+  return next(position);
 }
 
 /// The sum of lhs over k: every column of a product with ones has it.

@@ -12,7 +12,7 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 void WgmmaKernel::emitProducer() {
-  NVVM::SetMaxRegisterOp::create(b, 40, NVVM::SetMaxRegisterAction::decrease);
+  NVVM::SetMaxRegisterOp::create(b, 24, NVVM::SetMaxRegisterAction::decrease);
   b.when(b.isEqual(thread, 0), [&] {
     // The first turn of each slot has nothing to wait for.
     forEachTile({b.number(0), b.number(1)},
@@ -30,7 +30,8 @@ WgmmaKernel::Position WgmmaKernel::loadTile(const Tile &tile,
     position = loadTerm(tile, term, position);
   if (tile.isShared())
     position = loadPartials(tile, position);
-  if (shape.readsAddend)
+  // Consumers fetch the addends of whole tiles themselves if there is time.
+  if (shape.readsAddend && (tile.isShared() || !overlapsEpilogue()))
     position = loadOwnedAddends(tile, position);
   return position;
 }

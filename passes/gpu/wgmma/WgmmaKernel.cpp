@@ -98,6 +98,9 @@ void WgmmaKernel::initShared() {
       b.initBarrier(fullBarrier(b.number(slot)), 1);
       b.initBarrier(emptyBarrier(b.number(slot)), kConsumers);
     }
+    if (shape.readsAddend && overlapsEpilogue())
+      for (int64_t i = 0; i < kConsumers * kMaxOverlappedBoxes; ++i)
+        b.initBarrier(b.add(shared, tile.addendBarrierOffset() + i * 8), 1);
     NVVM::FenceMbarrierInitOp::create(b);
   });
   if (!lhsSums.empty()) {
@@ -479,11 +482,10 @@ SmallVector<Value> WgmmaKernel::forEachTile(
     ValueRange carried,
     llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body) {
   Value first = b.blockId(), step = b.numBlocks();
-  Value end = canShareTiles() ? numWholeTiles : numTiles;
-  SmallVector<Value> last =
-      b.loop(first, end, step, carried, [&](Value number, ValueRange values) {
-        return body(decodeTile(number), values);
-      });
+  SmallVector<Value> last = b.loop(first, getWholeTilesEnd(), step, carried,
+                                   [&](Value number, ValueRange values) {
+                                     return body(decodeTile(number), values);
+                                   });
   if (!canShareTiles())
     return last;
   // Code of its own, so that whole tiles are not slowed down.

@@ -8,8 +8,10 @@
 // a ring of stages in shared memory by the copy engine (TMA); the other two
 // multiply 64 rows each by all columns of the tile, with accumulators in
 // registers. Results leave through staging boxes in shared memory, again by the
-// copy engine, straight to where the contraction wants them. An addend of the
-// result's shape arrives through the ring too, behind the last step of k.
+// copy engine, straight to where the contraction wants them: where they can,
+// beside the products of the next tile (OverlappedEpilogue.cpp). An addend of
+// the result's shape comes to the same boxes, or through the ring behind the
+// last step of k.
 //
 //   producer   for each tile: for each step of k: wait empty, load, -> full
 //   consumer   for each tile: for each step of k: wait full, multiply, -> empty
@@ -115,6 +117,25 @@ private:
     Value product, lhs;
   };
 
+  /// What passes from tile to tile where the epilogue overlaps: results that
+  /// are still to be stored.
+  struct Pending {
+    /// Boxes; 0 if there are none.
+    Value numBoxes;
+    Tile tile;
+    /// Rounded elements, two in each register; those of a box that is stored
+    /// are free for the next tile's addend.
+    Value bits;
+    /// Of the barriers of addends.
+    Value parity;
+
+    SmallVector<Value> pack() const;
+    static Pending unpack(ValueRange values);
+  };
+  /// Maps carried values on.
+  using StepFunction =
+      llvm::function_ref<SmallVector<Value>(Value step, ValueRange carried)>;
+
   // WgmmaKernel.cpp: the frame.
   void collectParameters();
   Walk getWalk(const Axis &axis, ArrayRef<OpFoldResult> extents);
@@ -133,6 +154,9 @@ private:
   SmallVector<Value> forEachTile(
       ValueRange carried,
       llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body);
+  Value getWholeTilesEnd() {
+    return canShareTiles() ? numWholeTiles : numTiles;
+  }
   Tile decodeTile(Value number);
   void findSegment(Value &index, SmallVectorImpl<Value> &isInFirst);
   Value select(ArrayRef<Value> isInFirst, const PerSegment &values);
@@ -167,7 +191,8 @@ private:
       llvm::function_ref<void(int64_t consumer, Value unit)> body);
   Value countLoadedRows(const Tile &tile);
   bool prefetchesAddend() const {
-    return shape.readsAddend && !shape.n.outer && !tile.isNarrow;
+    return shape.readsAddend && !shape.n.outer && !tile.isNarrow &&
+           !overlapsEpilogue();
   }
   void prefetchAddend(const Tile &tile, Value step);
   void forEachAddendBox(const Tile &tile,
@@ -185,8 +210,12 @@ private:
   // Consumer.cpp
   void emitConsumer();
   Position multiplyTile(const Tile &tile, Position position);
-  std::pair<Sums, Position> multiplySteps(const Tile &tile, Position position,
+  std::pair<Sums, Position> multiplySteps(Value count, Position position,
                                           bool sumsLhs);
+  std::pair<Sums, Position> multiplySteps(Value count, Position position,
+                                          bool sumsLhs,
+                                          SmallVectorImpl<Value> &carried,
+                                          StepFunction besideStep);
   Position finishTile(const Tile &tile, Sums sums, Position position,
                       Value biasBits);
   Sums multiplyStep(Value slot, Sums sums,
@@ -198,6 +227,29 @@ private:
   Value getLeader();
   void release(Value slot);
   void releaseRead(Value slot);
+
+  // OverlappedEpilogue.cpp
+  bool overlapsEpilogue() const;
+  Pending createNothingPending();
+  Position multiplyWholeTiles(Position position);
+  std::pair<Pending, Position> multiplyBesideEpilogue(const Tile &tile,
+                                                      Value isLast,
+                                                      const Pending &before,
+                                                      Position position);
+  int64_t countBoxes() const;
+  int64_t countTurns() const;
+  int64_t getTurnStep(int64_t turn) const;
+  int64_t getLastTurnEnd() const;
+  SmallVector<Value> takeTurns(const Tile &tile, const Pending &before,
+                               Value bits,
+                               llvm::function_ref<Value(Value step)> isDue);
+  Value addendBarrier(int64_t box);
+  void requestAddend(const Tile &tile, const ColumnBox &box, int64_t number);
+  void receiveAddend(const ColumnBox &box, int64_t number, Value parity,
+                     MutableArrayRef<Value> bits);
+  Value roundTile(Value product, Value addend);
+  void storeAtOnce(const Tile &tile, Value bits);
+  void storeRounded(const Tile &tile, int64_t number, ArrayRef<Value> bits);
 
   // SharedTiles.cpp
   int64_t getPartialBytes() const;
@@ -224,21 +276,31 @@ private:
   Value loadBias(const Tile &tile);
   void stageBias(Value bits);
   Value getBiasAddress();
-  SmallVector<Value> unpack(Value sums);
-  Value pack(ArrayRef<Value> sums);
+  SmallVector<Value> unpack(Value packed);
+  Value pack(ArrayRef<Value> values);
   Position storeTile(const Tile &tile, Value sums, Position position);
   void storeBox(const Tile &tile, const ColumnBox &box, unsigned number,
-                MutableArrayRef<Value> sums);
+                llvm::function_ref<void(const SharedBox &place)> stage);
+  void roundBox(const ColumnBox &box, ArrayRef<Value> sums,
+                MutableArrayRef<Value> bits);
   void stageNarrow(const ColumnBox &box, const SharedBox &target,
-                   MutableArrayRef<Value> sums);
+                   ArrayRef<Value> bits);
   void stageWide(const ColumnBox &box, const SharedBox &target,
                  MutableArrayRef<Value> sums);
   void addBias(const ColumnBox &box, MutableArrayRef<Value> sums);
-  void addFromStage(const ColumnBox &box, const SharedBox &source,
-                    MutableArrayRef<Value> sums);
+  Position addFromRing(ArrayRef<ColumnBox> boxes, Position position,
+                       MutableArrayRef<Value> sums);
+  void readBox(const ColumnBox &box, const SharedBox &source,
+               MutableArrayRef<Value> bits);
+  void addBox(const ColumnBox &box, ArrayRef<Value> bits,
+              MutableArrayRef<Value> sums);
+  SharedBox getStaging(unsigned number);
+  std::pair<Value, SmallVector<Value>>
+  locateBox(const Tile &tile, const ColumnBox &box, const PerSegment &maps);
   Value getFragment(const SharedBox &box, int64_t group);
   void storeLhsSum(const Tile &tile, Value sums);
   bool hasBias() const { return !bias.empty(); }
+  bool hasWideResult() const { return resultType != shape.elementType; }
 
   ImplicitLocOpBuilder &host;
   DeviceBuilder b;

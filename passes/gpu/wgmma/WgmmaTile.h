@@ -8,6 +8,7 @@
 #define BOOSTR_PASSES_GPU_WGMMA_WGMMATILE_H
 
 #include "boostr/passes/gpu/wgmma/WgmmaShape.h"
+#include "llvm/ADT/Sequence.h"
 
 namespace mlir::boostr::wgmma {
 
@@ -24,6 +25,10 @@ inline constexpr int64_t kBoxBytes = kUnit * kRowBytes;
 /// The fewest boxes through which a consumer's results leave, in turn.
 inline constexpr int64_t kLeastStagingBoxes = 2;
 
+/// The most boxes of results that leave beside the products of the next tile:
+/// each is code of its own.
+inline constexpr int64_t kMaxOverlappedBoxes = 8;
+
 /// What a block of sm_90 may have.
 inline constexpr int64_t kMaxSharedBytes = 227 * 1024;
 
@@ -34,6 +39,10 @@ struct ColumnBox {
   /// Position along n's outer dimension (0 if flat) and along the inner one,
   /// both within the tile.
   int64_t outer, inner;
+
+  /// The sums that a thread has of it, in pairs of neighbours: of 8 columns two
+  /// in each of two rows.
+  auto getPairs() const { return llvm::seq(column / 4, (column + width) / 4); }
 };
 
 struct WgmmaTile {
@@ -87,6 +96,10 @@ struct WgmmaTile {
   /// contraction has both.
   int64_t extraOffset() const { return stagingOffset() + stagingBytes(); }
   int64_t barrierOffset() const { return extraOffset() + kExtraBytes; }
+  /// Of the barriers of addends, one for each box of a consumer.
+  int64_t addendBarrierOffset() const {
+    return barrierOffset() + 2 * stages * 8;
+  }
   /// With room to align the start.
   int64_t sharedBytes() const {
     return barrierOffset() + barrierBytes() + kAlignment;
@@ -113,8 +126,10 @@ struct WgmmaTile {
 private:
   static constexpr int64_t kAlignment = 1024, kExtraBytes = 1024;
   int64_t stagingBytes() const { return kConsumers * stagingBoxes * kBoxBytes; }
-  /// A full and an empty one for each stage.
-  int64_t barrierBytes() const { return 2 * stages * 8; }
+  /// A full and an empty one for each stage, and those of addends.
+  int64_t barrierBytes() const {
+    return (2 * stages + kConsumers * kMaxOverlappedBoxes) * 8;
+  }
 };
 
 } // namespace mlir::boostr::wgmma

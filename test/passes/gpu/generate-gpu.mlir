@@ -40,6 +40,18 @@ func.func @fused_qkv_grad_f16(%dq: memref<2x4x?x64xf16>, %dk: memref<2x1x?x64xf1
   return
 }
 
+// The residual of a tile is fetched beside its products, by the warpgroups that multiply.
+
+// CHECK-LABEL: func @residual(
+// CHECK:         gpu.launch_func @[[RESIDUAL:.+]]::@out_proj_residual
+func.func @residual(%a: memref<?x?x1024xbf16>, %w: memref<512x1024xbf16>,
+    %r: memref<?x?x512xbf16>, %y: memref<?x?x512xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%r) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>]}
+      : memref<?x?x1024xbf16>, memref<512x1024xbf16>, memref<?x?x512xbf16>, memref<?x?x512xbf16>
+  return
+}
+
 // Few tiles and a long k: up to 8 blocks share a tile. What they leave for each
 // other is in memory that is there for this launch.
 
@@ -124,20 +136,27 @@ func.func @elsewhere() {
 // CHECK:       gpu.module @fused_qkv
 // CHECK:         llvm.func @fused_qkv(%{{.+}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant}
 // CHECK-SAME:      attributes {gpu.kernel, nvvm.kernel, nvvm.maxntid = array<i32: 384>, nvvm.minctasm = 1 : i32}
-// CHECK:         nvvm.setmaxregister decrease 40
+// CHECK:         nvvm.setmaxregister decrease 24
 // CHECK:           nvvm.mbarrier.arrive.expect_tx %{{.+}}, %c49152_i32
 // CHECK:           nvvm.cp.async.bulk.tensor.shared.cluster.global
-// CHECK:         nvvm.setmaxregister increase 232
-// A slot of the ring is released with the first product of the next one under way.
-// CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>]
+// CHECK:         nvvm.setmaxregister increase 240
+// The first step of a tile: a box of the results of the tile before leaves with its products under way.
+// CHECK-COUNT-4:   nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <col>
+// CHECK-NOT:       nvvm.wgmma.wait.group.sync.aligned
+// CHECK-COUNT-4:   nvvm.stmatrix
+// CHECK:           nvvm.cp.async.bulk.tensor.global.shared.cta
+// The others. A slot of the ring is released with the first product of the next one under way.
+// CHECK:           nvvm.wgmma.mma_async
 // CHECK-NOT:       nvvm.wgmma.mma_async
 // CHECK:           nvvm.wgmma.wait.group.sync.aligned 1
-// CHECK-NEXT:      arith.cmpi
 // CHECK:           nvvm.mbarrier.arrive
 // CHECK-COUNT-3:   nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>
+// CHECK-NOT:       nvvm.wgmma.wait.group.sync.aligned
+// CHECK-COUNT-3:   nvvm.cp.async.bulk.tensor.global.shared.cta
 // CHECK:           nvvm.wgmma.wait.group.sync.aligned 0
+// The last tile.
 // CHECK:           nvvm.stmatrix
-// CHECK:           nvvm.cp.async.bulk.tensor.global.shared.cta
+// CHECK-COUNT-4:   nvvm.cp.async.bulk.tensor.global.shared.cta
 
 // Memory of the weight runs along the columns of the result here.
 // CHECK:       gpu.module @fused_qkv_grad
@@ -149,10 +168,20 @@ func.func @elsewhere() {
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 8, k = 16>
 // CHECK:           nvvm.cp.async.bulk.tensor.reduce
 
+// CHECK:       gpu.module @[[RESIDUAL]]
+// CHECK:           nvvm.setmaxregister decrease
+// CHECK-COUNT-3:   nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK-NOT:       nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK:           nvvm.setmaxregister increase
+// CHECK-COUNT-8:   nvvm.wgmma.mma_async
+// CHECK:           nvvm.cp.async.bulk.tensor.shared.cluster.global
+// CHECK:           nvvm.ldmatrix
+// CHECK:           nvvm.wgmma.wait.group.sync.aligned 0
+
 // Whole tiles come first. The owner of a tile waits for the flags of its helpers,
 // whose sums come through the ring.
 // CHECK:       gpu.module @[[SHARED]]
-// CHECK:           nvvm.setmaxregister decrease 40
+// CHECK:           nvvm.setmaxregister decrease 24
 // CHECK-NOT:       atomic
 // CHECK:           nvvm.cp.async.bulk.tensor.shared.cluster.global
 // CHECK:           llvm.load %{{.+}} atomic syncscope("device") acquire
