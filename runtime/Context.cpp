@@ -8,7 +8,9 @@
 #include "boostr/runtime/Invocation.h"
 #include "boostr/runtime/Status.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 using namespace boostr::runtime;
@@ -40,17 +42,43 @@ static boostr_status defaultNumThreads(int32_t &numThreads) {
   return BOOSTR_OK;
 }
 
+/// What the struct had until minor version 5, and has if it does not say more.
+static constexpr size_t leastSizeOfOptions =
+    offsetof(boostr_context_options, cuda_allocator);
+/// No version has so many fields: a size beyond is none.
+static constexpr size_t mostSizeOfOptions = 4096;
+
+/// Sets `options` to the fields that the host's struct has; others are zero.
+static boostr_status readOptions(const boostr_context_options &given,
+                                 boostr_context_options &options) {
+  options = {};
+  auto size = given.size ? static_cast<size_t>(given.size) : leastSizeOfOptions;
+  // A negative one is too large. All fields that were added are pointers.
+  if (size < leastSizeOfOptions || size > mostSizeOfOptions ||
+      size % sizeof(void *))
+    return fail(BOOSTR_INVALID_ARGUMENT,
+                Message{} << "option size: expected 0 or the size of "
+                             "boostr_context_options, "
+                          << static_cast<int64_t>(leastSizeOfOptions)
+                          << " or more, got " << int64_t{given.size});
+  const auto *bytes = reinterpret_cast<const unsigned char *>(&given);
+  for (size_t i = sizeof(options); i < size; ++i)
+    if (bytes[i])
+      return fail(BOOSTR_UNSUPPORTED,
+                  Message{} << "options: expected those of version "
+                            << int64_t{BOOSTR_ABI_VERSION}
+                            << " of the runtime's interface, got one of a "
+                               "later version");
+  std::memcpy(&options, &given, std::min(size, sizeof(options)));
+  return BOOSTR_OK;
+}
+
 static boostr_status checkOptions(const boostr_context_options &options) {
   if (options.num_threads < 0 || options.num_threads > maxThreads)
     return fail(BOOSTR_INVALID_ARGUMENT,
                 Message{} << "option num_threads: expected a number from 0 to "
                           << maxThreads << ", got "
                           << int64_t{options.num_threads});
-  if (options.reserved != 0)
-    return fail(BOOSTR_INVALID_ARGUMENT, Message{}
-                                             << "option reserved: expected 0, "
-                                                "got "
-                                             << int64_t{options.reserved});
   if (options.executor && !options.executor->run)
     return fail(BOOSTR_INVALID_ARGUMENT,
                 "option executor: expected a function 'run', got a null "
@@ -60,6 +88,11 @@ static boostr_status checkOptions(const boostr_context_options &options) {
     return fail(BOOSTR_INVALID_ARGUMENT,
                 "option allocator: expected functions 'allocate' and "
                 "'release', got a null pointer");
+  if (options.cuda_allocator &&
+      (!options.cuda_allocator->allocate || !options.cuda_allocator->release))
+    return fail(BOOSTR_INVALID_ARGUMENT,
+                "option cuda_allocator: expected functions 'allocate' and "
+                "'release', got a null pointer");
   return BOOSTR_OK;
 }
 
@@ -68,8 +101,10 @@ boostr_status boostr_context_create(const boostr_context_options *options,
   if (!context)
     return fail(BOOSTR_INVALID_ARGUMENT,
                 "context: expected a place for the result, got a null pointer");
-  const boostr_context_options chosen =
-      options ? *options : boostr_context_options{};
+  boostr_context_options chosen{};
+  if (options)
+    if (boostr_status status = readOptions(*options, chosen))
+      return status;
   if (boostr_status status = checkOptions(chosen))
     return status;
   int32_t numThreads = chosen.num_threads;
@@ -78,9 +113,7 @@ boostr_status boostr_context_create(const boostr_context_options *options,
   else if (numThreads == 0)
     if (boostr_status status = defaultNumThreads(numThreads))
       return status;
-  auto *created = new (std::nothrow) boostr_context(
-      numThreads, chosen.executor ? *chosen.executor : boostr_executor{},
-      chosen.allocator);
+  auto *created = new (std::nothrow) boostr_context(numThreads, chosen);
   if (!created)
     return fail(BOOSTR_OUT_OF_MEMORY, "cannot allocate a context");
   *context = created;

@@ -15,11 +15,13 @@
 #include <atomic>
 
 struct boostr_context {
-  boostr_context(int32_t numThreads, const boostr_executor &executor,
-                 const boostr_allocator *allocator)
-      : executor(executor), scratch(maxScratchBytes * size_t(numThreads)),
-        allocator(allocator ? *allocator : scratch.getAllocator()),
-        threads(numThreads) {}
+  /// Options that were checked; of threads there are `numThreads`.
+  boostr_context(int32_t numThreads, const boostr_context_options &options)
+      : executor(options.executor ? *options.executor : boostr_executor{}),
+        scratch(maxScratchBytes * size_t(numThreads)),
+        allocator(options.allocator ? *options.allocator
+                                    : scratch.getAllocator()),
+        threads(numThreads), cuda(options.cuda_allocator) {}
 
   /// The host's executor; `run` is null if there is none.
   const boostr_executor executor;

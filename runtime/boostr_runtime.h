@@ -56,18 +56,20 @@
 // but `abi_version` may be read.
 //
 // A change of the minor version means that something was added (a function, a
-// status, a field at the end of boostr_function) and nothing else changed: a
-// runtime accepts functions compiled for its own minor version or an earlier
-// one, and does not read the fields that came later.
+// status, a field at the end of boostr_function or boostr_context_options) and
+// nothing else changed: a runtime accepts functions compiled for its own minor
+// version or an earlier one, and does not read the fields that came later.
 //
 // Minor version 1 added boostr_function.device_type and all that is named
 // boostr_cuda_* or *_on_stream. Minor version 2 added
 // boostr_function.cpu_features. Minor version 3 added
 // boostr_function.input_layouts and variants, boostr_cuda_multiply and
 // boostr_cuda_has_cublaslt. Minor version 4 added boostr_num_threads. Minor
-// version 5 added boostr_function.runtime and boostr_runtime_copy.
+// version 5 added boostr_function.runtime and boostr_runtime_copy. Minor
+// version 6 added boostr_cuda_allocator and boostr_context_options.size and
+// cuda_allocator.
 #define BOOSTR_ABI_MAJOR 1
-#define BOOSTR_ABI_MINOR 5
+#define BOOSTR_ABI_MINOR 6
 #define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
 
 // The largest rank of a tensor that crosses this interface.
@@ -164,7 +166,8 @@ typedef struct boostr_executor {
               void *task_context, int64_t count);
 } boostr_executor;
 
-// A host's source of the memory that compiled code needs for itself.
+// A host's source of the memory that compiled code for the CPU needs for
+// itself.
 typedef struct boostr_allocator {
   // Passed to both functions. Owned by the host; must outlive the context.
   void *state;
@@ -177,25 +180,72 @@ typedef struct boostr_allocator {
   void (*release)(void *state, void *block, size_t bytes);
 } boostr_allocator;
 
+// A host's source of the memory of CUDA devices that CUDA functions need for
+// themselves: workspaces of kernels and of cuBLASLt, and arrays between the ops
+// of a function. It works in the order of the stream that a call is for:
+//  - What `allocate` gave is used by work that the call queues on `stream`
+//  after
+//    `allocate` has returned and before it calls `release`.
+//  - `release` is called when that work is queued, and mostly before it is
+//    done; nothing waits for it. The block may be given to whoever queues work
+//    on the same stream from then on. Before it is given to another stream, or
+//    back to the system, the allocator must see to it that the work queued up
+//    to the `release` is done first, as by an event.
+//  - Both are also called while the stream is being captured in a graph. The
+//    work then runs at each launch of the graph, so what `allocate` gave stays
+//    in use while the graph may be launched: a block that was released may go
+//    to work that is captured behind in the same graph, and to other work only
+//    if that never runs while a launch of the graph does.
+// All blocks that a call took are given back before it returns, also where it
+// fails or is cancelled, with the stream that they were taken for.
+// Both are called on the thread that made the call, from several threads at
+// once where several make calls, with the CUcontext of the call current, which
+// they must leave current. They must not throw.
+typedef struct boostr_cuda_allocator {
+  // Passed to both functions. Owned by the host; must outlive the context.
+  void *state;
+  // What messages call it, as in "PyTorch"; may be NULL. Owned by the host;
+  // must outlive the context.
+  const char *name;
+  // Writes the address of `bytes` (> 0) bytes on the device, at a multiple of
+  // `alignment` (a power of two, at least 256), and returns BOOSTR_OK. Or
+  // returns another status, which becomes that of the call: OUT_OF_MEMORY if
+  // there is no memory. `device` counts from 0, as DLPack's device_id does.
+  // `stream` is a CUstream, that of the call; NULL for the legacy default
+  // stream.
+  boostr_status (*allocate)(void *state, size_t bytes, size_t alignment,
+                            int32_t device, void *stream, void **block);
+  // Takes back a block, with the size, device and stream that it was asked for.
+  void (*release)(void *state, void *block, size_t bytes, int32_t device,
+                  void *stream);
+} boostr_cuda_allocator;
+
 // What a context shall be like. All zero is the default.
 typedef struct boostr_context_options {
   // How many threads take part in a loop, with the calling one: 1 to 1024, or
   // 0 for as many as the default context has. Of no effect with an executor.
   int32_t num_threads;
-  // Must be 0.
-  int32_t reserved;
+  // sizeof(boostr_context_options), which says what fields there are; or 0 for
+  // those up to `allocator`, and then later ones are not looked at. (It was
+  // called `reserved`, and had to be 0, before minor version 6.) What a later
+  // version has behind the fields of this one must be zero.
+  int32_t size;
   // NULL for the context's own threads. The struct is copied.
   const boostr_executor *executor;
   // NULL for the C library's allocator, with huge pages for blocks of 256 KiB
   // and more; of these the context keeps up to 16 MiB for each thread until it
   // is destroyed. The struct is copied.
   const boostr_allocator *allocator;
+  // NULL for memory pools of the driver, one for each device. The struct is
+  // copied. Since minor version 6; needs `size`.
+  const boostr_cuda_allocator *cuda_allocator;
 } boostr_context_options;
 
 // Creates a context; `options` may be NULL, for the default. No thread starts
 // before the first parallel loop. The caller owns *context.
 // Errors: INVALID_ARGUMENT (an option, or BOOSTR_NUM_THREADS if that is what
-// num_threads = 0 leads to), OUT_OF_MEMORY.
+// num_threads = 0 leads to), UNSUPPORTED (an option of a later version),
+// OUT_OF_MEMORY.
 BOOSTR_API boostr_status
 boostr_context_create(const boostr_context_options *options,
                       boostr_context **context) BOOSTR_NOEXCEPT;
@@ -416,9 +466,11 @@ BOOSTR_API boostr_status boostr_invoke(boostr_context *context,
 // A boostr_context keeps the modules that were loaded for functions called on
 // it, one for each CUcontext, and, for each device, the memory that they
 // allocated for themselves and freed, for the next call. boostr_context_destroy
-// gives both back; the work of all calls on it must be done. Primary contexts
-// that were needed stay until the process ends, and must not be reset. The
-// context's allocator and threads are of no concern to CUDA functions.
+// gives both back; the work of all calls on it must be done. With a
+// cuda_allocator it keeps no such memory. What the driver needs for modules and
+// cuBLASLt for its handles is theirs in any case. Primary contexts that were
+// needed stay until the process ends, and must not be reset. The context's
+// `allocator` and threads are of no concern to CUDA functions.
 //
 // boostr_context_cancel stops a running call before the next kernel that it
 // would have queued. What is in the queue is not stopped.
@@ -516,10 +568,11 @@ BOOSTR_API int64_t boostr_num_threads(void) BOOSTR_NOEXCEPT;
 // invocation or task that allocated it ends. Outside of invocations the block
 // comes from the C library and lives until boostr_release; NULL is returned if
 // there is none.
-// In an invocation of a CUDA function it is memory of the device, allocated and
-// released in the order of the stream, at a multiple of 256, and `alignment`
-// may not be more.
-// Failures: OUT_OF_MEMORY, INTERNAL (the alignment), those of CUDA.
+// In an invocation of a CUDA function it is memory of the device, from the
+// context's cuda_allocator if it has one, allocated and released in the order
+// of the stream, at a multiple of 256, and `alignment` may not be more.
+// Failures: OUT_OF_MEMORY, INTERNAL (the alignment), those of CUDA and of the
+// cuda_allocator.
 BOOSTR_API void *boostr_allocate(size_t bytes,
                                  size_t alignment) BOOSTR_NOEXCEPT;
 

@@ -6,6 +6,7 @@
 
 #include "boostr/runtime/Invocation.h"
 #include "boostr/runtime/cuda/GrowingList.h"
+#include "boostr/runtime/cuda/HostAllocator.h"
 #include "boostr/runtime/cuda/Run.h"
 
 #include <new>
@@ -13,7 +14,8 @@
 using namespace boostr::runtime;
 using namespace boostr::runtime::cuda;
 
-/// What the driver promises for every block.
+/// What the driver promises for every block, and a host's allocator is asked
+/// for.
 static constexpr size_t alignmentOfBlocks = 256;
 
 //===----------------------------------------------------------------------===//
@@ -89,6 +91,23 @@ static void *report(boostr_status status) {
   return nullptr;
 }
 
+static boostr_status takeFromPool(Run &run, size_t bytes, void *&block) {
+  const Driver &driver = run.current.driver;
+  CUmemoryPool pool;
+  if (boostr_status status = run.resources.pools.get(run.current, pool))
+    return status;
+  CUdeviceptr address = 0;
+  if (CUresult result =
+          driver.cuMemAllocFromPoolAsync(&address, bytes, pool, run.stream)) {
+    Message message{};
+    message << "cannot allocate " << static_cast<int64_t>(bytes) << " bytes: ";
+    describe(message, driver, "cuMemAllocFromPoolAsync", result);
+    return fail(statusOf(result), message);
+  }
+  block = reinterpret_cast<void *>(static_cast<uintptr_t>(address));
+  return BOOSTR_OK;
+}
+
 static void *allocate(void *state, size_t bytes, size_t alignment) {
   auto &run = *static_cast<Run *>(state);
   if (alignment > alignmentOfBlocks)
@@ -97,25 +116,22 @@ static void *allocate(void *state, size_t bytes, size_t alignment) {
                                     "expected at most "
                                  << int64_t{alignmentOfBlocks} << ", got "
                                  << static_cast<int64_t>(alignment)));
-  const Driver &driver = run.current.driver;
-  CUmemoryPool pool;
-  if (boostr_status status = run.resources.pools.get(run.current, pool))
-    return report(status);
-  CUdeviceptr block = 0;
-  CUresult result =
-      driver.cuMemAllocFromPoolAsync(&block, bytes, pool, run.stream);
-  if (result == CUDA_SUCCESS)
-    return reinterpret_cast<void *>(static_cast<uintptr_t>(block));
-  Message message{};
-  message << "cannot allocate " << static_cast<int64_t>(bytes) << " bytes: ";
-  describe(message, driver, "cuMemAllocFromPoolAsync", result);
-  return report(fail(statusOf(result), message));
+  const boostr_cuda_allocator &host = run.resources.allocator;
+  void *block = nullptr;
+  boostr_status status = host.allocate
+                             ? takeBlock(host, {run.current.device, run.stream},
+                                         bytes, alignmentOfBlocks, block)
+                             : takeFromPool(run, bytes, block);
+  return status ? report(status) : block;
 }
 
 /// An error of the driver here is that of earlier work, which the next call
 /// meets too.
-static void release(void *state, void *block, size_t) {
+static void release(void *state, void *block, size_t bytes) {
   auto &run = *static_cast<Run *>(state);
+  const boostr_cuda_allocator &host = run.resources.allocator;
+  if (host.release)
+    return giveBlockBack(host, {run.current.device, run.stream}, block, bytes);
   (void)run.current.driver.cuMemFreeAsync(reinterpret_cast<uintptr_t>(block),
                                           run.stream);
 }

@@ -6,6 +6,7 @@
 
 #include "boostr/runtime/cuda/Products.h"
 
+#include "boostr/runtime/Allocator.h"
 #include "boostr/runtime/Invocation.h"
 #include "boostr/runtime/cuda/GrowingList.h"
 #include "boostr/runtime/cuda/ProductPlan.h"
@@ -39,25 +40,55 @@ static const void *getVector(const boostr_cuda_product &product) {
   return product.bias ? product.bias : product.lhs_sums;
 }
 
+namespace {
+/// Memory for one product, taken and given back in the order of the stream.
+class Workspace {
+public:
+  explicit Workspace(Run &run) : run(run) {}
+  Workspace(const Workspace &) = delete;
+  Workspace &operator=(const Workspace &) = delete;
+  ~Workspace() { clear(); }
+
+  /// Makes it one of `needed` bytes.
+  boostr_status resize(size_t needed) {
+    clear();
+    block = takeBlock(run.allocator, needed, alignment);
+    // The allocator has reported why.
+    if (!block)
+      return BOOSTR_OUT_OF_MEMORY;
+    bytes = needed;
+    return BOOSTR_OK;
+  }
+
+  void *getBlock() const { return block; }
+  size_t getBytes() const { return bytes; }
+
+private:
+  void clear() {
+    if (block)
+      giveBlockBack(run.allocator, block, bytes);
+    block = nullptr;
+    bytes = 0;
+  }
+
+  static constexpr size_t alignment = 256;
+  Run &run;
+  void *block = nullptr;
+  size_t bytes = 0;
+};
+} // namespace
+
 /// Queues the product of a plan, which is locked.
 static boostr_status enqueue(Run &run, const CublasLt &library,
                              cublasLtHandle_t handle, ProductPlan &plan,
-                             const boostr_cuda_product &product) {
+                             const boostr_cuda_product &product,
+                             const Workspace &workspace) {
   const ProductPlan::Descriptors &all = plan.descriptors;
   if (const void *vector = getVector(product))
     if (cublasStatus_t result = library.cublasLtMatmulDescSetAttribute(
             all.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &vector,
             sizeof(vector)))
       return failCall(library, "cublasLtMatmulDescSetAttribute", result);
-  // Allocated and released in the order of the stream, by a pool that keeps it.
-  void *workspace = nullptr;
-  if (plan.workspaceBytes) {
-    workspace =
-        run.allocator.allocate(run.allocator.state, plan.workspaceBytes, 256);
-    // The allocator has reported why.
-    if (!workspace)
-      return BOOSTR_OUT_OF_MEMORY;
-  }
   bool isDouble = product.element.bits == 64, isAdded = product.addend.data;
   const double numbers[] = {0.0, 1.0};
   const float floats[] = {0.0f, 1.0f};
@@ -69,10 +100,29 @@ static boostr_status enqueue(Run &run, const CublasLt &library,
       product.lhs.data, all.lhs, scale(isAdded),
       isAdded ? product.addend.data : product.result.data,
       isAdded ? all.addend : all.result, product.result.data, all.result,
-      &plan.algorithm, workspace, plan.workspaceBytes, run.stream);
-  if (workspace)
-    run.allocator.release(run.allocator.state, workspace, plan.workspaceBytes);
+      &plan.algorithm, workspace.getBlock(), plan.workspaceBytes, run.stream);
   return result ? failToMultiply(library, result, product) : BOOSTR_OK;
+}
+
+/// Queues the product if `workspace` is large enough for its plan, and else
+/// sets `needed` to what it takes. Sets `isDone` to whether cuBLASLt could.
+static boostr_status tryProduct(Run &run, const CublasLt &library,
+                                cublasLtHandle_t handle, ProductPlan &plan,
+                                const ProductKey &key,
+                                const boostr_cuda_product &product,
+                                const Workspace &workspace, size_t &needed,
+                                bool &isDone) {
+  std::lock_guard<std::mutex> lock(plan.mutex);
+  // Kernels of the library may have to be loaded.
+  RelaxedCapture relaxed(run.current.driver);
+  if (boostr_status status =
+          plan.prepare(library, handle, key, getVector(product)))
+    return status;
+  isDone = plan.isSupported;
+  needed = isDone ? plan.workspaceBytes : 0;
+  if (!isDone || needed > workspace.getBytes())
+    return BOOSTR_OK;
+  return enqueue(run, library, handle, plan, product, workspace);
 }
 
 /// Sets `isDone` to whether cuBLASLt could.
@@ -82,14 +132,20 @@ static boostr_status tryProduct(Run &run, const CublasLt &library,
                                 bool &isDone) {
   ProductKey key = makeKey(product, run.current.id);
   ProductPlan &plan = plans[hash(key) % numPlans];
-  std::lock_guard<std::mutex> lock(plan.mutex);
-  // Kernels of the library may have to be loaded.
-  RelaxedCapture relaxed(run.current.driver);
-  if (boostr_status status =
-          plan.prepare(library, handle, key, getVector(product)))
-    return status;
-  isDone = plan.isSupported;
-  return isDone ? enqueue(run, library, handle, plan, product) : BOOSTR_OK;
+  Workspace workspace(run);
+  // The allocator is a host's, so that it is asked while no lock is held and
+  // the capture is as the host left it. Meanwhile the plan may become another
+  // one, and this one again with another workspace.
+  for (;;) {
+    size_t needed;
+    if (boostr_status status = tryProduct(run, library, handle, plan, key,
+                                          product, workspace, needed, isDone))
+      return status;
+    if (needed <= workspace.getBytes())
+      return BOOSTR_OK;
+    if (boostr_status status = workspace.resize(needed))
+      return status;
+  }
 }
 
 //===----------------------------------------------------------------------===//

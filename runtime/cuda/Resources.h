@@ -17,6 +17,12 @@ namespace boostr::runtime::cuda {
 
 /// Empty until a CUDA function is called.
 struct Resources {
+  explicit Resources(const boostr_cuda_allocator *allocator)
+      : allocator(allocator ? *allocator : boostr_cuda_allocator{}) {}
+
+  /// The host's allocator; its functions are null if there is none, and memory
+  /// comes from `pools`.
+  const boostr_cuda_allocator allocator;
   /// Of the first devices, the number of multiprocessors; 0 is not known yet.
   static constexpr int32_t numKnownDevices = 16;
   std::atomic<int32_t> multiprocessors[numKnownDevices] = {};

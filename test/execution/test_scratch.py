@@ -67,7 +67,7 @@ class Allocator(C.Structure):
 
 
 class Options(C.Structure):
-    _fields_ = [("num_threads", C.c_int32), ("reserved", C.c_int32), ("executor", C.c_void_p),
+    _fields_ = [("num_threads", C.c_int32), ("size", C.c_int32), ("executor", C.c_void_p),
                 ("allocator", C.POINTER(Allocator))]
 
 

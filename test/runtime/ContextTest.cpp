@@ -61,10 +61,6 @@ TEST(Context, num_threads_of_executor_is_unknown) {
 
 TEST(Context, negative_options) {
   boostr_context_options options{};
-  options.reserved = 5;
-  EXPECT_EQ(createWith(options), "BOOSTR_INVALID_ARGUMENT: option reserved: "
-                                 "expected 0, got 5");
-  options = {};
   boostr_executor executor{};
   options.executor = &executor;
   EXPECT_EQ(createWith(options),
@@ -76,6 +72,69 @@ TEST(Context, negative_options) {
   EXPECT_EQ(createWith(options),
             "BOOSTR_INVALID_ARGUMENT: option allocator: expected functions "
             "'allocate' and 'release', got a null pointer");
+}
+
+TEST(Context, negative_cuda_allocator) {
+  boostr_cuda_allocator allocator{};
+  boostr_context_options options{};
+  options.size = sizeof(options);
+  options.cuda_allocator = &allocator;
+  const char *message =
+      "BOOSTR_INVALID_ARGUMENT: option cuda_allocator: expected functions "
+      "'allocate' and 'release', got a null pointer";
+  EXPECT_EQ(createWith(options), message);
+  allocator.allocate = [](void *, size_t, size_t, int32_t, void *, void **) {
+    return BOOSTR_OUT_OF_MEMORY;
+  };
+  EXPECT_EQ(createWith(options), message);
+  allocator.release = [](void *, void *, size_t, int32_t, void *) {};
+  EXPECT_EQ(createWith(options), "ok");
+}
+
+/// What a host of minor version 5 or earlier has ends behind `allocator`.
+TEST(Context, options_of_minor_version_5) {
+  constexpr size_t bytes = 24;
+  static_assert(offsetof(boostr_context_options, cuda_allocator) == bytes);
+  // In memory that a sanitizer guards.
+  auto memory = std::make_unique<unsigned char[]>(bytes);
+  auto *old = reinterpret_cast<boostr_context_options *>(memory.get());
+  boostr_context_options now{};
+  now.num_threads = 3;
+  for (int32_t size : {0, 24}) {
+    now.size = size;
+    std::memcpy(memory.get(), &now, bytes);
+    boostr_context *created = nullptr;
+    ASSERT_EQ(outcome(boostr_context_create(old, &created)), "ok") << size;
+    ContextPtr context(created);
+    int32_t numThreads = 0;
+    ASSERT_EQ(boostr_context_num_threads(created, &numThreads), BOOSTR_OK);
+    EXPECT_EQ(numThreads, 3);
+  }
+}
+
+/// A later version has more fields.
+TEST(Context, options_of_later_version) {
+  struct {
+    boostr_context_options known;
+    const void *added;
+  } later{};
+  later.known.size = sizeof(later);
+  EXPECT_EQ(createWith(later.known), "ok");
+  later.added = &later;
+  EXPECT_EQ(createWith(later.known),
+            "BOOSTR_UNSUPPORTED: options: expected those of version 1006 of "
+            "the runtime's interface, got one of a later version");
+}
+
+TEST(Context, negative_size_of_options) {
+  for (int32_t size : {5, 23, 28, -1, -8, 4104}) {
+    boostr_context_options options{};
+    options.size = size;
+    EXPECT_EQ(createWith(options),
+              "BOOSTR_INVALID_ARGUMENT: option size: expected 0 or the size of "
+              "boostr_context_options, 24 or more, got " +
+                  std::to_string(size));
+  }
 }
 
 TEST(Context, negative_null_results) {
