@@ -41,10 +41,11 @@ class Module:
         self.runtime = runtime
         self.library = C.CDLL(str(path))
 
-    def bind(self, name, inputs, outputs):
-        """A function that runs `name` on these tensors, on torch's current stream."""
+    def bind(self, name, inputs, outputs, context=None):
+        """A function that runs `name` on these tensors, on torch's current stream; `context`
+        is a boostr_context, or None for the default one."""
         function = C.addressof(C.c_char.in_dll(self.library, f"{name}_function"))
-        arguments = (None, C.c_void_p(function), _list(inputs), len(inputs), _list(outputs),
+        arguments = (context, C.c_void_p(function), _list(inputs), len(inputs), _list(outputs),
                      len(outputs))
 
         def call():

@@ -23,10 +23,12 @@ class Adapter:
     """Anything with DLPack or the buffer protocol; results are NumPy arrays.
 
     copies_to_device: whether a function for CUDA devices takes arrays of the host.
+    is_torch: whether this is PyTorch, whose memory of CUDA devices calls can use.
     wrap: what makes a result of the framework from what `empty` gave; None for nothing.
     """
 
     copies_to_device = False
+    is_torch = False
     wrap = None
 
     @staticmethod
@@ -104,6 +106,8 @@ class NumPy(Adapter):
 
 
 class Torch(Adapter):
+    is_torch = True
+
     def __init__(self):
         import torch
         self._empty = torch.empty

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Framework.h"
+#include "TorchMemory.h"
 #include <unordered_map>
 
 namespace nb = nanobind;
@@ -36,7 +37,9 @@ const Framework &boostr_python::getFramework(nb::handle object) {
     return found->second;
   nb::object adapter =
       nb::module_::import_("boostr._frameworks").attr("find")(nb::handle(type));
-  Framework framework{findExchange(type), std::move(adapter)};
+  bool isTorch = nb::cast<bool>(adapter.attr("is_torch"));
+  Framework framework{findExchange(type), std::move(adapter),
+                      isTorch ? getTorchCudaContext() : nullptr};
   Py_INCREF(type); // Or another type might come to lie at its address.
   return known.emplace(type, std::move(framework)).first->second;
 }

@@ -7,6 +7,7 @@
 #ifndef BOOSTR_PYTHON_EXTENSION_FRAMEWORK_H
 #define BOOSTR_PYTHON_EXTENSION_FRAMEWORK_H
 
+#include "boostr/runtime/boostr_runtime.h"
 #include <cstdint>
 #include <dlpack/dlpack.h>
 #include <nanobind/nanobind.h>
@@ -36,6 +37,9 @@ struct Framework {
   const ExchangeApi *exchange = nullptr;
   /// An object of boostr/_frameworks.py.
   nanobind::object adapter;
+  /// For calls on its current stream of a CUDA device: where it is the
+  /// framework's, workspaces are its memory. Null for the default context.
+  boostr_context *cudaContext = nullptr;
 };
 
 /// The framework of an object's type. Found once for each type.

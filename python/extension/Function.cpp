@@ -317,11 +317,15 @@ private:
       written.moveTo(device, /*areRead=*/false);
     }
     void *stream = getStream(options, framework, read);
+    boostr_context *context = options.context;
+    // A framework's memory is that of its own stream.
+    if (!context && !options.stream)
+      context = framework.cudaContext;
     {
       nb::gil_scoped_release release;
-      checkLocked(boostr_call_on_stream(options.context, stream, table,
-                                        read.data(), read.size(),
-                                        written.data(), written.size()));
+      checkLocked(boostr_call_on_stream(context, stream, table, read.data(),
+                                        read.size(), written.data(),
+                                        written.size()));
     }
     written.copyBack();
   }

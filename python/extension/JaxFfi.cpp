@@ -4,6 +4,7 @@
 
 #include "JaxFfi.h"
 #include "Function.h"
+#include "XlaMemory.h"
 #include "XlaThreads.h"
 #include "boostr/runtime/boostr_runtime.h"
 #include "xla/ffi/api/ffi.h"
@@ -231,15 +232,19 @@ static ffi::Error runOnCpu(ffi::ThreadPool pool, ffi::RemainingArgs args,
 }
 
 static ffi::Error runOnCuda(void *stream, int32_t device,
+                            ffi::ScratchAllocator scratch,
                             ffi::RemainingArgs args, ffi::RemainingRets rets,
                             std::string_view name) {
   return callFunction(name, {kDLCUDA, device}, args, rets,
                       [&](const boostr_function *function, const Arrays &inputs,
                           const Arrays &outputs) {
+                        XlaMemory memory(scratch);
+                        boostr_context *context;
+                        if (boostr_status status = memory.get(context))
+                          return status;
                         return boostr_call_on_stream(
-                            /*context=*/nullptr, stream, function,
-                            inputs.data(), inputs.size(), outputs.data(),
-                            outputs.size());
+                            context, stream, function, inputs.data(),
+                            inputs.size(), outputs.data(), outputs.size());
                       });
 }
 
@@ -280,12 +285,13 @@ XLA_FFI_DEFINE_HANDLER(cpuExecute, runOnCpu,
                            .RemainingRets()
                            .Attr<std::string_view>("function"));
 
-// Without the trait for command buffers: some kernels of a function take a
-// workspace from the stream, which XLA's command buffers do not allow.
+// Without the trait for command buffers: some functions take memory from XLA
+// for the time of the call, which their kernels would use at each launch.
 XLA_FFI_DEFINE_HANDLER(cudaExecute, runOnCuda,
                        ffi::Ffi::Bind()
                            .Ctx<ffi::PlatformStream<void *>>()
                            .Ctx<ffi::DeviceOrdinal>()
+                           .Ctx<ffi::ScratchAllocator>()
                            .RemainingArgs()
                            .RemainingRets()
                            .Attr<std::string_view>("function"));

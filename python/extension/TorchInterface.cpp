@@ -3,40 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "TorchInterface.h"
-#include <dlfcn.h>
+#include "LoadedLibrary.h"
 
 using namespace boostr_python;
-
-namespace {
-
-/// A library that the process has loaded, or none.
-class LoadedLibrary {
-public:
-  explicit LoadedLibrary(const char *name)
-      : handle(dlopen(name, RTLD_LAZY | RTLD_NOLOAD)) {}
-
-  /// Returns false if there is no such function.
-  template <typename Function>
-  bool find(const char *name, Function *&function) const {
-    void *address = handle ? dlsym(handle, name) : nullptr;
-    function = reinterpret_cast<Function *>(address);
-    return address != nullptr;
-  }
-
-  /// Calls a function that names a constant.
-  bool read(const char *name, int32_t &constant) const {
-    int32_t (*get)() = nullptr;
-    if (!find(name, get))
-      return false;
-    constant = get();
-    return true;
-  }
-
-private:
-  void *handle; // Never closed: the library stays loaded anyway.
-};
-
-} // namespace
 
 static bool findFunctions(const LoadedLibrary &torch, TorchInterface &into) {
   return torch.find("aoti_torch_library_init_impl", into.libraryInitImpl) &&

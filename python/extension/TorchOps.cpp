@@ -6,6 +6,7 @@
 #include "Context.h"
 #include "Function.h"
 #include "TorchInterface.h"
+#include "TorchMemory.h"
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -271,8 +272,15 @@ public:
                                       written, numWritten));
     void *stream = nullptr;
     checkTorch(kernels->torch.getCudaStream(where.device_id, &stream));
-    checkRuntime(boostr_call_on_stream(nullptr, stream, &function, read,
-                                       numRead, written, numWritten));
+    boostr_status status =
+        boostr_call_on_stream(getTorchCudaContext(), stream, &function, read,
+                              numRead, written, numWritten);
+    // In PyTorch's words, as above.
+    if (status == BOOSTR_OUT_OF_MEMORY)
+      throw std::runtime_error(
+          std::string("CUDA out of memory. A boostr op: ") +
+          boostr_last_error());
+    checkRuntime(status);
   }
 
   // Those of a gradient by separate weights.

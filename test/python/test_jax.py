@@ -422,6 +422,29 @@ assert (y == 9).all()
     assert run.returncode == 0, run.stderr
 
 
+def test_workspace_is_xlas():
+    """Of few tiles and many steps, which blocks share by way of a workspace."""
+    if PLATFORM != "gpu":
+        pytest.skip("needs a GPU")
+    device = jax.devices(PLATFORM)[0]
+    if "num_allocs" not in (device.memory_stats() or {}):
+        pytest.skip("XLA's allocator does not count")
+    grad = jax.jit(lambda *o: bj.out_proj_residual_grad(*o, input=False))
+
+    def count(tokens):
+        dy, attn, w = arrays("bfloat16", (2, tokens, 512), (2, tokens, 256), (512, 256))
+        for _ in range(2):  # The first call compiles.
+            jax.block_until_ready((dy, attn, w))
+            before = device.memory_stats()["num_allocs"]
+            _, dw, db = jax.block_until_ready(grad(dy, attn, w))
+            number = device.memory_stats()["num_allocs"] - before
+        close((dw, db), (np.einsum("bsn,bsk->nk", wide(dy), wide(attn)), wide(dy).sum((0, 1))),
+              "bfloat16")
+        return number
+
+    assert count(9000) > count(8)
+
+
 def test_two_devices_at_once():
     """Each thread a device: results are there, and right."""
     devices = jax.devices(PLATFORM)[:2] if PLATFORM == "gpu" else []

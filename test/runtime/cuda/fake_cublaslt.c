@@ -283,7 +283,9 @@ API int cublasLtMatmulAlgoGetHeuristic(void *handle, void *product, void *a,
     return INVALID_VALUE;
   if (it->epilogue == unsupported)
     return NOT_SUPPORTED;
+  pthread_mutex_lock(&mutex);
   last_preference = *(preference *)preferred;
+  pthread_mutex_unlock(&mutex);
   /* The first of them is none. */
   *count = most < 2 ? most : 2;
   memset(results, 0, sizeof(heuristic) * (size_t)*count);
@@ -353,6 +355,9 @@ API int cublasLtMatmul(void *handle, void *product, const void *alpha,
   if (!fits(it, of_a, of_b, of_c, of_d) || algorithm[0] != 42 ||
       bytes < workspace || (bytes && !given_workspace))
     return INVALID_VALUE;
+  pthread_mutex_lock(&mutex);
+  const preference asked = last_preference;
+  pthread_mutex_unlock(&mutex);
   fake_lt_product noted = {it->compute_type,
                            it->scale_type,
                            it->bias_type,
@@ -363,11 +368,10 @@ API int cublasLtMatmul(void *handle, void *product, const void *alpha,
                            bytes,
                            given_workspace,
                            stream,
-                           last_preference.workspace,
-                           last_preference.reduction_mask,
+                           asked.workspace,
+                           asked.reduction_mask,
                            {0}};
-  memcpy(noted.alignments, last_preference.alignments,
-         sizeof(noted.alignments));
+  memcpy(noted.alignments, asked.alignments, sizeof(noted.alignments));
   pthread_mutex_lock(&mutex);
   last_product = noted;
   pthread_mutex_unlock(&mutex);
