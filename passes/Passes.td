@@ -548,6 +548,10 @@ def GpuToBinary : Pass<"boostr-gpu-to-binary", "::mlir::ModuleOp"> {
       spill_store_bytes = 0, stack_bytes = 0}>
     ```
 
+    For some chips `ptxas` spills registers to have more blocks on a multiprocessor at
+    once. Kernels that it does so for, and that have no `nvvm.minctasm`, are assembled
+    again with one for a block less, until they spill no more or one block is left.
+
     What `ptxas` warns about, warpgroup products that it had to serialize and spilled
     registers are warnings at the kernels. It is sought by the option `ptxas`, in
     PATH, CUDA_HOME, CUDA_PATH, CUDA_ROOT and /usr/local/cuda; without it kernels

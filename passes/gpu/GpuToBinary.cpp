@@ -31,10 +31,16 @@ namespace {
 
 /// A module of kernels on its way to machine code.
 struct KernelModule {
+  KernelModule(gpu::GPUModuleOp op, GpuTargetAttr target)
+      : op(op), target(target) {}
+
   gpu::GPUModuleOp op;
   GpuTargetAttr target;
   std::string ptx;
   AssembledModule assembled;
+  /// Of kernels that spilled registers, the blocks on a multiprocessor that the
+  /// assembler was then told to aim at.
+  llvm::DenseMap<Operation *, int64_t> blocks;
 };
 
 struct GpuToBinary : boostr::impl::GpuToBinaryBase<GpuToBinary> {
@@ -117,6 +123,51 @@ LogicalResult GpuToBinary::assemble(KernelModule &module,
     return module.op.emitError() << llvm::toString(assembled.takeError());
   module.assembled = std::move(*assembled);
   return success();
+}
+
+/// How many blocks of a kernel the registers of a multiprocessor are enough
+/// for; 0 if the size of a block is not known.
+static int64_t countBlocks(LLVM::LLVMFuncOp kernel,
+                           const KernelResources &used) {
+  constexpr int64_t ofMultiprocessor = 1 << 16, unit = 8;
+  auto extents = kernel->getAttrOfType<DenseI32ArrayAttr>(
+      NVVM::NVVMDialect::getMaxntidAttrName());
+  if (!extents || !used.registers)
+    return 0;
+  int64_t threads = 1;
+  for (int32_t extent : extents.asArrayRef())
+    threads *= extent;
+  int64_t ofThread = llvm::alignTo(used.registers, unit);
+  return ofMultiprocessor / std::max<int64_t>(ofThread * threads, 1);
+}
+
+/// For chips from sm_100 on the assembler spills registers to have more blocks
+/// on a multiprocessor at once, where shared memory mostly has no room for
+/// them. Bounds kernels that it did so for to a block less; false if there are
+/// none.
+static bool relaxKernels(KernelModule &module) {
+  bool isChanged = false;
+  for (auto kernel : module.op.getOps<LLVM::LLVMFuncOp>()) {
+    auto found = module.assembled.kernels.find(kernel.getName());
+    if (found == module.assembled.kernels.end() ||
+        !found->second.spillStoreBytes)
+      continue;
+    StringRef name = NVVM::NVVMDialect::getMinctasmAttrName();
+    auto known = module.blocks.find(kernel);
+    // What the kernel says by itself counts.
+    if (known == module.blocks.end() && kernel->hasAttr(name))
+      continue;
+    int64_t blocks = countBlocks(kernel, found->second);
+    if (known != module.blocks.end())
+      blocks = std::min(blocks, known->second);
+    if (blocks <= 1)
+      continue;
+    module.blocks[kernel] = --blocks;
+    OpBuilder builder(kernel);
+    kernel->setAttr(name, builder.getI32IntegerAttr(blocks));
+    isChanged = true;
+  }
+  return isChanged;
 }
 
 /// Says what the assembler said.
@@ -211,7 +262,7 @@ void GpuToBinary::runOnOperation() {
                      << "'; run boostr-set-gpu-target before";
       return signalPassFailure();
     }
-    modules.push_back({op, target, {}, {}});
+    modules.emplace_back(op, target);
   }
   if (modules.empty())
     return;
@@ -230,9 +281,12 @@ void GpuToBinary::runOnOperation() {
                "driver compiles when it loads them");
   // Most of the time of compiling goes here: LLVM, and another process.
   auto compile = [&](KernelModule &kernels) -> LogicalResult {
-    if (failed(translate(kernels, toolkit)))
-      return failure();
-    return hasCubin ? assemble(kernels, toolkit) : success();
+    do {
+      if (failed(translate(kernels, toolkit)) ||
+          (hasCubin && failed(assemble(kernels, toolkit))))
+        return failure();
+    } while (relaxKernels(kernels));
+    return success();
   };
   if (failed(failableParallelForEach(&getContext(), modules, compile)))
     return signalPassFailure();

@@ -197,7 +197,8 @@ struct Candidate {
 /// What was fastest on an H100 (docs/gpu-performance.md); with as many stages,
 /// if shared memory holds them.
 static Candidate chooseCandidate(const SegmentedContraction &contraction,
-                                 F32Precision precision, int64_t sharedBytes) {
+                                 F32Precision precision, int64_t sharedBytes,
+                                 int64_t generation) {
   Type type = getOperandType(contraction);
   int64_t bytes = type.getIntOrFloatBitWidth() / 8;
   if (isAtMost(contraction, contraction.m, 64) ||
@@ -220,6 +221,10 @@ static Candidate chooseCandidate(const SegmentedContraction &contraction,
       return {128, 256, 64 / bytes, 64, 64, 4};
     return {128, 256, 128 / bytes, 64, 64, 3};
   }
+  // Nor, on these chips, are there registers for 16 elements of each operand
+  // that a thread copies one by one.
+  if (generation >= 120 && bytes == 2 && !hasLargePieces(contraction))
+    return {128, 128, 16, 64, 32, 4};
   return {128, 128, 64 / bytes, 64, 32, 4};
 }
 
@@ -235,7 +240,8 @@ GpuTileAttr mma::chooseTile(GpuTargetAttr target,
       (type.isF64() && !hasFastDoubles(sharedBytes)))
     return {};
 
-  Candidate candidate = chooseCandidate(contraction, precision, sharedBytes);
+  Candidate candidate = chooseCandidate(contraction, precision, sharedBytes,
+                                        getGeneration(target));
   for (int64_t stages = candidate.stages; stages > 1; --stages) {
     auto attr = GpuTileAttr::get(
         target.getContext(), GpuKernel::Mma,

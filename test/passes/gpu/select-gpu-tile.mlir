@@ -2,6 +2,7 @@
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_80 --boostr-select-gpu-tile | FileCheck %s --check-prefixes=CHECK,AMPERE
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_86 --boostr-select-gpu-tile=f32-precision=tf32x3 | FileCheck %s --check-prefixes=SMALL
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_100 --boostr-select-gpu-tile | FileCheck %s --check-prefixes=LARGE
+// RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_120 --boostr-select-gpu-tile | FileCheck %s --check-prefixes=GRAPHICS
 // RUN: boostr-opt %s --boostr-set-gpu-target=chip=sm_75 --boostr-select-gpu-tile=f32-precision=tf32 | FileCheck %s --check-prefixes=TURING
 
 // Tensor cores where the chip has those that a kernel is for.
@@ -94,6 +95,19 @@ func.func @small_f32(%dy: memref<1x24x192xf32>, %a: memref<1x24x128xf32>, %w: me
     %dw: memref<192x128xf32>, %da: memref<1x24x128xf32>) {
   boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%da)
       wrt(attn, weight) : memref<1x24x192xf32>, memref<1x24x128xf32>, memref<192x128xf32>, memref<192x128xf32>, memref<1x24x128xf32>
+  return
+}
+
+// Elements that are copied one by one take registers, of which sm_120 has none left for 32 steps.
+// CHECK-LABEL: func @dynamic_f16(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
+// SMALL-LABEL: func @dynamic_f16(
+// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
+// GRAPHICS-LABEL: func @dynamic_f16(
+// GRAPHICS: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, warp = [64, 32]>]
+func.func @dynamic_f16(%a: memref<?x?x?xf16>, %w: memref<?x?xf16>, %y: memref<?x?x?xf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<?x?x?xf16>, memref<?x?xf16>, memref<?x?x?xf16>, memref<?x?x?xf16>
   return
 }
 
