@@ -165,6 +165,8 @@ protected:
     boostr_release(blocks[1]);
   }
 
+  void captureCall(boostr_context *captured);
+
   std::vector<float> result() {
     std::vector<float> values(extent);
     EXPECT_EQ(
@@ -230,10 +232,67 @@ struct GraphApi {
       find<int(Handle *, Handle, unsigned long long)>(
           "cuGraphInstantiateWithFlags");
   int (*launch)(Handle, Handle) = find<int(Handle, Handle)>("cuGraphLaunch");
+  int (*allocate)(unsigned long long *, size_t, Handle) =
+      find<int(unsigned long long *, size_t, Handle)>("cuMemAllocAsync");
+  int (*release)(unsigned long long, Handle) =
+      find<int(unsigned long long, Handle)>("cuMemFreeAsync");
+};
+
+/// An allocator of the host's: the driver's, in the order of the stream.
+struct DeviceAccount {
+  GraphApi cuda;
+  int numAllocated = 0, numLive = 0;
+
+  /// A context that uses it.
+  ContextPtr makeContext() {
+    boostr_cuda_allocator allocator = interface();
+    boostr_context_options options{};
+    options.size = sizeof(options);
+    options.num_threads = 1;
+    options.cuda_allocator = &allocator;
+    return boostr::runtime::test::makeContext(options);
+  }
+
+private:
+  boostr_cuda_allocator interface() {
+    return {this, "account",
+            [](void *state, size_t bytes, size_t alignment, int32_t device,
+               void *stream, void **block) {
+              auto &self = *static_cast<DeviceAccount *>(state);
+              EXPECT_EQ(alignment, 256u);
+              EXPECT_EQ(device, 0);
+              unsigned long long address = 0;
+              if (self.cuda.allocate(&address, bytes,
+                                     static_cast<GraphApi::Handle>(stream)))
+                return BOOSTR_OUT_OF_MEMORY;
+              ++self.numAllocated;
+              ++self.numLive;
+              *block = reinterpret_cast<void *>(address);
+              return BOOSTR_OK;
+            },
+            [](void *state, void *block, size_t, int32_t, void *stream) {
+              auto &self = *static_cast<DeviceAccount *>(state);
+              EXPECT_EQ(
+                  self.cuda.release(reinterpret_cast<uintptr_t>(block),
+                                    static_cast<GraphApi::Handle>(stream)),
+                  0);
+              --self.numLive;
+            }};
+  }
 };
 } // namespace
 
-TEST_F(CudaDevice, first_call_within_capture) {
+TEST_F(CudaDevice, host_allocator) {
+  DeviceAccount account;
+  ContextPtr own = account.makeContext();
+  ASSERT_EQ(outcome(function.call({&x.dl}, {&y.dl}, own.get())), "ok");
+  EXPECT_EQ(account.numAllocated, 2);
+  EXPECT_EQ(account.numLive, 0);
+  EXPECT_EQ(result()[7], 35);
+}
+
+/// Captures a call on a context, launches the graph three times.
+void CudaDevice::captureCall(boostr_context *captured) {
   GraphApi cuda;
   GraphApi::Handle primary, stream, graph, executable;
   ASSERT_EQ(cuda.retainPrimary(&primary, 0), 0);
@@ -243,7 +302,7 @@ TEST_F(CudaDevice, first_call_within_capture) {
   constexpr int globalMode = 0; // The strictest.
   ASSERT_EQ(cuda.beginCapture(stream, globalMode), 0);
   const DLTensor *inputs[] = {&x.dl}, *outputs[] = {&y.dl};
-  EXPECT_EQ(outcome(boostr_call_on_stream(context.get(), stream, &function.raw,
+  EXPECT_EQ(outcome(boostr_call_on_stream(captured, stream, &function.raw,
                                           inputs, 1, outputs, 1)),
             "ok");
   ASSERT_EQ(cuda.endCapture(stream, &graph), 0);
@@ -254,6 +313,16 @@ TEST_F(CudaDevice, first_call_within_capture) {
   ASSERT_EQ(outcome(boostr_cuda_synchronize(0, stream)), "ok");
   EXPECT_EQ(result()[7], 35);
   ASSERT_EQ(cuda.setCurrent(nullptr), 0);
+}
+
+TEST_F(CudaDevice, first_call_within_capture) { captureCall(context.get()); }
+
+TEST_F(CudaDevice, host_allocator_within_capture) {
+  DeviceAccount account;
+  ContextPtr own = account.makeContext();
+  captureCall(own.get());
+  EXPECT_EQ(account.numAllocated, 2);
+  EXPECT_EQ(account.numLive, 0);
 }
 
 TEST_F(CudaDevice, host_time) {
