@@ -50,8 +50,18 @@ def test_fused_qkv_grad(element, hidden):
             qkv_grad.check(module, element, HEADS, "small", variant, (batch, tokens, hidden))
 
 
+@pytest.mark.skipif(os.environ.get("BOOSTR_TEST_TARGET") != "cuda", reason="needs a GPU")
+@pytest.mark.parametrize("width", [72, 1024])
+def test_out_proj_residual_of_many_tiles(width):
+    """Several tiles for each block: results leave beside the products of the next tile, and the
+    residual arrives beside them; or both do behind these if k is short."""
+    module = compile_functions(
+        [out.function("many_bf16_True", "bf16", (None, None, width, 1024), True)])
+    out.check(module, "many", "bf16", True, (2, 4300, width, 1024))
+
+
 def test_out_proj_residual():
-    """A residual that arrives through the ring, of wide tiles and of the narrowest."""
+    """A residual that arrives through the ring, of narrow tiles."""
     module = compile_functions(
         [out.function("small_bf16_True", "bf16", (None, None, 64, 192), True)])
     for batch, tokens in ((2, 130), (1, 20)):

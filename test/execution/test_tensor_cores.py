@@ -16,7 +16,7 @@ import test_fused_qkv as qkv
 import test_fused_qkv_grad as qkv_grad
 import test_out_proj_residual as out
 import test_out_proj_residual_grad as out_grad
-from gradients import variants
+from gradients import Variant, variants
 from support import Heads, compile_functions
 from test_separate_weights import SeparateRows
 
@@ -36,10 +36,15 @@ HELPED_FORWARD = ((4096, 2048), (2, 700))
 # So many tiles that those of 192 columns, which cross heads and segments, take the fewest
 # rounds on 132 multiprocessors.
 ACROSS = [(Heads(8, 4, 128), (2, 550)), (Heads(16, 8, 64), (3, 350))]
+# So many tiles of 256 columns that each block has two or three, whose results leave beside the
+# products of the next. Steps of k (64 each): fewer than boxes of results, as many, and enough.
+MANY = (2, 4500)
+MANY_STEPS = [40, 200, 328, 1024]
+MANY_HEADS = [Heads(8, 4, 128), Heads(16, 8, 64), Heads(9, 3, 80), Heads(8, 8, 96)]
 if os.environ.get("BOOSTR_TEST_TARGET", "cpu") == "cpu":  # Other tests are for CPUs.
     TOKENS, LONG, HEADS, WIDTHS = TOKENS[2:5], [], HEADS[:3], WIDTHS[:1]
     HELPED, HELPED_FORWARD = [], ((128, 64), (1, 40))
-    ACROSS = []
+    ACROSS, MANY, MANY_STEPS, MANY_HEADS = [], (1, 40), MANY_STEPS[:1], MANY_HEADS[2:3]
 
 
 @pytest.fixture(scope="module", params=ELEMENTS)
@@ -142,3 +147,35 @@ def test_helped_forward(element):
          for bias in (True, False)])
     for bias in (True, False):
         out.check(compiled, "aligned", element, bias, (*tokens, *widths))
+
+
+@pytest.mark.parametrize("steps", MANY_STEPS)
+def test_many_tiles_with_residual(element, steps):
+    widths = (steps, 1024)
+    compiled = compile_functions(
+        [out.function(f"many_{element}_{bias}", element, (None, None, *widths), bias)
+         for bias in (True, False)])
+    for bias in (True, False):
+        out.check(compiled, "many", element, bias, (*MANY, *widths))
+
+
+@pytest.mark.parametrize("heads", MANY_HEADS, ids=lambda heads: heads.name)
+def test_many_tiles_of_heads(element, heads):
+    for hidden in (72, 520):
+        name = qkv.name_of(element, heads, "many", True)
+        compiled = compile_functions(
+            [qkv.function(name, element, heads, (None, None, hidden), True)])
+        qkv.check(compiled, element, heads, "many", (*MANY, hidden), True)
+
+
+@pytest.mark.parametrize("tokens", [(1, 24), (3, 70), (2, 700)], ids=str)
+def test_many_tiles_of_weight(element, tokens):
+    """Gradients of a large weight, without and with one that is added to."""
+    widths = (2048, 4352) if MANY[1] > 40 else (40, 72)
+    chosen = [Variant(("activations", "weight")), Variant(("weight",), element),
+              Variant(("weight",), "f32")]
+    compiled = compile_functions(
+        [out_grad.function(f"many_{variant.name}", element, (None, None, *widths), variant)
+         for variant in chosen])
+    for variant in chosen:
+        out_grad.check(compiled, element, "many", variant, (*tokens, *widths))
