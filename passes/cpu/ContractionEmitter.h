@@ -95,6 +95,12 @@ private:
     PackSource source;
     RegisterTile tile;
   };
+  /// Register tiles that share what is asked for, and how many there usually
+  /// are.
+  struct TileCount {
+    OpFoldResult number;
+    int64_t usual;
+  };
   /// All rows of lhs, each `rowSize` elements after the other.
   struct FewRows {
     /// Rows that may be multiplied at once; `maxRows` is a multiple of the
@@ -253,16 +259,19 @@ private:
                 const Epilogue &epilogue, const RhsBuffer &rhs, Value count,
                 Value turn);
   Value getTurnBuffer(Value number);
-  void multiplyTurn(const Turn &turn, const Epilogue &epilogue, Value row);
+  void multiplyTurn(const Turn &turn, const Epilogue &epilogue, Value numRows,
+                    Value row);
   void storePanel(const Block &block, const Epilogue &epilogue, Value row);
   void selectShare(Value row, Value numRows, PackSource &source);
-  int64_t countChunks() const;
-  int64_t getUsualColumns() const;
-  static void prefetchPieceOf(ImplicitLocOpBuilder &body, Value memory,
-                              OpFoldResult first, OpFoldResult offset,
-                              int64_t count, int64_t size);
   void prefetchPackedRows(ImplicitLocOpBuilder &body, Value firstRow,
-                          Value column, Value chunk);
+                          Value numColumns, Value column, Value chunk);
+  int64_t getUsualColumns() const;
+  void prefetchPart(ImplicitLocOpBuilder &body, Value memory,
+                    OpFoldResult first, int64_t size, const TileCount &tiles,
+                    OpFoldResult number, Value chunk);
+  static void prefetchStaticPart(ImplicitLocOpBuilder &body, Value memory,
+                                 OpFoldResult first, int64_t size,
+                                 int64_t numParts, OpFoldResult part);
   void prefetchShare(ImplicitLocOpBuilder &body, const PackSource &source,
                      Value column, Value chunk);
   void prefetchResult(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
@@ -286,7 +295,8 @@ private:
       llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
       llvm::function_ref<void(Value)> afterTile);
   void prefetchNextColumns(ImplicitLocOpBuilder &body, Value panels,
-                           OpFoldResult first, Value number, Value chunk);
+                           OpFoldResult first, OpFoldResult numTiles,
+                           OpFoldResult number, Value chunk);
   NextPanel getNextPanel(const PackSource &source, const StepGroup &group,
                          Value row, Value number);
   void prefetchPanel(ImplicitLocOpBuilder &body, const PackSource &source,

@@ -163,7 +163,7 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
     selectShare(row, numRows, step.source);
     ifElse(b, isMultiplied, [&] {
       step.tile.firstRow = rowFormat.getPanel(b, lhs, row);
-      multiplyTurn(step, epilogue, row);
+      multiplyTurn(step, epilogue, numRows, row);
     });
     Value hasShare = compare(arith::CmpIPredicate::ult, step.source.beginStep,
                              step.source.numSteps);
@@ -174,16 +174,18 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
   });
 }
 
-/// Multiplies panel `row` of rows. Meanwhile the next one is asked for, and
-/// what is read after it: the share that is packed next, or the columns of the
-/// next turn if they are packed, or in the last turn where the panel will be
-/// stored.
+/// Multiplies panel `row` of `numRows` of rows. Meanwhile the next one is asked
+/// for, and what is read after it: the share that is packed next, or the
+/// columns of the next turn if they are packed, or in the last turn where the
+/// panel will be stored.
 void ContractionEmitter::multiplyTurn(const Turn &turn,
-                                      const Epilogue &epilogue, Value row) {
+                                      const Epilogue &epilogue, Value numRows,
+                                      Value row) {
   multiplyPanel(
       turn.tile, epilogue.sums, row, turn.buffer, turn.numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-        prefetchPackedRows(body, turn.tile.firstRow, column, chunk);
+        prefetchPackedRows(body, turn.tile.firstRow, turn.numColumns, column,
+                           chunk);
         ifElse(
             body, turn.isStored,
             [&] { prefetchResult(body, epilogue, row, column, chunk); },
@@ -192,11 +194,11 @@ void ContractionEmitter::multiplyTurn(const Turn &turn,
                   body, turn.isPacked,
                   [&] { prefetchShare(body, turn.source, column, chunk); },
                   [&] {
-                    OpFoldResult tile =
-                        add(body, mul(body, row, turn.numColumns), column);
-                    prefetchNextColumns(body, turn.tile.columns,
-                                        turn.nextBuffer, toValue(body, tile),
-                                        chunk);
+                    prefetchNextColumns(
+                        body, turn.tile.columns, turn.nextBuffer,
+                        mul(body, numRows, turn.numColumns),
+                        add(body, mul(body, row, turn.numColumns), column),
+                        chunk);
                   });
             });
       },
@@ -227,45 +229,63 @@ void ContractionEmitter::selectShare(Value row, Value numRows,
       toValue(b, min(b, add(b, source.beginStep, steps), source.numSteps));
 }
 
-/// Chunks of steps that a panel of rows is multiplied for, column by column of
-/// tiles.
-int64_t ContractionEmitter::countChunks() const {
-  return columnFormat.countPanels(getUsualColumns()) *
-         llvm::divideCeil(kc, rowFormat.chunk());
-}
-
 /// Columns that a block has at least, if there are not very many threads.
 int64_t ContractionEmitter::getUsualColumns() const {
   std::optional<int64_t> unit = getColumnUnit();
   return unit ? std::max(nc / 2, *unit) : nc;
 }
 
-/// Asks for the part that falls to a chunk of tile `column` of the panel of
-/// packed rows that follows the one at `firstRow`.
+/// Asks for the part of the panel of packed rows behind the one at `firstRow`
+/// that falls to a chunk of tile `column` of `numColumns`.
 void ContractionEmitter::prefetchPackedRows(ImplicitLocOpBuilder &body,
-                                            Value firstRow, Value column,
-                                            Value chunk) {
-  int64_t line = getLineElements(rowFormat.elementType);
-  int64_t share =
-      llvm::alignTo(llvm::divideCeil(rowFormat.size(), countChunks()), line);
-  int64_t perTile = llvm::divideCeil(kc, rowFormat.chunk()) * share;
-  OpFoldResult offset = add(body, mul(body, column, body.getIndexAttr(perTile)),
-                            mul(body, chunk, body.getIndexAttr(share)));
-  prefetchPieceOf(body, packed,
-                  add(body, firstRow, body.getIndexAttr(rowFormat.size())),
-                  offset, share, rowFormat.size());
+                                            Value firstRow, Value numColumns,
+                                            Value column, Value chunk) {
+  TileCount tiles = {numColumns, columnFormat.countPanels(getUsualColumns())};
+  int64_t size = rowFormat.size();
+  prefetchPart(body, packed, add(body, firstRow, body.getIndexAttr(size)), size,
+               tiles, column, chunk);
 }
 
-/// Asks for `count` elements from `offset` on of the `size` from `first` on.
-void ContractionEmitter::prefetchPieceOf(ImplicitLocOpBuilder &body,
-                                         Value memory, OpFoldResult first,
-                                         OpFoldResult offset, int64_t count,
-                                         int64_t size) {
+/// Asks for the part of the `size` elements from `first` on that falls to a
+/// chunk of tile `number` of `tiles`.
+void ContractionEmitter::prefetchPart(ImplicitLocOpBuilder &body, Value memory,
+                                      OpFoldResult first, int64_t size,
+                                      const TileCount &tiles,
+                                      OpFoldResult number, Value chunk) {
+  int64_t line = getLineElements(getElementTypeOrSelf(memory));
+  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
+  OpFoldResult part =
+      add(body, mul(body, number, body.getIndexAttr(chunks)), chunk);
+  // A known number of lines leaves the loop of `fma` fewer instructions.
+  if (tile.getKernel() != CpuKernel::Amx)
+    return prefetchStaticPart(body, memory, first, size, tiles.usual * chunks,
+                              part);
+  // Many lines at once hold up the loads of AMX, so that it asks for as few as
+  // can be.
+  Value numLines = constant(body, llvm::divideCeil(size, line));
+  OpFoldResult numParts = mul(body, tiles.number, body.getIndexAttr(chunks));
+  OpFoldResult share = ceilDiv(body, numLines, numParts);
+  OpFoldResult start = min(body, mul(body, part, share), numLines);
+  OpFoldResult count =
+      sub(body, min(body, add(body, start, share), numLines), start);
+  OpFoldResult width = body.getIndexAttr(line);
+  prefetch(body, memory, add(body, first, mul(body, start, width)),
+           mul(body, count, width));
+}
+
+/// Asks for part `part` of `numParts`, as many lines as each other.
+void ContractionEmitter::prefetchStaticPart(ImplicitLocOpBuilder &body,
+                                            Value memory, OpFoldResult first,
+                                            int64_t size, int64_t numParts,
+                                            OpFoldResult part) {
+  int64_t share = llvm::alignTo(llvm::divideCeil(size, numParts),
+                                getLineElements(getElementTypeOrSelf(memory)));
+  OpFoldResult offset = mul(body, part, body.getIndexAttr(share));
   Value exists =
       arith::CmpIOp::create(body, arith::CmpIPredicate::ult,
                             toValue(body, offset), constant(body, size));
   ifElse(body, exists,
-         [&] { prefetchPiece(body, memory, add(body, first, offset), count); });
+         [&] { prefetchPiece(body, memory, add(body, first, offset), share); });
 }
 
 /// Asks for the part that falls to a chunk, of the share that is packed next,
@@ -409,6 +429,7 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
   OpFoldResult next =
       add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
   OpFoldResult firstTile = mul(b, row, numColumns);
+  OpFoldResult numTiles = mul(b, group.numPanels, numColumns);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
   bool areColumnsThere = keepsPackedColumns();
   // A piece goes with each chunk: many at once hold up the loads.
@@ -416,9 +437,8 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
         if (!areColumnsThere)
-          prefetchNextColumns(body, packed, next,
-                              toValue(body, add(body, firstTile, column)),
-                              chunk);
+          prefetchNextColumns(body, packed, next, numTiles,
+                              add(body, firstTile, column), chunk);
         prefetchPanel(body, source, nextPanel, column, numColumns,
                       mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
                       body.getIndexAttr(rowFormat.chunk()));
@@ -505,23 +525,16 @@ void ContractionEmitter::multiplyPanel(
 }
 
 /// Asks for the part of the packed columns from `first` of `panels` on that
-/// falls to a chunk of tile `number` of the block.
+/// falls to a chunk of tile `number` of the `numTiles` of the block.
 void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
                                              Value panels, OpFoldResult first,
-                                             Value number, Value chunk) {
-  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
-  int64_t share = llvm::alignTo(
-      llvm::divideCeil(
-          columnFormat.size(),
-          rowFormat.countPanels(isTransposed ? getUsualColumns() : mc) *
-              chunks),
-      getLineElements(columnFormat.elementType));
-  OpFoldResult offset =
-      add(body, mul(body, number, body.getIndexAttr(share * chunks)),
-          mul(body, chunk, body.getIndexAttr(share)));
+                                             OpFoldResult numTiles,
+                                             OpFoldResult number, Value chunk) {
   int64_t columns = isTransposed ? mc : nc;
-  prefetchPieceOf(body, panels, first, offset, share,
-                  columnFormat.countPanels(columns) * columnFormat.size());
+  int64_t rows = isTransposed ? getUsualColumns() : mc;
+  prefetchPart(body, panels, first,
+               columnFormat.countPanels(columns) * columnFormat.size(),
+               {numTiles, rowFormat.countPanels(rows)}, number, chunk);
 }
 
 /// What is packed after panel `row` and block `number` of steps.

@@ -45,7 +45,6 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   // With AMX columns for the steps that follow are on their way too, a piece of
   // everything with each chunk: many at once hold up its loads.
   bool isSpread = tile.getKernel() == CpuKernel::Amx;
-  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   bool areColumnsThere = keepsPackedColumns();
   forLoop(b, countSteps(block.segment), [&](Value number) {
     RegisterTile registerTile =
@@ -71,14 +70,14 @@ void ContractionEmitter::accumulatePacked(const Block &block,
             OpFoldResult tile = add(body, mul(body, row, numColumns), column);
             if (!areColumnsThere)
               prefetchNextColumns(body, registerTile.columns, next,
-                                  toValue(body, tile), chunk);
+                                  mul(body, numRows, numColumns), tile, chunk);
             if (!isTransposed)
-              return prefetchPackedRows(body, panel, column, chunk);
-            OpFoldResult piece =
-                add(body, mul(body, column, body.getIndexAttr(chunks)), chunk);
-            prefetchPackedPanel(body, panels, panel, toValue(body, piece),
-                                toValue(body, mul(body, numColumns,
-                                                  body.getIndexAttr(chunks))));
+              return prefetchPackedRows(body, panel, numColumns, column, chunk);
+            prefetchPart(body, panels,
+                         add(body, panel, body.getIndexAttr(rowFormat.size())),
+                         rowFormat.size(),
+                         {numColumns, columnFormat.countPanels(mc)}, column,
+                         chunk);
           },
           [&](Value column) {
             if (isTransposed && !isSpread)
