@@ -356,9 +356,11 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
   if (rhsLayout)
     return accumulatePacked(block, columns, sums);
   Scratch scratch(b);
-  Value memory = scratch.allocate(rowFormat.countPanels(rowFormat.width) *
-                                      rowFormat.size(),
-                                  rowFormat.elementType);
+  Value memory = block.columnPanels;
+  if (!memory)
+    memory = scratch.allocate(rowFormat.countPanels(rowFormat.width) *
+                                  rowFormat.size(),
+                              rowFormat.elementType);
   RhsBuffer rhs = getRhsBuffer(scratch, block, columns, memory);
   Value count = toValue(b, countSteps(block.segment));
   Value numPanels = toValue(b, ceilDiv(b, columns.length, rowFormat.width));
@@ -401,8 +403,17 @@ PackSource ContractionEmitter::getRhs(Scratch &scratch, const Block &block,
   return source;
 }
 
-/// Packs a panel of rows of rhs for some steps, and multiplies it with the
-/// packed columns.
+/// Where panel `panel` of rows of rhs is packed for block `number` of steps: in
+/// a place of its own if panels are kept.
+Value ContractionEmitter::getRhsPanel(Value panel, Value number) {
+  OpFoldResult index =
+      add(b, mul(b, number, b.getIndexAttr(countPanelsOfSteps())), panel);
+  Value place = arith::RemUIOp::create(b, toValue(b, index), numColumnBuffers);
+  return toValue(b, mul(b, place, b.getIndexAttr(rowFormat.size())));
+}
+
+/// Packs a panel of rows of rhs for some steps, if it is not there, and
+/// multiplies it with the packed columns.
 void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
                                       const SumBlock &sums,
                                       const RhsBuffer &rhs,
@@ -414,11 +425,16 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
   panel.firstRow = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
   panel.endFill =
       toValue(b, add(b, panel.firstRow, b.getIndexAttr(rowFormat.width)));
-  packPanels(b, panel, rowFormat, rhs.panels, constant(b, 0));
+  Value place = block.hasColumns ? getRhsPanel(row, number) : constant(b, 0);
+  auto pack = [&] { packPanels(b, panel, rowFormat, rhs.panels, place); };
+  if (block.hasColumns)
+    ifElse(b, block.hasColumns, [] {}, pack);
+  else
+    pack();
   RegisterTile registerTile = getRegisterTile(source.numSteps, sums, number);
   registerTile.rows = rhs.panels;
   registerTile.columns = packed;
-  registerTile.firstRow = constant(b, 0);
+  registerTile.firstRow = place;
   registerTile.isLastNarrow = isLastNarrow(block);
   Value lhs = getPackedBlock(block, number);
   Value numColumns =
@@ -439,9 +455,8 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
         if (!areColumnsThere)
           prefetchNextColumns(body, packed, next, numTiles,
                               add(body, firstTile, column), chunk);
-        prefetchPanel(body, source, nextPanel, column, numColumns,
-                      mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
-                      body.getIndexAttr(rowFormat.chunk()));
+        prefetchNextPanel(body, block, source, rhs, nextPanel, numColumns,
+                          column, chunk);
       },
       [](Value) {});
 }
@@ -561,8 +576,33 @@ ContractionEmitter::NextPanel ContractionEmitter::getNextPanel(
   Value isSameGroup =
       choose(isLastPanel, arith::ConstantIntOp::create(b, 0, 1), isLastStep);
   Value steps = choose(isSameGroup, back, constant(b, kc));
-  return {toValue(b, mul(b, panel, b.getIndexAttr(rowFormat.width))),
+  Value nextNumber = choose(isSameGroup, group.first,
+                            toValue(b, add(b, number, b.getIndexAttr(1))));
+  Value place = numColumnBuffers ? getRhsPanel(panel, nextNumber) : Value();
+  return {place, toValue(b, mul(b, panel, b.getIndexAttr(rowFormat.width))),
           toValue(b, add(b, source.getStepOffset(b, zero), steps))};
+}
+
+/// Asks for the part of the panel that is multiplied next that falls to a chunk
+/// of tile `column` of `numColumns`: where it is packed, or where it lies.
+void ContractionEmitter::prefetchNextPanel(
+    ImplicitLocOpBuilder &body, const Block &block, const PackSource &source,
+    const RhsBuffer &rhs, const NextPanel &next, Value numColumns, Value column,
+    Value chunk) {
+  auto prefetchSource = [&] {
+    prefetchPanel(body, source, next, column, numColumns,
+                  mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
+                  body.getIndexAttr(rowFormat.chunk()));
+  };
+  if (!block.hasColumns)
+    return prefetchSource();
+  ifElse(
+      body, block.hasColumns,
+      [&] {
+        prefetchPart(body, rhs.panels, next.place, rowFormat.size(),
+                     {numColumns, columnFormat.countPanels(mc)}, column, chunk);
+      },
+      prefetchSource);
 }
 
 /// Asks for `numSteps` from `firstStep` on of a part of the rows of `next`,
