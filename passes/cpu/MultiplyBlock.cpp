@@ -27,6 +27,7 @@ SumBlock ContractionEmitter::allocateSums(Scratch &scratch) {
   sums.rows = rowFormat.width;
   sums.columns = columnFormat.width;
   sums.tilesPerRow = llvm::divideCeil(width, sums.columns);
+  sums.group = getSumGroup(tile.getKernel(), columnFormat);
   int64_t rowSize = sums.tilesPerRow * sums.tileSize();
   sums.memory =
       scratch.allocate(llvm::divideCeil(height, sums.rows) * rowSize, sumType);

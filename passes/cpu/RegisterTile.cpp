@@ -207,7 +207,8 @@ Carried VectorTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
 namespace {
 
 /// The tile in AMX tiles of 16 x 16 sums. A tile of rows is 16 of them by a
-/// chunk of steps, one of columns is as many pairs of steps by 16 columns.
+/// chunk of steps, one of columns is as many pairs of steps by 16 columns. Sums
+/// of a tile lie in one piece: lines of two of them by turns take longer.
 class AmxTile {
 public:
   explicit AmxTile(const RegisterTile &tile)
@@ -224,13 +225,13 @@ public:
   Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
                         ValueRange sums) const;
 
-private:
   static constexpr int64_t kEdge = 16;
 
+private:
   Value sumOffset(ImplicitLocOpBuilder &b, int64_t number) const {
     int64_t row = number / tileColumns, column = number % tileColumns;
     return plus(b, tile.firstSum,
-                (row * tile.columnFormat.width + column) * kEdge);
+                (column * tile.rowFormat.width + row * kEdge) * kEdge);
   }
   amx::TileLoadOp loadTile(ImplicitLocOpBuilder &b, Value memory, Value offset,
                            int64_t stride, int64_t columns) const;
@@ -274,8 +275,7 @@ Carried AmxTile::makeZero(ImplicitLocOpBuilder &b) const {
 Carried AmxTile::load(ImplicitLocOpBuilder &b) const {
   Carried sums;
   for (int64_t i = 0; i < tileRows * tileColumns; ++i)
-    sums.push_back(loadTile(b, tile.sums, sumOffset(b, i),
-                            tile.columnFormat.width, kEdge));
+    sums.push_back(loadTile(b, tile.sums, sumOffset(b, i), kEdge, kEdge));
   return sums;
 }
 
@@ -286,11 +286,11 @@ Carried AmxTile::exchange(ImplicitLocOpBuilder &b, ValueRange sums,
   for (auto [i, sum] : llvm::enumerate(sums)) {
     Value offset = sumOffset(b, i);
     amx::TileStoreOp::create(b, tile.sums, ValueRange{offset}, sum,
-                             constant(b, tile.columnFormat.width));
+                             constant(b, kEdge));
     next.push_back(beginsWithZero
                        ? amx::TileZeroOp::create(b, sum.getType()).getResult()
-                       : loadTile(b, tile.sums, plus(b, offset, size),
-                                  tile.columnFormat.width, kEdge));
+                       : loadTile(b, tile.sums, plus(b, offset, size), kEdge,
+                                  kEdge));
   }
   return next;
 }
@@ -413,6 +413,11 @@ static void multiply(ImplicitLocOpBuilder &b, CpuKernel kernel,
   case CpuKernel::Amx:
     return multiplyAmx(b, first, numColumns, atChunk, afterTile);
   }
+}
+
+int64_t mlir::boostr::cpu::getSumGroup(CpuKernel kernel,
+                                       const PanelFormat &columnFormat) {
+  return kernel == CpuKernel::Amx ? AmxTile::kEdge : columnFormat.width;
 }
 
 int64_t mlir::boostr::cpu::getNarrowWidth(const PanelFormat &columnFormat) {
