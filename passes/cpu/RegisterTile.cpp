@@ -222,8 +222,9 @@ public:
   /// waits for its last product: behind all of them it would wait as well.
   Carried exchange(ImplicitLocOpBuilder &b, ValueRange sums,
                    bool beginsWithZero) const;
-  Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
-                        ValueRange sums) const;
+  /// `between` emits what else is done with each chunk.
+  Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk, ValueRange sums,
+                        llvm::function_ref<void()> between) const;
 
   static constexpr int64_t kEdge = 16;
 
@@ -287,16 +288,19 @@ Carried AmxTile::exchange(ImplicitLocOpBuilder &b, ValueRange sums,
     Value offset = sumOffset(b, i);
     amx::TileStoreOp::create(b, tile.sums, ValueRange{offset}, sum,
                              constant(b, kEdge));
-    next.push_back(beginsWithZero
-                       ? amx::TileZeroOp::create(b, sum.getType()).getResult()
-                       : loadTile(b, tile.sums, plus(b, offset, size), kEdge,
-                                  kEdge));
+    next.push_back(
+        beginsWithZero
+            ? amx::TileZeroOp::create(b, sum.getType()).getResult()
+            : loadTile(b, tile.sums, plus(b, offset, size), kEdge, kEdge));
   }
   return next;
 }
 
+/// What is asked for ahead stands behind the first product: it would hold up
+/// the loads before.
 Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
-                               ValueRange sums) const {
+                               ValueRange sums,
+                               llvm::function_ref<void()> between) const {
   int64_t steps = tile.rowFormat.chunk();
   Value row = toValue(
       b, add(b, tile.firstRow, times(b, chunk, tile.rowFormat.chunkStride())));
@@ -315,6 +319,8 @@ Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
       Value sum = sums[next.size()];
       next.push_back(
           amx::TileMulFOp::create(b, sum.getType(), rows, vector, sum));
+      if (next.size() == 1)
+        between();
     }
   }
   return next;
@@ -389,8 +395,8 @@ static void multiplyAmx(ImplicitLocOpBuilder &b, const RegisterTile &first,
   Carried sums =
       carry(b, registerTile.numChunks, 1, loop.getRegionIterArgs(),
             [&](ImplicitLocOpBuilder &body, Value chunk, ValueRange carried) {
-              atChunk(body, column, chunk);
-              return tile.multiplyChunk(body, chunk, carried);
+              return tile.multiplyChunk(body, chunk, carried,
+                                        [&] { atChunk(body, column, chunk); });
             });
   // Nothing follows the last tile.
   Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
