@@ -95,12 +95,6 @@ private:
     PackSource source;
     RegisterTile tile;
   };
-  /// Register tiles that share what is asked for, and how many there usually
-  /// are.
-  struct TileCount {
-    OpFoldResult number;
-    int64_t usual;
-  };
   /// All rows of lhs, each `rowSize` elements after the other.
   struct FewRows {
     /// Rows that may be multiplied at once; `maxRows` is a multiple of the
@@ -265,15 +259,20 @@ private:
                     Value row);
   void storePanel(const Block &block, const Epilogue &epilogue, Value row);
   void selectShare(Value row, Value numRows, PackSource &source);
-  void prefetchPackedRows(ImplicitLocOpBuilder &body, Value firstRow,
-                          Value numColumns, Value column, Value chunk);
+  void prefetchPackedRows(ImplicitLocOpBuilder &body,
+                          const RegisterTile &registerTile, Value numColumns,
+                          Value column, Value chunk);
   int64_t getUsualColumns() const;
-  void prefetchPart(ImplicitLocOpBuilder &body, Value memory,
-                    OpFoldResult first, int64_t size, const TileCount &tiles,
-                    OpFoldResult number, Value chunk);
-  static void prefetchStaticPart(ImplicitLocOpBuilder &body, Value memory,
-                                 OpFoldResult first, int64_t size,
-                                 int64_t numParts, OpFoldResult part);
+  static void prefetchPart(ImplicitLocOpBuilder &body, Value memory,
+                           OpFoldResult first, const PanelFormat &format,
+                           OpFoldResult part, OpFoldResult shares,
+                           OpFoldResult numChunks);
+  void prefetchRowPanel(ImplicitLocOpBuilder &body, Value memory,
+                        OpFoldResult panel, Value numChunks, Value numColumns,
+                        Value column, Value chunk);
+  void prefetchKnownPart(ImplicitLocOpBuilder &body, Value memory,
+                         OpFoldResult first, int64_t size, int64_t tiles,
+                         int64_t end, OpFoldResult number, Value chunk);
   void prefetchShare(ImplicitLocOpBuilder &body, const PackSource &source,
                      Value column, Value chunk);
   void prefetchResult(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
@@ -297,15 +296,15 @@ private:
       llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
       llvm::function_ref<void(Value)> afterTile);
   void prefetchNextColumns(ImplicitLocOpBuilder &body, Value panels,
-                           OpFoldResult first, OpFoldResult numTiles,
-                           OpFoldResult number, Value chunk);
+                           OpFoldResult first, Value numRows, Value numColumns,
+                           Value row, Value column, Value chunk);
   NextPanel getNextPanel(const PackSource &source, const StepGroup &group,
                          Value row, Value number);
   Value getRhsPanel(Value panel, Value number);
   void prefetchNextPanel(ImplicitLocOpBuilder &body, const Block &block,
                          const PackSource &source, const RhsBuffer &rhs,
-                         const NextPanel &next, Value numColumns, Value column,
-                         Value chunk);
+                         const NextPanel &next, Value numChunks,
+                         Value numColumns, Value column, Value chunk);
   void prefetchPanel(ImplicitLocOpBuilder &body, const PackSource &source,
                      const NextPanel &next, Value column, Value numColumns,
                      OpFoldResult firstStep, OpFoldResult numSteps);

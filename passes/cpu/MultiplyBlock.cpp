@@ -185,8 +185,7 @@ void ContractionEmitter::multiplyTurn(const Turn &turn,
   multiplyPanel(
       turn.tile, epilogue.sums, row, turn.buffer, turn.numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-        prefetchPackedRows(body, turn.tile.firstRow, turn.numColumns, column,
-                           chunk);
+        prefetchPackedRows(body, turn.tile, turn.numColumns, column, chunk);
         ifElse(
             body, turn.isStored,
             [&] { prefetchResult(body, epilogue, row, column, chunk); },
@@ -195,11 +194,9 @@ void ContractionEmitter::multiplyTurn(const Turn &turn,
                   body, turn.isPacked,
                   [&] { prefetchShare(body, turn.source, column, chunk); },
                   [&] {
-                    prefetchNextColumns(
-                        body, turn.tile.columns, turn.nextBuffer,
-                        mul(body, numRows, turn.numColumns),
-                        add(body, mul(body, row, turn.numColumns), column),
-                        chunk);
+                    prefetchNextColumns(body, turn.tile.columns,
+                                        turn.nextBuffer, numRows,
+                                        turn.numColumns, row, column, chunk);
                   });
             });
       },
@@ -239,52 +236,65 @@ int64_t ContractionEmitter::getUsualColumns() const {
 /// Asks for the part of the panel of packed rows behind the one at `firstRow`
 /// that falls to a chunk of tile `column` of `numColumns`.
 void ContractionEmitter::prefetchPackedRows(ImplicitLocOpBuilder &body,
-                                            Value firstRow, Value numColumns,
-                                            Value column, Value chunk) {
-  TileCount tiles = {numColumns, columnFormat.countPanels(getUsualColumns())};
+                                            const RegisterTile &registerTile,
+                                            Value numColumns, Value column,
+                                            Value chunk) {
   int64_t size = rowFormat.size();
-  prefetchPart(body, packed, add(body, firstRow, body.getIndexAttr(size)), size,
-               tiles, column, chunk);
+  OpFoldResult next = add(body, registerTile.firstRow, body.getIndexAttr(size));
+  if (tile.getKernel() == CpuKernel::Amx)
+    return prefetchRowPanel(body, packed, next, registerTile.numChunks,
+                            numColumns, column, chunk);
+  int64_t tiles = columnFormat.countPanels(getUsualColumns());
+  prefetchKnownPart(body, packed, next, size, tiles, size, column, chunk);
 }
 
-/// Asks for the part of the `size` elements from `first` on that falls to a
-/// chunk of tile `number` of `tiles`.
+/// Asks for the part of the panel of rows at `panel`, of `numChunks`, that
+/// falls to a chunk of tile `column` of `numColumns`.
+void ContractionEmitter::prefetchRowPanel(ImplicitLocOpBuilder &body,
+                                          Value memory, OpFoldResult panel,
+                                          Value numChunks, Value numColumns,
+                                          Value column, Value chunk) {
+  OpFoldResult part = add(body, mul(body, column, numChunks), chunk);
+  prefetchPart(body, memory, panel, rowFormat, part, numColumns, numChunks);
+}
+
+/// Asks for part `part` of what begins with `first`: of `numChunks` chunks of a
+/// format, each of which `shares` parts have. AMX asks for as few lines as can
+/// be at a time, since many hold up its loads.
 void ContractionEmitter::prefetchPart(ImplicitLocOpBuilder &body, Value memory,
-                                      OpFoldResult first, int64_t size,
-                                      const TileCount &tiles,
-                                      OpFoldResult number, Value chunk) {
-  int64_t line = getLineElements(getElementTypeOrSelf(memory));
-  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
-  OpFoldResult part =
-      add(body, mul(body, number, body.getIndexAttr(chunks)), chunk);
-  // A known number of lines leaves the loop of `fma` fewer instructions.
-  if (tile.getKernel() != CpuKernel::Amx)
-    return prefetchStaticPart(body, memory, first, size, tiles.usual * chunks,
-                              part);
-  // Many lines at once hold up the loads of AMX, so that it asks for as few as
-  // can be.
-  Value numLines = constant(body, llvm::divideCeil(size, line));
-  OpFoldResult numParts = mul(body, tiles.number, body.getIndexAttr(chunks));
-  OpFoldResult share = ceilDiv(body, numLines, numParts);
-  OpFoldResult start = min(body, mul(body, part, share), numLines);
-  OpFoldResult count =
-      sub(body, min(body, add(body, start, share), numLines), start);
+                                      OpFoldResult first,
+                                      const PanelFormat &format,
+                                      OpFoldResult part, OpFoldResult shares,
+                                      OpFoldResult numChunks) {
+  int64_t line = getLineElements(format.elementType);
+  OpFoldResult perChunk =
+      body.getIndexAttr(llvm::divideCeil(format.chunkStride(), line));
+  OpFoldResult numLines = mul(body, numChunks, perChunk);
+  OpFoldResult share = ceilDiv(body, perChunk, shares);
+  OpFoldResult begin = min(body, mul(body, part, share), numLines);
+  OpFoldResult end = min(body, add(body, begin, share), numLines);
   OpFoldResult width = body.getIndexAttr(line);
-  prefetch(body, memory, add(body, first, mul(body, start, width)),
-           mul(body, count, width));
+  prefetch(body, memory, add(body, first, mul(body, begin, width)),
+           mul(body, sub(body, end, begin), width));
 }
 
-/// Asks for part `part` of `numParts`, as many lines as each other.
-void ContractionEmitter::prefetchStaticPart(ImplicitLocOpBuilder &body,
-                                            Value memory, OpFoldResult first,
-                                            int64_t size, int64_t numParts,
-                                            OpFoldResult part) {
-  int64_t share = llvm::alignTo(llvm::divideCeil(size, numParts),
+/// Asks for the part of what begins with `first` that falls to a chunk of tile
+/// `number`, of which `tiles` share `size` elements, up to `end`. A known
+/// number of lines leaves the loop of `fma` fewer instructions.
+void ContractionEmitter::prefetchKnownPart(ImplicitLocOpBuilder &body,
+                                           Value memory, OpFoldResult first,
+                                           int64_t size, int64_t tiles,
+                                           int64_t end, OpFoldResult number,
+                                           Value chunk) {
+  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
+  int64_t share = llvm::alignTo(llvm::divideCeil(size, tiles * chunks),
                                 getLineElements(getElementTypeOrSelf(memory)));
-  OpFoldResult offset = mul(body, part, body.getIndexAttr(share));
+  OpFoldResult offset =
+      add(body, mul(body, number, body.getIndexAttr(share * chunks)),
+          mul(body, chunk, body.getIndexAttr(share)));
   Value exists =
       arith::CmpIOp::create(body, arith::CmpIPredicate::ult,
-                            toValue(body, offset), constant(body, size));
+                            toValue(body, offset), constant(body, end));
   ifElse(body, exists,
          [&] { prefetchPiece(body, memory, add(body, first, offset), share); });
 }
@@ -445,8 +455,6 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       b.getIndexAttr(columnFormat.countPanels(mc) * columnFormat.size());
   OpFoldResult next =
       add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
-  OpFoldResult firstTile = mul(b, row, numColumns);
-  OpFoldResult numTiles = mul(b, group.numPanels, numColumns);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
   bool areColumnsThere = keepsPackedColumns();
   // A piece goes with each chunk: many at once hold up the loads.
@@ -454,10 +462,10 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
         if (!areColumnsThere)
-          prefetchNextColumns(body, packed, next, numTiles,
-                              add(body, firstTile, column), chunk);
-        prefetchNextPanel(body, block, source, rhs, nextPanel, numColumns,
-                          column, chunk);
+          prefetchNextColumns(body, packed, next, group.numPanels, numColumns,
+                              row, column, chunk);
+        prefetchNextPanel(body, block, source, rhs, nextPanel,
+                          registerTile.numChunks, numColumns, column, chunk);
       },
       [](Value) {});
 }
@@ -540,17 +548,33 @@ void ContractionEmitter::multiplyPanel(
   forLoop(b, b.getIndexAttr(0), numChunks, multiplyPart, OpFoldResult(part));
 }
 
+/// Parts that AMX asks for a chunk of a weight's packed columns in at least.
+/// Few panels of rows would ask for more at a time than comes from memory.
+static constexpr int64_t kMinShares = 8;
+
 /// Asks for the part of the packed columns from `first` of `panels` on that
-/// falls to a chunk of tile `number` of the `numTiles` of the block.
+/// falls to a chunk of tile (`row`, `column`) of the block.
 void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
                                              Value panels, OpFoldResult first,
-                                             OpFoldResult numTiles,
-                                             OpFoldResult number, Value chunk) {
+                                             Value numRows, Value numColumns,
+                                             Value row, Value column,
+                                             Value chunk) {
+  OpFoldResult number = add(body, mul(body, row, numColumns), column);
+  if (tile.getKernel() == CpuKernel::Amx) {
+    OpFoldResult chunks =
+        body.getIndexAttr(llvm::divideCeil(kc, columnFormat.chunk()));
+    OpFoldResult shares = numRows;
+    if (!isTransposed)
+      shares = max(body, shares, body.getIndexAttr(kMinShares));
+    OpFoldResult part = add(body, mul(body, number, chunks), chunk);
+    return prefetchPart(body, panels, first, columnFormat, part, shares,
+                        mul(body, numColumns, chunks));
+  }
   int64_t columns = isTransposed ? mc : nc;
   int64_t rows = isTransposed ? getUsualColumns() : mc;
-  prefetchPart(body, panels, first,
-               columnFormat.countPanels(columns) * columnFormat.size(),
-               {numTiles, rowFormat.countPanels(rows)}, number, chunk);
+  prefetchKnownPart(
+      body, panels, first, columnFormat.size(), rowFormat.countPanels(rows),
+      columnFormat.countPanels(columns) * columnFormat.size(), number, chunk);
 }
 
 /// What is packed after panel `row` and block `number` of steps.
@@ -588,8 +612,8 @@ ContractionEmitter::NextPanel ContractionEmitter::getNextPanel(
 /// of tile `column` of `numColumns`: where it is packed, or where it lies.
 void ContractionEmitter::prefetchNextPanel(
     ImplicitLocOpBuilder &body, const Block &block, const PackSource &source,
-    const RhsBuffer &rhs, const NextPanel &next, Value numColumns, Value column,
-    Value chunk) {
+    const RhsBuffer &rhs, const NextPanel &next, Value numChunks,
+    Value numColumns, Value column, Value chunk) {
   auto prefetchSource = [&] {
     prefetchPanel(body, source, next, column, numColumns,
                   mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
@@ -600,8 +624,8 @@ void ContractionEmitter::prefetchNextPanel(
   ifElse(
       body, block.hasColumns,
       [&] {
-        prefetchPart(body, rhs.panels, next.place, rowFormat.size(),
-                     {numColumns, columnFormat.countPanels(mc)}, column, chunk);
+        prefetchRowPanel(body, rhs.panels, next.place, numChunks, numColumns,
+                         column, chunk);
       },
       prefetchSource);
 }

@@ -67,17 +67,16 @@ void ContractionEmitter::accumulatePacked(const Block &block,
           [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
             if (!isSpread)
               return;
-            OpFoldResult tile = add(body, mul(body, row, numColumns), column);
             if (!areColumnsThere)
-              prefetchNextColumns(body, registerTile.columns, next,
-                                  mul(body, numRows, numColumns), tile, chunk);
+              prefetchNextColumns(body, registerTile.columns, next, numRows,
+                                  numColumns, row, column, chunk);
             if (!isTransposed)
-              return prefetchPackedRows(body, panel, numColumns, column, chunk);
-            prefetchPart(body, panels,
-                         add(body, panel, body.getIndexAttr(rowFormat.size())),
-                         rowFormat.size(),
-                         {numColumns, columnFormat.countPanels(mc)}, column,
-                         chunk);
+              return prefetchPackedRows(body, registerTile, numColumns, column,
+                                        chunk);
+            OpFoldResult nextPanel =
+                add(body, panel, body.getIndexAttr(rowFormat.size()));
+            prefetchRowPanel(body, panels, nextPanel, registerTile.numChunks,
+                             numColumns, column, chunk);
           },
           [&](Value column) {
             if (isTransposed && !isSpread)

@@ -297,7 +297,7 @@ Carried AmxTile::exchange(ImplicitLocOpBuilder &b, ValueRange sums,
 }
 
 /// What is asked for ahead stands behind the first product: it would hold up
-/// the loads before.
+/// the loads before, unless few columns wait for it rather than for these.
 Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
                                ValueRange sums,
                                llvm::function_ref<void()> between) const {
@@ -307,6 +307,9 @@ Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
   Value column =
       toValue(b, add(b, tile.firstColumn,
                      times(b, chunk, tile.columnFormat.chunkStride())));
+  bool isNarrow = tile.numColumns < tile.columnFormat.width;
+  if (isNarrow)
+    between();
   SmallVector<Value> columns;
   for (int64_t j = 0; j < tileColumns; ++j)
     columns.push_back(loadColumns(
@@ -319,7 +322,7 @@ Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
       Value sum = sums[next.size()];
       next.push_back(
           amx::TileMulFOp::create(b, sum.getType(), rows, vector, sum));
-      if (next.size() == 1)
+      if (next.size() == 1 && !isNarrow)
         between();
     }
   }
