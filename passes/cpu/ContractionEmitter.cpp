@@ -313,9 +313,8 @@ void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
 /// `packed_bytes`, or what leaves a single thread room for the rest of its
 /// scratch.
 OpFoldResult ContractionEmitter::countPackedBytes() {
-  // Tasks that pack columns may keep those of a run of blocks.
-  bool keepsColumns = !isTransposed && !rhsLayout;
-  int64_t perThread = int64_t(keepsColumns ? 10 : 14) << 20;
+  // Tasks that pack rhs may keep it for a run of blocks.
+  int64_t perThread = int64_t(takesRuns() ? 10 : 14) << 20;
   OpFoldResult bytes = b.getIndexAttr(tile.getPackedBytes());
   if (tile.getPackedBytes() <= perThread)
     return bytes;
@@ -554,11 +553,24 @@ void ContractionEmitter::emitProducts(Value firstRow) {
         return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
                        OpFoldResult(width));
       });
-  if (!isTransposed && !rhsLayout)
+  if (takesRuns())
     return emitRuns(products, firstRow);
   emitTasks(
       products.getCount(), countWork(/*isProduct=*/true),
       [&](Value task) { computeBlock(selectBlock(products, firstRow, task)); });
+}
+
+/// True if tasks take runs of blocks: where they pack rhs as columns, and with
+/// AMX, which copying takes a fifth of the time of, also as rows, unless packed
+/// rows of lhs are to stay in the cache from task to task.
+bool ContractionEmitter::takesRuns() const {
+  return !rhsLayout && (!isTransposed || (tile.getKernel() == CpuKernel::Amx &&
+                                          !keepsPackedColumns()));
+}
+
+/// Panels that a block has of rhs for a block of steps.
+int64_t ContractionEmitter::countPanelsOfSteps() const {
+  return formatOf(/*isLhs=*/false).countPanels(nc);
 }
 
 /// What packed columns may take to be kept from block to block. It is more than
@@ -585,31 +597,37 @@ Value ContractionEmitter::chooseRun(const NumberedBlocks &products,
   });
   run =
       arith::MaxUIOp::create(b, arith::MinUIOp::create(b, run, rowBlocks), one);
+  const PanelFormat &format = formatOf(/*isLhs=*/false);
   int64_t blockBytes =
-      columnFormat.countPanels(nc) * columnFormat.size() *
-      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
+      countPanelsOfSteps() * format.size() *
+      llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u);
   Value fits =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(b, numSteps),
                             constant(b, kMaxKeptBytes / blockBytes));
   return arith::SelectOp::create(b, fits, run, one);
 }
 
-/// Computes blocks for which tasks pack rhs as columns.
+/// Computes blocks for which tasks pack rhs.
 void ContractionEmitter::emitRuns(const NumberedBlocks &products,
                                   Value firstRow) {
   Value run = chooseRun(products, firstRow);
-  // Two blocks of steps take turns, unless columns are kept.
+  // Two blocks of steps take turns, or a panel of rows the place of the last,
+  // unless they are kept.
   Value isKept =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, run, constant(b, 1));
-  numColumnBuffers =
-      arith::SelectOp::create(b, isKept, toValue(b, numSteps), constant(b, 2));
+  const PanelFormat &format = formatOf(/*isLhs=*/false);
+  int64_t panels = countPanelsOfSteps();
+  OpFoldResult all =
+      mul(b, numSteps, b.getIndexAttr(isTransposed ? panels : 1));
+  numColumnBuffers = arith::SelectOp::create(b, isKept, toValue(b, all),
+                                             constant(b, isTransposed ? 1 : 2));
   OpFoldResult numRuns = ceilDiv(b, products.getCount(), OpFoldResult(run));
   emitTasks(numRuns, countWork(/*isProduct=*/true), [&](Value task) {
     Scratch scratch(b);
     OpFoldResult size =
         mul(b, numColumnBuffers,
-            b.getIndexAttr(columnFormat.countPanels(nc) * columnFormat.size()));
-    Value panels = scratch.allocate(size, columnFormat.elementType);
+            b.getIndexAttr((isTransposed ? 1 : panels) * format.size()));
+    Value memory = scratch.allocate(size, format.elementType);
     Value first = toValue(b, mul(b, task, run));
     Value end = toValue(b, min(b, add(b, first, run), products.getCount()));
     forLoop(b, first, end, [&](Value number) {
@@ -617,7 +635,7 @@ void ContractionEmitter::emitRuns(const NumberedBlocks &products,
       auto isNot = [&](Value x, Value y) -> Value {
         return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, x, y);
       };
-      block.columnPanels = panels;
+      block.columnPanels = memory;
       block.hasColumns = arith::AndIOp::create(
           b, isNot(number, first), isNot(block.rowBlock, constant(b, 0)));
       computeBlock(block);

@@ -69,7 +69,7 @@ private:
     Range rows;
     /// The number of its rows among those of the segment that are packed.
     Value rowBlock;
-    /// Where rhs is packed by tasks as columns: memory for them, which has them
+    /// Where rhs is packed by tasks: memory for its columns, which has them
     /// already if a block before has packed them.
     Value columnPanels, hasColumns;
   };
@@ -82,10 +82,10 @@ private:
   struct StepGroup {
     Value first, end, numPanels;
   };
-  /// Rows of rhs that are packed next: the first, and the offset of the first
-  /// step.
+  /// Rows of rhs that are multiplied next: where they are packed, if panels are
+  /// kept; the first of them, and the offset of the first step.
   struct NextPanel {
-    Value firstRow, steps;
+    Value place, firstRow, steps;
   };
   /// What is done in a turn of a block: of rhs `source` is packed, or in the
   /// last turn sums are stored; and the columns that lie in `buffer` are
@@ -206,6 +206,8 @@ private:
   void emitProducts(Value firstRow);
   void emitRuns(const NumberedBlocks &products, Value firstRow);
   Value chooseRun(const NumberedBlocks &products, Value firstRow);
+  bool takesRuns() const;
+  int64_t countPanelsOfSteps() const;
   bool isShared();
   std::optional<int64_t> getColumnUnit() const;
   Value chooseWidth(Value firstRow);
@@ -253,16 +255,24 @@ private:
                 const Epilogue &epilogue, const RhsBuffer &rhs, Value count,
                 Value turn);
   Value getTurnBuffer(Value number);
-  void multiplyTurn(const Turn &turn, const Epilogue &epilogue, Value row);
+  void multiplyTurn(const Turn &turn, const Epilogue &epilogue, Value numRows,
+                    Value row);
   void storePanel(const Block &block, const Epilogue &epilogue, Value row);
   void selectShare(Value row, Value numRows, PackSource &source);
-  int64_t countChunks() const;
-  int64_t getUsualColumns() const;
-  static void prefetchPieceOf(ImplicitLocOpBuilder &body, Value memory,
-                              OpFoldResult first, OpFoldResult offset,
-                              int64_t count, int64_t size);
-  void prefetchPackedRows(ImplicitLocOpBuilder &body, Value firstRow,
+  void prefetchPackedRows(ImplicitLocOpBuilder &body,
+                          const RegisterTile &registerTile, Value numColumns,
                           Value column, Value chunk);
+  int64_t getUsualColumns() const;
+  static void prefetchPart(ImplicitLocOpBuilder &body, Value memory,
+                           OpFoldResult first, const PanelFormat &format,
+                           OpFoldResult part, OpFoldResult shares,
+                           OpFoldResult numChunks);
+  void prefetchRowPanel(ImplicitLocOpBuilder &body, Value memory,
+                        OpFoldResult panel, Value numChunks, Value numColumns,
+                        Value column, Value chunk);
+  void prefetchKnownPart(ImplicitLocOpBuilder &body, Value memory,
+                         OpFoldResult first, int64_t size, int64_t tiles,
+                         int64_t end, OpFoldResult number, Value chunk);
   void prefetchShare(ImplicitLocOpBuilder &body, const PackSource &source,
                      Value column, Value chunk);
   void prefetchResult(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
@@ -286,9 +296,15 @@ private:
       llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
       llvm::function_ref<void(Value)> afterTile);
   void prefetchNextColumns(ImplicitLocOpBuilder &body, Value panels,
-                           OpFoldResult first, Value number, Value chunk);
+                           OpFoldResult first, Value numRows, Value numColumns,
+                           Value row, Value column, Value chunk);
   NextPanel getNextPanel(const PackSource &source, const StepGroup &group,
                          Value row, Value number);
+  Value getRhsPanel(Value panel, Value number);
+  void prefetchNextPanel(ImplicitLocOpBuilder &body, const Block &block,
+                         const PackSource &source, const RhsBuffer &rhs,
+                         const NextPanel &next, Value numChunks,
+                         Value numColumns, Value column, Value chunk);
   void prefetchPanel(ImplicitLocOpBuilder &body, const PackSource &source,
                      const NextPanel &next, Value column, Value numColumns,
                      OpFoldResult firstStep, OpFoldResult numSteps);
@@ -359,7 +375,8 @@ private:
   OpFoldResult numSteps;
   /// Rows of such a block, at most mc.
   Value blockRows;
-  /// Blocks of steps that tasks have memory for where they pack columns.
+  /// Blocks of steps, or panels, that tasks have memory for where they pack rhs
+  /// as columns, or as rows.
   Value numColumnBuffers;
 };
 

@@ -27,6 +27,7 @@ SumBlock ContractionEmitter::allocateSums(Scratch &scratch) {
   sums.rows = rowFormat.width;
   sums.columns = columnFormat.width;
   sums.tilesPerRow = llvm::divideCeil(width, sums.columns);
+  sums.group = getSumGroup(tile.getKernel(), columnFormat);
   int64_t rowSize = sums.tilesPerRow * sums.tileSize();
   sums.memory =
       scratch.allocate(llvm::divideCeil(height, sums.rows) * rowSize, sumType);
@@ -163,7 +164,7 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
     selectShare(row, numRows, step.source);
     ifElse(b, isMultiplied, [&] {
       step.tile.firstRow = rowFormat.getPanel(b, lhs, row);
-      multiplyTurn(step, epilogue, row);
+      multiplyTurn(step, epilogue, numRows, row);
     });
     Value hasShare = compare(arith::CmpIPredicate::ult, step.source.beginStep,
                              step.source.numSteps);
@@ -174,16 +175,17 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
   });
 }
 
-/// Multiplies panel `row` of rows. Meanwhile the next one is asked for, and
-/// what is read after it: the share that is packed next, or the columns of the
-/// next turn if they are packed, or in the last turn where the panel will be
-/// stored.
+/// Multiplies panel `row` of `numRows` of rows. Meanwhile the next one is asked
+/// for, and what is read after it: the share that is packed next, or the
+/// columns of the next turn if they are packed, or in the last turn where the
+/// panel will be stored.
 void ContractionEmitter::multiplyTurn(const Turn &turn,
-                                      const Epilogue &epilogue, Value row) {
+                                      const Epilogue &epilogue, Value numRows,
+                                      Value row) {
   multiplyPanel(
       turn.tile, epilogue.sums, row, turn.buffer, turn.numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-        prefetchPackedRows(body, turn.tile.firstRow, column, chunk);
+        prefetchPackedRows(body, turn.tile, turn.numColumns, column, chunk);
         ifElse(
             body, turn.isStored,
             [&] { prefetchResult(body, epilogue, row, column, chunk); },
@@ -192,11 +194,9 @@ void ContractionEmitter::multiplyTurn(const Turn &turn,
                   body, turn.isPacked,
                   [&] { prefetchShare(body, turn.source, column, chunk); },
                   [&] {
-                    OpFoldResult tile =
-                        add(body, mul(body, row, turn.numColumns), column);
                     prefetchNextColumns(body, turn.tile.columns,
-                                        turn.nextBuffer, toValue(body, tile),
-                                        chunk);
+                                        turn.nextBuffer, numRows,
+                                        turn.numColumns, row, column, chunk);
                   });
             });
       },
@@ -227,45 +227,76 @@ void ContractionEmitter::selectShare(Value row, Value numRows,
       toValue(b, min(b, add(b, source.beginStep, steps), source.numSteps));
 }
 
-/// Chunks of steps that a panel of rows is multiplied for, column by column of
-/// tiles.
-int64_t ContractionEmitter::countChunks() const {
-  return columnFormat.countPanels(getUsualColumns()) *
-         llvm::divideCeil(kc, rowFormat.chunk());
-}
-
 /// Columns that a block has at least, if there are not very many threads.
 int64_t ContractionEmitter::getUsualColumns() const {
   std::optional<int64_t> unit = getColumnUnit();
   return unit ? std::max(nc / 2, *unit) : nc;
 }
 
-/// Asks for the part that falls to a chunk of tile `column` of the panel of
-/// packed rows that follows the one at `firstRow`.
+/// Asks for the part of the panel of packed rows behind the one at `firstRow`
+/// that falls to a chunk of tile `column` of `numColumns`.
 void ContractionEmitter::prefetchPackedRows(ImplicitLocOpBuilder &body,
-                                            Value firstRow, Value column,
+                                            const RegisterTile &registerTile,
+                                            Value numColumns, Value column,
                                             Value chunk) {
-  int64_t line = getLineElements(rowFormat.elementType);
-  int64_t share =
-      llvm::alignTo(llvm::divideCeil(rowFormat.size(), countChunks()), line);
-  int64_t perTile = llvm::divideCeil(kc, rowFormat.chunk()) * share;
-  OpFoldResult offset = add(body, mul(body, column, body.getIndexAttr(perTile)),
-                            mul(body, chunk, body.getIndexAttr(share)));
-  prefetchPieceOf(body, packed,
-                  add(body, firstRow, body.getIndexAttr(rowFormat.size())),
-                  offset, share, rowFormat.size());
+  int64_t size = rowFormat.size();
+  OpFoldResult next = add(body, registerTile.firstRow, body.getIndexAttr(size));
+  if (tile.getKernel() == CpuKernel::Amx)
+    return prefetchRowPanel(body, packed, next, registerTile.numChunks,
+                            numColumns, column, chunk);
+  int64_t tiles = columnFormat.countPanels(getUsualColumns());
+  prefetchKnownPart(body, packed, next, size, tiles, size, column, chunk);
 }
 
-/// Asks for `count` elements from `offset` on of the `size` from `first` on.
-void ContractionEmitter::prefetchPieceOf(ImplicitLocOpBuilder &body,
-                                         Value memory, OpFoldResult first,
-                                         OpFoldResult offset, int64_t count,
-                                         int64_t size) {
+/// Asks for the part of the panel of rows at `panel`, of `numChunks`, that
+/// falls to a chunk of tile `column` of `numColumns`.
+void ContractionEmitter::prefetchRowPanel(ImplicitLocOpBuilder &body,
+                                          Value memory, OpFoldResult panel,
+                                          Value numChunks, Value numColumns,
+                                          Value column, Value chunk) {
+  OpFoldResult part = add(body, mul(body, column, numChunks), chunk);
+  prefetchPart(body, memory, panel, rowFormat, part, numColumns, numChunks);
+}
+
+/// Asks for part `part` of what begins with `first`: of `numChunks` chunks of a
+/// format, each of which `shares` parts have. AMX asks for as few lines as can
+/// be at a time, since many hold up its loads.
+void ContractionEmitter::prefetchPart(ImplicitLocOpBuilder &body, Value memory,
+                                      OpFoldResult first,
+                                      const PanelFormat &format,
+                                      OpFoldResult part, OpFoldResult shares,
+                                      OpFoldResult numChunks) {
+  int64_t line = getLineElements(format.elementType);
+  OpFoldResult perChunk =
+      body.getIndexAttr(llvm::divideCeil(format.chunkStride(), line));
+  OpFoldResult numLines = mul(body, numChunks, perChunk);
+  OpFoldResult share = ceilDiv(body, perChunk, shares);
+  OpFoldResult begin = min(body, mul(body, part, share), numLines);
+  OpFoldResult end = min(body, add(body, begin, share), numLines);
+  OpFoldResult width = body.getIndexAttr(line);
+  prefetch(body, memory, add(body, first, mul(body, begin, width)),
+           mul(body, sub(body, end, begin), width));
+}
+
+/// Asks for the part of what begins with `first` that falls to a chunk of tile
+/// `number`, of which `tiles` share `size` elements, up to `end`. A known
+/// number of lines leaves the loop of `fma` fewer instructions.
+void ContractionEmitter::prefetchKnownPart(ImplicitLocOpBuilder &body,
+                                           Value memory, OpFoldResult first,
+                                           int64_t size, int64_t tiles,
+                                           int64_t end, OpFoldResult number,
+                                           Value chunk) {
+  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
+  int64_t share = llvm::alignTo(llvm::divideCeil(size, tiles * chunks),
+                                getLineElements(getElementTypeOrSelf(memory)));
+  OpFoldResult offset =
+      add(body, mul(body, number, body.getIndexAttr(share * chunks)),
+          mul(body, chunk, body.getIndexAttr(share)));
   Value exists =
       arith::CmpIOp::create(body, arith::CmpIPredicate::ult,
-                            toValue(body, offset), constant(body, size));
+                            toValue(body, offset), constant(body, end));
   ifElse(body, exists,
-         [&] { prefetchPiece(body, memory, add(body, first, offset), count); });
+         [&] { prefetchPiece(body, memory, add(body, first, offset), share); });
 }
 
 /// Asks for the part that falls to a chunk, of the share that is packed next,
@@ -336,9 +367,11 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
   if (rhsLayout)
     return accumulatePacked(block, columns, sums);
   Scratch scratch(b);
-  Value memory = scratch.allocate(rowFormat.countPanels(rowFormat.width) *
-                                      rowFormat.size(),
-                                  rowFormat.elementType);
+  Value memory = block.columnPanels;
+  if (!memory)
+    memory = scratch.allocate(rowFormat.countPanels(rowFormat.width) *
+                                  rowFormat.size(),
+                              rowFormat.elementType);
   RhsBuffer rhs = getRhsBuffer(scratch, block, columns, memory);
   Value count = toValue(b, countSteps(block.segment));
   Value numPanels = toValue(b, ceilDiv(b, columns.length, rowFormat.width));
@@ -381,8 +414,17 @@ PackSource ContractionEmitter::getRhs(Scratch &scratch, const Block &block,
   return source;
 }
 
-/// Packs a panel of rows of rhs for some steps, and multiplies it with the
-/// packed columns.
+/// Where panel `panel` of rows of rhs is packed for block `number` of steps: in
+/// a place of its own if panels are kept.
+Value ContractionEmitter::getRhsPanel(Value panel, Value number) {
+  OpFoldResult index =
+      add(b, mul(b, number, b.getIndexAttr(countPanelsOfSteps())), panel);
+  Value place = arith::RemUIOp::create(b, toValue(b, index), numColumnBuffers);
+  return toValue(b, mul(b, place, b.getIndexAttr(rowFormat.size())));
+}
+
+/// Packs a panel of rows of rhs for some steps, if it is not there, and
+/// multiplies it with the packed columns.
 void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
                                       const SumBlock &sums,
                                       const RhsBuffer &rhs,
@@ -394,11 +436,16 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
   panel.firstRow = toValue(b, mul(b, row, b.getIndexAttr(rowFormat.width)));
   panel.endFill =
       toValue(b, add(b, panel.firstRow, b.getIndexAttr(rowFormat.width)));
-  packPanels(b, panel, rowFormat, rhs.panels, constant(b, 0));
+  Value place = block.hasColumns ? getRhsPanel(row, number) : constant(b, 0);
+  auto pack = [&] { packPanels(b, panel, rowFormat, rhs.panels, place); };
+  if (block.hasColumns)
+    ifElse(b, block.hasColumns, [] {}, pack);
+  else
+    pack();
   RegisterTile registerTile = getRegisterTile(source.numSteps, sums, number);
   registerTile.rows = rhs.panels;
   registerTile.columns = packed;
-  registerTile.firstRow = constant(b, 0);
+  registerTile.firstRow = place;
   registerTile.isLastNarrow = isLastNarrow(block);
   Value lhs = getPackedBlock(block, number);
   Value numColumns =
@@ -408,7 +455,6 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       b.getIndexAttr(columnFormat.countPanels(mc) * columnFormat.size());
   OpFoldResult next =
       add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
-  OpFoldResult firstTile = mul(b, row, numColumns);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
   bool areColumnsThere = keepsPackedColumns();
   // A piece goes with each chunk: many at once hold up the loads.
@@ -416,12 +462,10 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
         if (!areColumnsThere)
-          prefetchNextColumns(body, packed, next,
-                              toValue(body, add(body, firstTile, column)),
-                              chunk);
-        prefetchPanel(body, source, nextPanel, column, numColumns,
-                      mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
-                      body.getIndexAttr(rowFormat.chunk()));
+          prefetchNextColumns(body, packed, next, group.numPanels, numColumns,
+                              row, column, chunk);
+        prefetchNextPanel(body, block, source, rhs, nextPanel,
+                          registerTile.numChunks, numColumns, column, chunk);
       },
       [](Value) {});
 }
@@ -504,24 +548,33 @@ void ContractionEmitter::multiplyPanel(
   forLoop(b, b.getIndexAttr(0), numChunks, multiplyPart, OpFoldResult(part));
 }
 
+/// Parts that AMX asks for a chunk of a weight's packed columns in at least.
+/// Few panels of rows would ask for more at a time than comes from memory.
+static constexpr int64_t kMinShares = 8;
+
 /// Asks for the part of the packed columns from `first` of `panels` on that
-/// falls to a chunk of tile `number` of the block.
+/// falls to a chunk of tile (`row`, `column`) of the block.
 void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
                                              Value panels, OpFoldResult first,
-                                             Value number, Value chunk) {
-  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
-  int64_t share = llvm::alignTo(
-      llvm::divideCeil(
-          columnFormat.size(),
-          rowFormat.countPanels(isTransposed ? getUsualColumns() : mc) *
-              chunks),
-      getLineElements(columnFormat.elementType));
-  OpFoldResult offset =
-      add(body, mul(body, number, body.getIndexAttr(share * chunks)),
-          mul(body, chunk, body.getIndexAttr(share)));
+                                             Value numRows, Value numColumns,
+                                             Value row, Value column,
+                                             Value chunk) {
+  OpFoldResult number = add(body, mul(body, row, numColumns), column);
+  if (tile.getKernel() == CpuKernel::Amx) {
+    OpFoldResult chunks =
+        body.getIndexAttr(llvm::divideCeil(kc, columnFormat.chunk()));
+    OpFoldResult shares = numRows;
+    if (!isTransposed)
+      shares = max(body, shares, body.getIndexAttr(kMinShares));
+    OpFoldResult part = add(body, mul(body, number, chunks), chunk);
+    return prefetchPart(body, panels, first, columnFormat, part, shares,
+                        mul(body, numColumns, chunks));
+  }
   int64_t columns = isTransposed ? mc : nc;
-  prefetchPieceOf(body, panels, first, offset, share,
-                  columnFormat.countPanels(columns) * columnFormat.size());
+  int64_t rows = isTransposed ? getUsualColumns() : mc;
+  prefetchKnownPart(
+      body, panels, first, columnFormat.size(), rowFormat.countPanels(rows),
+      columnFormat.countPanels(columns) * columnFormat.size(), number, chunk);
 }
 
 /// What is packed after panel `row` and block `number` of steps.
@@ -548,8 +601,33 @@ ContractionEmitter::NextPanel ContractionEmitter::getNextPanel(
   Value isSameGroup =
       choose(isLastPanel, arith::ConstantIntOp::create(b, 0, 1), isLastStep);
   Value steps = choose(isSameGroup, back, constant(b, kc));
-  return {toValue(b, mul(b, panel, b.getIndexAttr(rowFormat.width))),
+  Value nextNumber = choose(isSameGroup, group.first,
+                            toValue(b, add(b, number, b.getIndexAttr(1))));
+  Value place = numColumnBuffers ? getRhsPanel(panel, nextNumber) : Value();
+  return {place, toValue(b, mul(b, panel, b.getIndexAttr(rowFormat.width))),
           toValue(b, add(b, source.getStepOffset(b, zero), steps))};
+}
+
+/// Asks for the part of the panel that is multiplied next that falls to a chunk
+/// of tile `column` of `numColumns`: where it is packed, or where it lies.
+void ContractionEmitter::prefetchNextPanel(
+    ImplicitLocOpBuilder &body, const Block &block, const PackSource &source,
+    const RhsBuffer &rhs, const NextPanel &next, Value numChunks,
+    Value numColumns, Value column, Value chunk) {
+  auto prefetchSource = [&] {
+    prefetchPanel(body, source, next, column, numColumns,
+                  mul(body, chunk, body.getIndexAttr(rowFormat.chunk())),
+                  body.getIndexAttr(rowFormat.chunk()));
+  };
+  if (!block.hasColumns)
+    return prefetchSource();
+  ifElse(
+      body, block.hasColumns,
+      [&] {
+        prefetchRowPanel(body, rhs.panels, next.place, numChunks, numColumns,
+                         column, chunk);
+      },
+      prefetchSource);
 }
 
 /// Asks for `numSteps` from `firstStep` on of a part of the rows of `next`,

@@ -45,7 +45,6 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   // With AMX columns for the steps that follow are on their way too, a piece of
   // everything with each chunk: many at once hold up its loads.
   bool isSpread = tile.getKernel() == CpuKernel::Amx;
-  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   bool areColumnsThere = keepsPackedColumns();
   forLoop(b, countSteps(block.segment), [&](Value number) {
     RegisterTile registerTile =
@@ -68,17 +67,16 @@ void ContractionEmitter::accumulatePacked(const Block &block,
           [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
             if (!isSpread)
               return;
-            OpFoldResult tile = add(body, mul(body, row, numColumns), column);
             if (!areColumnsThere)
-              prefetchNextColumns(body, registerTile.columns, next,
-                                  toValue(body, tile), chunk);
+              prefetchNextColumns(body, registerTile.columns, next, numRows,
+                                  numColumns, row, column, chunk);
             if (!isTransposed)
-              return prefetchPackedRows(body, panel, column, chunk);
-            OpFoldResult piece =
-                add(body, mul(body, column, body.getIndexAttr(chunks)), chunk);
-            prefetchPackedPanel(body, panels, panel, toValue(body, piece),
-                                toValue(body, mul(body, numColumns,
-                                                  body.getIndexAttr(chunks))));
+              return prefetchPackedRows(body, registerTile, numColumns, column,
+                                        chunk);
+            OpFoldResult nextPanel =
+                add(body, panel, body.getIndexAttr(rowFormat.size()));
+            prefetchRowPanel(body, panels, nextPanel, registerTile.numChunks,
+                             numColumns, column, chunk);
           },
           [&](Value column) {
             if (isTransposed && !isSpread)

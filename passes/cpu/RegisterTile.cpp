@@ -207,7 +207,8 @@ Carried VectorTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
 namespace {
 
 /// The tile in AMX tiles of 16 x 16 sums. A tile of rows is 16 of them by a
-/// chunk of steps, one of columns is as many pairs of steps by 16 columns.
+/// chunk of steps, one of columns is as many pairs of steps by 16 columns. Sums
+/// of a tile lie in one piece: lines of two of them by turns take longer.
 class AmxTile {
 public:
   explicit AmxTile(const RegisterTile &tile)
@@ -221,16 +222,17 @@ public:
   /// waits for its last product: behind all of them it would wait as well.
   Carried exchange(ImplicitLocOpBuilder &b, ValueRange sums,
                    bool beginsWithZero) const;
-  Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
-                        ValueRange sums) const;
+  /// `between` emits what else is done with each chunk.
+  Carried multiplyChunk(ImplicitLocOpBuilder &b, Value chunk, ValueRange sums,
+                        llvm::function_ref<void()> between) const;
 
-private:
   static constexpr int64_t kEdge = 16;
 
+private:
   Value sumOffset(ImplicitLocOpBuilder &b, int64_t number) const {
     int64_t row = number / tileColumns, column = number % tileColumns;
     return plus(b, tile.firstSum,
-                (row * tile.columnFormat.width + column) * kEdge);
+                (column * tile.rowFormat.width + row * kEdge) * kEdge);
   }
   amx::TileLoadOp loadTile(ImplicitLocOpBuilder &b, Value memory, Value offset,
                            int64_t stride, int64_t columns) const;
@@ -274,8 +276,7 @@ Carried AmxTile::makeZero(ImplicitLocOpBuilder &b) const {
 Carried AmxTile::load(ImplicitLocOpBuilder &b) const {
   Carried sums;
   for (int64_t i = 0; i < tileRows * tileColumns; ++i)
-    sums.push_back(loadTile(b, tile.sums, sumOffset(b, i),
-                            tile.columnFormat.width, kEdge));
+    sums.push_back(loadTile(b, tile.sums, sumOffset(b, i), kEdge, kEdge));
   return sums;
 }
 
@@ -286,23 +287,29 @@ Carried AmxTile::exchange(ImplicitLocOpBuilder &b, ValueRange sums,
   for (auto [i, sum] : llvm::enumerate(sums)) {
     Value offset = sumOffset(b, i);
     amx::TileStoreOp::create(b, tile.sums, ValueRange{offset}, sum,
-                             constant(b, tile.columnFormat.width));
-    next.push_back(beginsWithZero
-                       ? amx::TileZeroOp::create(b, sum.getType()).getResult()
-                       : loadTile(b, tile.sums, plus(b, offset, size),
-                                  tile.columnFormat.width, kEdge));
+                             constant(b, kEdge));
+    next.push_back(
+        beginsWithZero
+            ? amx::TileZeroOp::create(b, sum.getType()).getResult()
+            : loadTile(b, tile.sums, plus(b, offset, size), kEdge, kEdge));
   }
   return next;
 }
 
+/// What is asked for ahead stands behind the first product: it would hold up
+/// the loads before, unless few columns wait for it rather than for these.
 Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
-                               ValueRange sums) const {
+                               ValueRange sums,
+                               llvm::function_ref<void()> between) const {
   int64_t steps = tile.rowFormat.chunk();
   Value row = toValue(
       b, add(b, tile.firstRow, times(b, chunk, tile.rowFormat.chunkStride())));
   Value column =
       toValue(b, add(b, tile.firstColumn,
                      times(b, chunk, tile.columnFormat.chunkStride())));
+  bool isNarrow = tile.numColumns < tile.columnFormat.width;
+  if (isNarrow)
+    between();
   SmallVector<Value> columns;
   for (int64_t j = 0; j < tileColumns; ++j)
     columns.push_back(loadColumns(
@@ -315,6 +322,8 @@ Carried AmxTile::multiplyChunk(ImplicitLocOpBuilder &b, Value chunk,
       Value sum = sums[next.size()];
       next.push_back(
           amx::TileMulFOp::create(b, sum.getType(), rows, vector, sum));
+      if (next.size() == 1 && !isNarrow)
+        between();
     }
   }
   return next;
@@ -389,8 +398,8 @@ static void multiplyAmx(ImplicitLocOpBuilder &b, const RegisterTile &first,
   Carried sums =
       carry(b, registerTile.numChunks, 1, loop.getRegionIterArgs(),
             [&](ImplicitLocOpBuilder &body, Value chunk, ValueRange carried) {
-              atChunk(body, column, chunk);
-              return tile.multiplyChunk(body, chunk, carried);
+              return tile.multiplyChunk(body, chunk, carried,
+                                        [&] { atChunk(body, column, chunk); });
             });
   // Nothing follows the last tile.
   Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
@@ -413,6 +422,11 @@ static void multiply(ImplicitLocOpBuilder &b, CpuKernel kernel,
   case CpuKernel::Amx:
     return multiplyAmx(b, first, numColumns, atChunk, afterTile);
   }
+}
+
+int64_t mlir::boostr::cpu::getSumGroup(CpuKernel kernel,
+                                       const PanelFormat &columnFormat) {
+  return kernel == CpuKernel::Amx ? AmxTile::kEdge : columnFormat.width;
 }
 
 int64_t mlir::boostr::cpu::getNarrowWidth(const PanelFormat &columnFormat) {

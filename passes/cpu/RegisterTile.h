@@ -33,6 +33,9 @@ struct RegisterTile {
   Value isLastNarrow;
 };
 
+/// Columns of a register tile whose sums of a row follow each other in memory.
+int64_t getSumGroup(CpuKernel kernel, const PanelFormat &columnFormat);
+
 /// The columns that a narrow register tile multiplies: half of the vectors or
 /// AMX tiles of a panel of columns.
 int64_t getNarrowWidth(const PanelFormat &columnFormat);

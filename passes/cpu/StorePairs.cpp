@@ -38,7 +38,7 @@ private:
     return toValue(b, add(b, x, b.getIndexAttr(y)));
   }
   Value getPlace(int64_t column) {
-    return plus(firstSum, column * epilogue.sums.columns);
+    return plus(firstSum, column * epilogue.sums.groupSize());
   }
   Vectors loadSums();
   void addToColumns(const EpilogueArray &addend, Value column, Vectors &sums);
@@ -120,8 +120,9 @@ void PairStorer::store(Value row, Value column) {
   Value columnOffset = loadTable(result.columnOffsets, column);
   Value rest = toValue(b, min(b, sub(b, endRow, row), b.getIndexAttr(lanes)));
   forLoop(b, rest, [&](Value i) {
-    Value place = toValue(
-        b, add(b, firstSum, mul(b, i, b.getIndexAttr(epilogue.sums.columns))));
+    Value place =
+        toValue(b, add(b, firstSum,
+                       mul(b, i, b.getIndexAttr(epilogue.sums.groupSize()))));
     Value stored = vector::LoadOp::create(b, floats, epilogue.sums.memory,
                                           ValueRange{place});
     Value rowOffset = loadTable(result.rowOffsets, toValue(b, add(b, row, i)));

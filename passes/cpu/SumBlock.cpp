@@ -24,8 +24,14 @@ Value SumBlock::getOffset(ImplicitLocOpBuilder &b, Value row,
     return arith::RemUIOp::create(b, index, constant(b, size)).getResult();
   };
   Value tile = getTile(b, divide(row, rows), divide(column, columns));
-  OpFoldResult inTile =
-      add(b, mul(b, modulo(row, rows), b.getIndexAttr(columns)),
-          modulo(column, columns));
-  return toValue(b, add(b, tile, inTile));
+  int64_t together = groupSize();
+  OpFoldResult inGroup =
+      add(b, mul(b, modulo(row, rows), b.getIndexAttr(together)),
+          modulo(column, together));
+  OpFoldResult offset = add(b, tile, inGroup);
+  if (together == columns)
+    return toValue(b, offset);
+  Value number = divide(modulo(column, columns), together);
+  return toValue(
+      b, add(b, offset, mul(b, number, b.getIndexAttr(rows * together))));
 }

@@ -17,6 +17,11 @@ struct SumBlock {
   Value memory;
   /// Extents of a tile, and tiles side by side in a row of tiles.
   int64_t rows, columns, tilesPerRow;
+  /// Columns whose sums follow each other in a row of a tile, the next columns
+  /// behind those of all rows; 0 for all.
+  int64_t group = 0;
+
+  int64_t groupSize() const { return group ? group : columns; }
 
   int64_t tileSize() const { return rows * columns; }
   /// Where the tile with the given numbers begins.

@@ -11,7 +11,8 @@ which on large caches no other test can afford.
 import numpy as np
 import pytest
 import reference
-from support import Heads, assert_close, compile_functions, poisoned, random, tensor, wide
+from support import (Heads, assert_close, compile_functions, host_features, poisoned, random,
+                     tensor, wide)
 
 HEADS = Heads(3, 2, 20)
 SHAPE = (2, 37, 53)
@@ -31,37 +32,48 @@ TILES = {
     "few_rows": ((16, 32, 16), (8, 32), 16, 0, ", few_rows = [3, 80]"),
     "fewer_rows": ((16, 32, 16), (8, 32), 16, 0, ", few_rows = [3, 73]"),
 }
+# Three blocks of tokens, for which a task has rows of the weight packed once.
+AMX_TILES = {
+    "amx": ((32, 32, 32), (32, 32), 16, 1 << 20),
+    "amx_cached": ((32, 64, 32), (32, 32), 16, 1 << 20, ", cached_bytes = 4096"),
+    "amx_low": ((32, 32, 64), (16, 32), 16, 1 << 20),
+    "amx_slim": ((48, 48, 64), (32, 16), 16, 20000, ", streams_columns = true"),
+}
+CASES = [(name, element, "fma") for name in TILES for element in ("f32", "bf16")]
+if "amx_bf16" in host_features():
+    CASES += [(name, "bf16", "amx") for name in AMX_TILES]
 
 
-def attribute(tile):
+def attribute(tile, kernel):
     (mc, nc, kc), (rows, columns), lanes, packed_bytes, *rest = tile
-    return (f"{{boostr.cpu_tile = #boostr.cpu_tile<kernel = fma, block = [{mc}, {nc}, {kc}], "
+    return (f"{{boostr.cpu_tile = #boostr.cpu_tile<kernel = {kernel}, block = [{mc}, {nc}, {kc}], "
             f"register = [{rows}, {columns}], lanes = {lanes}, packed_bytes = {packed_bytes}"
             f"{''.join(rest)}>}}")
 
 
-def functions(name, element, tile):
+def functions(name, element, kernel):
+    written = attribute({**TILES, **AMX_TILES}[name], kernel)
+    name = f"{name}_{element}"
     x, w, b = tensor(element, *SHAPE), tensor(element, HEADS.rows, SHAPE[2]), tensor(
         element, HEADS.rows)
     q = tensor(element, SHAPE[0], HEADS.query, SHAPE[1], HEADS.dim)
     k = tensor(element, SHAPE[0], HEADS.key_value, SHAPE[1], HEADS.dim)
     return f"""
 func.func @forward_{name}(%x: {x}, %w: {w}, %b: {b}) -> ({q}, {k}, {k}) {{
-  %q, %k, %v = boostr.fused_qkv %x, %w bias(%b) {HEADS.attributes} {attribute(tile)}
+  %q, %k, %v = boostr.fused_qkv %x, %w bias(%b) {HEADS.attributes} {written}
       : {x}, {w}, {b}
   return %q, %k, %v : {q}, {k}, {k}
 }}
 func.func @backward_{name}(%dq: {q}, %dk: {k}, %dv: {k}, %x: {x}, %w: {w}) -> ({x}, {w}, {b}) {{
   %dx, %dw, %db = boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w wrt(input, weight, bias)
-      {HEADS.attributes} {attribute(tile)} : {q}, {k}, {k}, {x}, {w}
+      {HEADS.attributes} {written} : {q}, {k}, {k}, {x}, {w}
   return %dx, %dw, %db : {x}, {w}, {b}
 }}"""
 
 
 @pytest.fixture(scope="module")
 def module():
-    return compile_functions(functions(f"{name}_{element}", element, tile)
-                             for name, tile in TILES.items() for element in ("f32", "bf16"))
+    return compile_functions(functions(*case) for case in CASES)
 
 
 def run_and_check(function, inputs, shapes, formula, element):
@@ -72,8 +84,7 @@ def run_and_check(function, inputs, shapes, formula, element):
         assert_close(result, expected, element, scale)
 
 
-@pytest.mark.parametrize("element", ["f32", "bf16"])
-@pytest.mark.parametrize("name", TILES)
+@pytest.mark.parametrize("name, element", [case[:2] for case in CASES])
 def test_tile(module, name, element):
     batch, tokens, hidden = SHAPE
     x, w = random(1, element, *SHAPE), random(2, element, HEADS.rows, hidden)
