@@ -310,34 +310,6 @@ void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
 // Packed rows
 //===----------------------------------------------------------------------===//
 
-/// `packed_bytes`, or what leaves a single thread room for the rest of its
-/// scratch.
-OpFoldResult ContractionEmitter::countPackedBytes() {
-  // Tasks that pack columns may keep those of a run of blocks.
-  bool keepsColumns = !isTransposed && !rhsLayout;
-  int64_t perThread = int64_t(keepsColumns ? 10 : 14) << 20;
-  OpFoldResult bytes = b.getIndexAttr(tile.getPackedBytes());
-  if (tile.getPackedBytes() <= perThread)
-    return bytes;
-  return min(b, bytes,
-             mul(b, OpFoldResult(getNumThreads(b)), b.getIndexAttr(perThread)));
-}
-
-/// Rows of a block: mc, or as many whole panels as there is room for with all
-/// k. A block begins with a whole vector of rows, which are then of one head.
-Value ContractionEmitter::chooseBlockRows() {
-  const PanelFormat &format = formatOf(/*isLhs=*/true);
-  int64_t unit = std::lcm(format.width, lanes);
-  int64_t unitBytes =
-      format.countPanels(unit) * format.size() *
-      llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
-      (isLhsShared() ? 1 : segments.size());
-  OpFoldResult units = div(b, div(b, countPackedBytes(), unitBytes), numSteps);
-  OpFoldResult rows =
-      mul(b, max(b, units, b.getIndexAttr(1)), b.getIndexAttr(unit));
-  return toValue(b, min(b, rows, b.getIndexAttr(mc)));
-}
-
 /// Elements of a block for one block of steps.
 OpFoldResult ContractionEmitter::getBlockSize() {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
@@ -353,8 +325,8 @@ OpFoldResult ContractionEmitter::countPackedBlocks() {
       llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
       (isLhsShared() ? 1 : segments.size());
   OpFoldResult block =
-      mul(b, mul(b, getBlockSize(), b.getIndexAttr(bytes)), numSteps);
-  return max(b, div(b, countPackedBytes(), block), b.getIndexAttr(1));
+      mul(b, mul(b, getBlockSize(), b.getIndexAttr(bytes)), spanSteps);
+  return max(b, div(b, packedBytes, block), b.getIndexAttr(1));
 }
 
 /// Blocks of the segment's rows from `firstRow` on, of those that are packed.
@@ -396,14 +368,14 @@ void ContractionEmitter::emitPacked() {
   Scratch scratch(b);
   numSteps =
       getMost(1, [&](const Segment &segment) { return countSteps(segment); });
-  blockRows = chooseBlockRows();
+  planSpans();
   OpFoldResult slots = b.getIndexAttr(0);
   for (const Segment &segment : segments) {
     if (!isLhsShared() || &segment == &segments.front())
       slots = add(b, slots, countRowBlocks(segment, constant(b, 0)));
   }
   const PanelFormat &format = formatOf(/*isLhs=*/true);
-  OpFoldResult size = mul(b, mul(b, slots, numSteps), getBlockSize());
+  OpFoldResult size = mul(b, mul(b, slots, spanSteps), getBlockSize());
   packed = scratch.allocate(size, format.elementType);
 
   auto loop = scf::ForOp::create(
@@ -411,7 +383,7 @@ void ContractionEmitter::emitPacked() {
       toValue(b, mul(b, countPackedBlocks(), OpFoldResult(blockRows))));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
-  emitRows(loop.getInductionVar());
+  emitSpans(loop.getInductionVar());
   b.setInsertionPointAfter(loop);
 }
 
@@ -450,37 +422,50 @@ OpFoldResult ContractionEmitter::countWork(bool isProduct) {
 }
 
 /// Packs rows of lhs from `firstRow` on, and computes what they contribute to.
-void ContractionEmitter::emitRows(Value firstRow) {
+/// `products` are numbered already where there are spans.
+void ContractionEmitter::emitRows(Value firstRow,
+                                  const NumberedBlocks *products) {
   auto countRows = [&](const Segment &segment) {
     return countRowBlocks(segment, firstRow);
-  };
-  auto countOne = [&](const Segment &) -> OpFoldResult {
-    return b.getIndexAttr(1);
   };
   ArrayRef<Segment> packedSegments = segments;
   NumberedBlocks packs(
       b, isLhsShared() ? packedSegments.take_front() : packedSegments,
       countRows, [&](const Segment &segment) {
-        return mul(b, countSteps(segment), b.getIndexAttr(countParts()));
+        auto [begin, end] = getSpanSteps(segment);
+        return mul(b, sub(b, end, begin), b.getIndexAttr(countParts()));
       });
   emitTasks(packs.getCount(), countWork(/*isProduct=*/false),
             [&](Value task) { packLhs(selectBlock(packs, firstRow, task)); });
-  if (segments.front().lhsSum) {
-    NumberedBlocks sums(b, segments, countRows, countOne);
-    emitTasks(sums.getCount(), countWork(/*isProduct=*/false),
-              [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
-  }
+  if (segments.front().lhsSum)
+    emitLhsSums(firstRow);
   if (!segments.front().product)
     return;
   SmallVector<int64_t> fewRows = getRowsByColumns();
   auto emitMore = [&] {
-    emitFewStepsOr(firstRow, [&] { emitProducts(firstRow); });
+    emitFewStepsOr(firstRow, [&] {
+      emitProducts(products ? *products : numberProducts(firstRow), firstRow);
+    });
   };
   if (fewRows.empty())
     return emitMore();
-  Value isFew = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::ule, getMaxRows(), constant(b, fewRows.back()));
-  ifElse(b, isFew, [&] { emitRowsByColumns(fewRows); }, emitMore);
+  ifElse(
+      b, areFewRowsByColumns(fewRows), [&] { emitRowsByColumns(fewRows); },
+      emitMore);
+}
+
+/// Adds up the packed rows of lhs.
+void ContractionEmitter::emitLhsSums(Value firstRow) {
+  NumberedBlocks sums(
+      b, segments,
+      [&](const Segment &segment) { return countRowBlocks(segment, firstRow); },
+      [&](const Segment &) -> OpFoldResult { return b.getIndexAttr(1); });
+  OpFoldResult count = sums.getCount();
+  // Once, whatever blocks of results the steps are packed for.
+  if (span)
+    count = select(b, isZero(span->firstBlock), count, b.getIndexAttr(0));
+  emitTasks(count, countWork(/*isProduct=*/false),
+            [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
 }
 
 /// What blocks of columns are cut into: whole panels and whole vectors, so that
@@ -544,21 +529,30 @@ Value ContractionEmitter::chooseWidth(Value firstRow) {
   return loop.getResult(0);
 }
 
-/// Computes blocks of the results from the packed rows.
-void ContractionEmitter::emitProducts(Value firstRow) {
+/// Blocks of the results that the packed rows contribute to.
+NumberedBlocks ContractionEmitter::numberProducts(Value firstRow) {
   Value width = chooseWidth(firstRow);
-  NumberedBlocks products(
+  return NumberedBlocks(
       b, segments,
       [&](const Segment &segment) { return countRowBlocks(segment, firstRow); },
       [&](const Segment &segment) {
         return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
                        OpFoldResult(width));
       });
+}
+
+/// Computes these blocks, or those whose turn it is.
+void ContractionEmitter::emitProducts(const NumberedBlocks &products,
+                                      Value firstRow) {
+  OpFoldResult first = b.getIndexAttr(0), end = products.getCount();
+  if (span)
+    std::tie(first, end) = std::tuple(span->firstBlock, span->endBlock);
   if (!isTransposed && !rhsLayout)
-    return emitRuns(products, firstRow);
-  emitTasks(
-      products.getCount(), countWork(/*isProduct=*/true),
-      [&](Value task) { computeBlock(selectBlock(products, firstRow, task)); });
+    return emitRuns(products, firstRow, first, end);
+  emitTasks(sub(b, end, first), countWork(/*isProduct=*/true), [&](Value task) {
+    Value number = toValue(b, add(b, first, task));
+    computeBlock(selectBlock(products, firstRow, number));
+  });
 }
 
 /// What packed columns may take to be kept from block to block. It is more than
@@ -571,15 +565,13 @@ static constexpr int64_t kMinRuns = 2;
 /// How many blocks, which have the same columns and other rows, a task computes
 /// one after the other, so that columns are packed once for them: as many as
 /// leave enough tasks for threads to share, if there is room for all steps.
-Value ContractionEmitter::chooseRun(const NumberedBlocks &products,
-                                    Value firstRow) {
+Value ContractionEmitter::chooseRun(OpFoldResult numBlocks, Value firstRow) {
   Value one = constant(b, 1);
   if (!isShared())
     return one;
   Value numRuns =
       toValue(b, mul(b, getNumThreads(b), b.getIndexAttr(kMinRuns)));
-  Value run =
-      arith::DivUIOp::create(b, toValue(b, products.getCount()), numRuns);
+  Value run = arith::DivUIOp::create(b, toValue(b, numBlocks), numRuns);
   Value rowBlocks = getMost(1, [&](const Segment &segment) {
     return countRowBlocks(segment, firstRow);
   });
@@ -589,29 +581,32 @@ Value ContractionEmitter::chooseRun(const NumberedBlocks &products,
       columnFormat.countPanels(nc) * columnFormat.size() *
       llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
   Value fits =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(b, numSteps),
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(b, spanSteps),
                             constant(b, kMaxKeptBytes / blockBytes));
   return arith::SelectOp::create(b, fits, run, one);
 }
 
-/// Computes blocks for which tasks pack rhs as columns.
+/// Computes blocks [`firstBlock`, `endBlock`), for which tasks pack rhs as
+/// columns.
 void ContractionEmitter::emitRuns(const NumberedBlocks &products,
-                                  Value firstRow) {
-  Value run = chooseRun(products, firstRow);
+                                  Value firstRow, OpFoldResult firstBlock,
+                                  OpFoldResult endBlock) {
+  OpFoldResult numBlocks = sub(b, endBlock, firstBlock);
+  Value run = chooseRun(numBlocks, firstRow);
   // Two blocks of steps take turns, unless columns are kept.
   Value isKept =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, run, constant(b, 1));
   numColumnBuffers =
-      arith::SelectOp::create(b, isKept, toValue(b, numSteps), constant(b, 2));
-  OpFoldResult numRuns = ceilDiv(b, products.getCount(), OpFoldResult(run));
+      arith::SelectOp::create(b, isKept, toValue(b, spanSteps), constant(b, 2));
+  OpFoldResult numRuns = ceilDiv(b, numBlocks, OpFoldResult(run));
   emitTasks(numRuns, countWork(/*isProduct=*/true), [&](Value task) {
     Scratch scratch(b);
     OpFoldResult size =
         mul(b, numColumnBuffers,
             b.getIndexAttr(columnFormat.countPanels(nc) * columnFormat.size()));
     Value panels = scratch.allocate(size, columnFormat.elementType);
-    Value first = toValue(b, mul(b, task, run));
-    Value end = toValue(b, min(b, add(b, first, run), products.getCount()));
+    Value first = toValue(b, add(b, firstBlock, mul(b, task, run)));
+    Value end = toValue(b, min(b, add(b, first, run), endBlock));
     forLoop(b, first, end, [&](Value number) {
       Block block = selectBlock(products, firstRow, number);
       auto isNot = [&](Value x, Value y) -> Value {
@@ -636,6 +631,7 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
   bool sharesRows = keepsPackedColumns();
   Value inner = toValue(b, sharesRows ? grid.columnBlocks : grid.rowBlocks);
   Block block;
+  block.number = task;
   Value rowBlock = arith::RemUIOp::create(b, local, inner);
   block.other = arith::DivUIOp::create(b, local, inner);
   if (sharesRows)
@@ -653,7 +649,8 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
 
 /// Where the packed rows of the block lie for a block of steps.
 Value ContractionEmitter::getPackedBlock(const Block &block, Value step) {
-  OpFoldResult number = add(b, mul(b, block.packedRows, numSteps), step);
+  OpFoldResult inSpan = span ? sub(b, step, span->first) : OpFoldResult(step);
+  OpFoldResult number = add(b, mul(b, block.packedRows, spanSteps), inSpan);
   return toValue(b, mul(b, number, getBlockSize()));
 }
 
@@ -669,11 +666,13 @@ int64_t ContractionEmitter::countParts() const {
   return llvm::divideCeil(mc, getPartRows());
 }
 
-/// Packs a part of a block; `block.other` counts the parts of all its steps.
+/// Packs a part of a block; `block.other` counts the parts of all steps that
+/// are packed.
 void ContractionEmitter::packLhs(const Block &block) {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
   OpFoldResult part = rem(b, block.other, countParts());
-  Value number = toValue(b, div(b, block.other, countParts()));
+  OpFoldResult inSpan = div(b, block.other, countParts());
+  Value number = toValue(b, span ? add(b, span->first, inSpan) : inSpan);
   Value firstRow = toValue(b, mul(b, part, b.getIndexAttr(getPartRows())));
   auto pack = [&] {
     Scratch scratch(b);
@@ -737,24 +736,28 @@ void ContractionEmitter::sumLhs(const Block &block) {
     return loop.getResult(0);
   };
   forLoop(b, block.rows.length, [&](Value row) {
-    auto loop = scf::ForOp::create(b, constant(b, 0),
-                                   toValue(b, countSteps(block.segment)),
-                                   constant(b, 1), zeros);
+    auto [begin, end] = getSpanSteps(block.segment);
+    auto loop = scf::ForOp::create(b, begin, end, constant(b, 1),
+                                   loadLhsSum(block, row, zeros));
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
       scf::YieldOp::create(b, addChunks(row, loop.getInductionVar(),
                                         loop.getRegionIterArgs().front()));
     }
-    memref::StoreOp::create(b, addLanes(loop.getResult(0)), sums, row);
+    saveLhsSum(block, row, loop.getResult(0), [&] {
+      memref::StoreOp::create(b, addLanes(loop.getResult(0)), sums, row);
+    });
   });
 
   Epilogue epilogue;
   epilogue.sums = {sums, mc, 1, 1};
   epilogue.isTransposed = false;
   epilogue.isContiguous = false;
-  store(*block.segment.lhsSum, epilogue, block.segment.terms.front().extents,
-        {block.rows, mc}, std::nullopt);
+  ifLastSpan([&] {
+    store(*block.segment.lhsSum, epilogue, block.segment.terms.front().extents,
+          {block.rows, mc}, std::nullopt);
+  });
 }
 
 //===----------------------------------------------------------------------===//

@@ -58,9 +58,20 @@ private:
     Term term;
     Value first, length;
   };
+  /// Blocks of steps that are packed at a time, from `first` on, where there is
+  /// no room for all; and the blocks of results that they contribute to
+  /// meanwhile. Their sums are kept from span to span, those of a row of lhs as
+  /// a vector.
+  struct Span {
+    Value first, isFirst, isLast;
+    Value firstBlock, endBlock;
+    Value sums, lhsSums;
+  };
   /// What a task computes or packs: a block of a segment.
   struct Block {
     Segment segment;
+    /// Among all blocks.
+    Value number;
     /// The number of its rows among the packed ones, and its second number: of
     /// a block of columns or of steps.
     Value packedRows, other;
@@ -149,6 +160,7 @@ private:
   void emitFewRowsOr(ArrayRef<int64_t> counts,
                      llvm::function_ref<void()> emitMore);
   void emitFewRows(ArrayRef<int64_t> counts);
+  OpFoldResult countFewRowSize();
   void packFewRows(Scratch &scratch, FewRows &few);
   void planFewRows(FewRows &few);
   Range getFewColumns(const Block &block, const FewRows &few);
@@ -172,6 +184,9 @@ private:
 
   // Few rows of which rhs lies along its columns (FewRowsByColumns.cpp).
   SmallVector<int64_t> getRowsByColumns();
+  Value areFewRowsByColumns(ArrayRef<int64_t> counts);
+  OpFoldResult countSumRowSize();
+  OpFoldResult countSumParts(int64_t maxRows, OpFoldResult rowSize);
   void emitRowsByColumns(ArrayRef<int64_t> counts);
   void multiplyPart(const Block &block, const RowsByColumns &few);
   void multiplyColumns(const Block &block, const RowsByColumns &few,
@@ -202,16 +217,17 @@ private:
                 llvm::function_ref<OpFoldResult(const Segment &)> count);
   Value getMaxRows();
   void emitPacked();
-  void emitRows(Value firstRow);
-  void emitProducts(Value firstRow);
-  void emitRuns(const NumberedBlocks &products, Value firstRow);
-  Value chooseRun(const NumberedBlocks &products, Value firstRow);
+  void emitRows(Value firstRow, const NumberedBlocks *products);
+  void emitLhsSums(Value firstRow);
+  NumberedBlocks numberProducts(Value firstRow);
+  void emitProducts(const NumberedBlocks &products, Value firstRow);
+  void emitRuns(const NumberedBlocks &products, Value firstRow,
+                OpFoldResult firstBlock, OpFoldResult endBlock);
+  Value chooseRun(OpFoldResult numBlocks, Value firstRow);
   bool isShared();
   std::optional<int64_t> getColumnUnit() const;
   Value chooseWidth(Value firstRow);
   OpFoldResult getLargestShare(Value firstRow, Value numThreads, Value width);
-  OpFoldResult countPackedBytes();
-  Value chooseBlockRows();
   OpFoldResult getBlockSize();
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
@@ -227,6 +243,26 @@ private:
   int64_t countParts() const;
   void packLhs(const Block &block);
   void sumLhs(const Block &block);
+
+  // Spans of steps (StepSpans.cpp).
+  int64_t countUnitBytes() const;
+  int64_t getBytesPerThread() const;
+  OpFoldResult countPackedBytes(int64_t perThread);
+  bool mayNeedSpans();
+  void planSpans();
+  void emitSpans(Value firstRow);
+  std::pair<Value, Value> getSpanSteps(const Segment &segment);
+  void ifLastSpan(llvm::function_ref<void()> ifLast,
+                  llvm::function_ref<void()> ifNot = {});
+  Value isZero(Value number);
+  int64_t getSumRowSize() const;
+  OpFoldResult countSlotSums();
+  void copySums(const Block &block, const SumBlock &sums, Value rows,
+                bool isLoad);
+  Value getLhsSum(const Block &block, Value row);
+  Value loadLhsSum(const Block &block, Value row, Value zeros);
+  void saveLhsSum(const Block &block, Value row, Value sum,
+                  llvm::function_ref<void()> finish);
 
   // Where rhs was packed ahead of time (PackedRhs.cpp).
   void usePackedRhs(PackedArrayOp op);
@@ -250,8 +286,8 @@ private:
   void takeTurns(const Block &block, const Range &columns,
                  const Epilogue &epilogue);
   void takeTurn(const Block &block, const Range &columns,
-                const Epilogue &epilogue, const RhsBuffer &rhs, Value count,
-                Value turn);
+                const Epilogue &epilogue, const RhsBuffer &rhs, Value begin,
+                Value count, Value turn);
   Value getTurnBuffer(Value number);
   void multiplyTurn(const Turn &turn, const Epilogue &epilogue, Value row);
   void storePanel(const Block &block, const Epilogue &epilogue, Value row);
@@ -354,9 +390,16 @@ private:
   bool isTransposed;
   /// How rhs was packed ahead of time; null if it is packed here.
   PackedLayoutAttr rhsLayout;
-  /// Packed rows of lhs: blocks of rows, of each all blocks of steps.
+  /// Packed rows of lhs: blocks of rows, of each the blocks of steps of a span,
+  /// which usually has all.
   Value packed;
-  OpFoldResult numSteps;
+  OpFoldResult numSteps, spanSteps;
+  /// What they may take.
+  OpFoldResult packedBytes;
+  /// True if there may be spans of fewer steps; then the one that code is
+  /// emitted for.
+  bool hasSpans = false;
+  std::optional<Span> span;
   /// Rows of such a block, at most mc.
   Value blockRows;
   /// Blocks of steps that tasks have memory for where they pack columns.

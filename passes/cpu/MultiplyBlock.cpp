@@ -21,15 +21,19 @@ using namespace mlir::boostr::cpu;
 // Blocks of a result
 //===----------------------------------------------------------------------===//
 
+/// Sums of a row of tiles.
+int64_t ContractionEmitter::getSumRowSize() const {
+  int64_t tiles = llvm::divideCeil(isTransposed ? mc : nc, columnFormat.width);
+  return tiles * rowFormat.width * columnFormat.width;
+}
+
 SumBlock ContractionEmitter::allocateSums(Scratch &scratch) {
-  int64_t height = isTransposed ? nc : mc, width = isTransposed ? mc : nc;
   SumBlock sums;
   sums.rows = rowFormat.width;
   sums.columns = columnFormat.width;
-  sums.tilesPerRow = llvm::divideCeil(width, sums.columns);
-  int64_t rowSize = sums.tilesPerRow * sums.tileSize();
-  sums.memory =
-      scratch.allocate(llvm::divideCeil(height, sums.rows) * rowSize, sumType);
+  sums.tilesPerRow = getSumRowSize() / sums.tileSize();
+  int64_t tileRows = llvm::divideCeil(isTransposed ? nc : mc, sums.rows);
+  sums.memory = scratch.allocate(tileRows * getSumRowSize(), sumType);
   return sums;
 }
 
@@ -71,13 +75,18 @@ void ContractionEmitter::computeBlock(const Block &block) {
                                           constant(b, 0));
   ifElse(b, isNothing, [&] {
     fillZero(sums.memory, toValue(b, mul(b, ceilDiv(b, rows, sums.rows),
-                                         b.getIndexAttr(sums.tilesPerRow *
-                                                        sums.tileSize()))));
+                                         b.getIndexAttr(getSumRowSize()))));
   });
-  if (!isTransposed && !rhsLayout)
-    return takeTurns(block, columns, epilogue);
+  auto copy = [&](bool isLoad) { copySums(block, sums, rows, isLoad); };
+  if (span)
+    ifElse(b, span->isFirst, [] {}, [&] { copy(/*isLoad=*/true); });
+  if (!isTransposed && !rhsLayout) {
+    takeTurns(block, columns, epilogue);
+    return ifLastSpan([] {}, [&] { copy(/*isLoad=*/false); });
+  }
   accumulate(block, columns, sums);
-  storeBlock(b, epilogue, constant(b, 0), epilogue.numRows);
+  ifLastSpan([&] { storeBlock(b, epilogue, constant(b, 0), epilogue.numRows); },
+             [&] { copy(/*isLoad=*/false); });
 }
 
 /// `panels` for packed rhs.
@@ -104,13 +113,14 @@ void ContractionEmitter::takeTurns(const Block &block, const Range &columns,
                                    const Epilogue &epilogue) {
   Scratch scratch(b);
   RhsBuffer rhs = getRhsBuffer(scratch, block, columns, block.columnPanels);
-  Value count = toValue(b, countSteps(block.segment));
+  auto [begin, end] = getSpanSteps(block.segment);
+  Value count = toValue(b, sub(b, end, begin));
   // Without steps the first turn is the last too.
   Value isSkipped =
       arith::IndexCastUIOp::create(b, b.getIndexType(), block.hasColumns);
   forLoop(b, min(b, isSkipped, count), add(b, count, b.getIndexAttr(1)),
-          [&](Value turn) {
-            takeTurn(block, columns, epilogue, rhs, count, turn);
+          [&, begin = begin](Value turn) {
+            takeTurn(block, columns, epilogue, rhs, begin, count, turn);
           });
 }
 
@@ -129,12 +139,12 @@ Value ContractionEmitter::getTurnBuffer(Value number) {
                                        columnFormat.size())));
 }
 
-/// Packs block `turn` of `count` blocks of steps, and multiplies the one
-/// before.
+/// Packs block `turn` of `count` blocks of steps from `begin` on, and
+/// multiplies the one before.
 void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
                                   const Epilogue &epilogue,
-                                  const RhsBuffer &rhs, Value count,
-                                  Value turn) {
+                                  const RhsBuffer &rhs, Value begin,
+                                  Value count, Value turn) {
   Scratch tables(b);
   auto compare = [&](arith::CmpIPredicate predicate, Value x,
                      Value y) -> Value {
@@ -147,11 +157,16 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
       b, isMissing, compare(arith::CmpIPredicate::ult, turn, count));
   Value isMultiplied = compare(arith::CmpIPredicate::ne, turn, constant(b, 0));
   step.isStored = compare(arith::CmpIPredicate::eq, turn, count);
+  if (span)
+    step.isStored = arith::AndIOp::create(b, step.isStored, span->isLast);
+  auto getNumber = [&](OpFoldResult inSpan) {
+    return toValue(b, add(b, begin, inSpan));
+  };
   step.source = getRhs(tables, block, columns, rhs,
-                       toValue(b, min(b, turn, getNumberBefore(b, count))));
-  Value number = getNumberBefore(b, turn);
+                       getNumber(min(b, turn, getNumberBefore(b, count))));
+  Value number = getNumber(getNumberBefore(b, turn));
   step.buffer = getTurnBuffer(number);
-  step.nextBuffer = getTurnBuffer(turn);
+  step.nextBuffer = getTurnBuffer(getNumber(turn));
   step.tile = getRegisterTile(selectStep(block.segment, number).length,
                               epilogue.sums, number);
   step.tile.rows = packed;
@@ -168,7 +183,7 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
     Value hasShare = compare(arith::CmpIPredicate::ult, step.source.beginStep,
                              step.source.numSteps);
     ifElse(b, arith::AndIOp::create(b, step.isPacked, hasShare), [&] {
-      packPanels(b, step.source, columnFormat, rhs.panels, getTurnBuffer(turn));
+      packPanels(b, step.source, columnFormat, rhs.panels, step.nextBuffer);
     });
     ifElse(b, step.isStored, [&] { storePanel(block, epilogue, row); });
   });
@@ -340,11 +355,11 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
                                       rowFormat.size(),
                                   rowFormat.elementType);
   RhsBuffer rhs = getRhsBuffer(scratch, block, columns, memory);
-  Value count = toValue(b, countSteps(block.segment));
+  auto [begin, endStep] = getSpanSteps(block.segment);
   Value numPanels = toValue(b, ceilDiv(b, columns.length, rowFormat.width));
   OpFoldResult together = countStepsTogether(block);
-  auto multiplyGroup = [&](Value first) {
-    Value end = toValue(b, min(b, add(b, first, together), count));
+  auto multiplyGroup = [&, endStep = endStep](Value first) {
+    Value end = toValue(b, min(b, add(b, first, together), endStep));
     StepGroup group = {first, end, numPanels};
     forLoop(b, numPanels, [&](Value panel) {
       forLoop(b, group.first, group.end, [&](Value number) {
@@ -352,7 +367,7 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
       });
     });
   };
-  forLoop(b, b.getIndexAttr(0), count, multiplyGroup, together);
+  forLoop(b, begin, endStep, multiplyGroup, together);
 }
 
 /// How many blocks of steps a panel of rows is multiplied for before the next:
@@ -404,10 +419,8 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
   Value numColumns =
       toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
   // Columns for the steps that follow are on their way, a part with each tile.
-  OpFoldResult blockSize =
-      b.getIndexAttr(columnFormat.countPanels(mc) * columnFormat.size());
   OpFoldResult next =
-      add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
+      add(b, lhs, mul(b, sub(b, group.end, group.first), getBlockSize()));
   OpFoldResult firstTile = mul(b, row, numColumns);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
   bool areColumnsThere = keepsPackedColumns();

@@ -47,7 +47,8 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   bool isSpread = tile.getKernel() == CpuKernel::Amx;
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   bool areColumnsThere = keepsPackedColumns();
-  forLoop(b, countSteps(block.segment), [&](Value number) {
+  auto [begin, end] = getSpanSteps(block.segment);
+  forLoop(b, begin, end, [&](Value number) {
     RegisterTile registerTile =
         getRegisterTile(selectStep(block.segment, number).length, sums, number);
     registerTile.rows = isTransposed ? panels : packed;
@@ -58,8 +59,9 @@ void ContractionEmitter::accumulatePacked(const Block &block,
     Value firstColumn = isTransposed ? lhs : rhs;
     OpFoldResult next =
         add(b, firstColumn,
-            b.getIndexAttr(columnFormat.countPanels(isTransposed ? mc : nc) *
-                           columnFormat.size()));
+            isTransposed ? getBlockSize()
+                         : b.getIndexAttr(columnFormat.countPanels(nc) *
+                                          columnFormat.size()));
     forLoop(b, numRows, [&](Value row) {
       Value panel = rowFormat.getPanel(b, isTransposed ? rhs : lhs, row);
       registerTile.firstRow = panel;
