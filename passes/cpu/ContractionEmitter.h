@@ -245,7 +245,7 @@ private:
   void sumLhs(const Block &block);
 
   // Spans of steps (StepSpans.cpp).
-  int64_t countUnitBytes() const;
+  int64_t countPackedRowBytes(int64_t rows) const;
   int64_t getBytesPerThread() const;
   OpFoldResult countPackedBytes(int64_t perThread);
   bool mayNeedSpans();

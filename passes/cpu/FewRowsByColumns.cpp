@@ -25,8 +25,10 @@ using namespace mlir::boostr::cpu;
 /// results must not depend on the number of threads.
 static constexpr int64_t kParts = 8;
 
-/// What sums of all parts may take.
-static constexpr int64_t kMaxSumBytes = int64_t(5) << 20;
+/// What packed rows and sums of all parts may take. A single thread packs so
+/// much at a time at least.
+static constexpr int64_t kMaxPackedBytes = int64_t(10) << 20,
+                         kMaxSumBytes = int64_t(5) << 20;
 
 /// What a task reads of each step's row of rhs: less than a page at a time is
 /// read at half the speed.
@@ -104,8 +106,8 @@ OpFoldResult ContractionEmitter::countSumParts(int64_t maxRows,
   return min(b, div(b, b.getIndexAttr(most), rowSize), b.getIndexAttr(kParts));
 }
 
-/// True if there are few enough rows, all steps of which are packed, and there
-/// is room for their sums.
+/// True if there are few enough rows, and there is room for them with all steps
+/// and for their sums. That follows from the extents alone.
 Value ContractionEmitter::areFewRowsByColumns(ArrayRef<int64_t> counts) {
   auto compare = [&](arith::CmpIPredicate predicate, OpFoldResult x,
                      OpFoldResult y) -> Value {
@@ -119,8 +121,10 @@ Value ContractionEmitter::areFewRowsByColumns(ArrayRef<int64_t> counts) {
   OpFoldResult parts = countSumParts(getMaxFewRows(counts), countSumRowSize());
   if (getConstantIntValue(parts).value_or(0) == 0)
     require(compare(arith::CmpIPredicate::ne, parts, b.getIndexAttr(0)));
-  if (span)
-    require(compare(arith::CmpIPredicate::eq, spanSteps, numSteps));
+  int64_t bytes = countPackedRowBytes(counts.back());
+  int64_t most = std::min(tile.getPackedBytes(), kMaxPackedBytes) / bytes;
+  if (getConstantIntValue(numSteps).value_or(most + 1) > most)
+    require(compare(arith::CmpIPredicate::ule, numSteps, b.getIndexAttr(most)));
   return areFew;
 }
 

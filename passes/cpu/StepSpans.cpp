@@ -23,7 +23,7 @@ using namespace mlir::boostr::cpu;
 
 /// Rows that there is to be room for with all steps: rhs is packed, or read,
 /// for each block of rows.
-static constexpr int64_t kMinRows = 192;
+static constexpr int64_t kMinRows = 384;
 
 /// What the sums that are kept from span to span may take for each thread.
 static constexpr int64_t kSumBytes = int64_t(4) << 20;
@@ -42,11 +42,12 @@ static int64_t getUnit(const PanelFormat &format) {
 // What is packed at a time
 //===----------------------------------------------------------------------===//
 
-/// What so many rows, of each segment, take for a block of steps.
-int64_t ContractionEmitter::countUnitBytes() const {
+/// What `rows` packed rows, of each segment, take for a block of steps.
+int64_t ContractionEmitter::countPackedRowBytes(int64_t rows) const {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
-  return format.countPanels(getUnit(format)) * format.size() *
-         countBytes(format.elementType) * (isLhsShared() ? 1 : segments.size());
+  return format.countPanels(llvm::alignTo(rows, getUnit(format))) *
+         format.size() * countBytes(format.elementType) *
+         (isLhsShared() ? 1 : segments.size());
 }
 
 /// What leaves a single thread room for the rest of its scratch.
@@ -73,13 +74,11 @@ bool ContractionEmitter::mayNeedSpans() {
     if (!known)
       return true;
     steps = std::max(steps, *known);
-    known = getConstantIntValue(
-        rowsOf(segment.terms.front().extents).getSize(b));
+    known =
+        getConstantIntValue(rowsOf(segment.terms.front().extents).getSize(b));
     rows = std::max(rows, known.value_or(kMinRows));
   }
-  int64_t units = llvm::divideCeil(std::min({rows, kMinRows, mc}),
-                                   getUnit(formatOf(/*isLhs=*/true)));
-  return steps * units * countUnitBytes() >
+  return steps * countPackedRowBytes(std::min({rows, kMinRows, mc})) >
          std::min(tile.getPackedBytes(), getBytesPerThread());
 }
 
@@ -89,7 +88,7 @@ void ContractionEmitter::planSpans() {
   int64_t unit = getUnit(formatOf(/*isLhs=*/true));
   OpFoldResult rows = max(b, getMaxRows(), b.getIndexAttr(1));
   auto countUnits = [&](OpFoldResult bytes) {
-    return div(b, bytes, countUnitBytes());
+    return div(b, bytes, countPackedRowBytes(unit));
   };
   packedBytes = countPackedBytes(getBytesPerThread());
   spanSteps = numSteps;
@@ -106,8 +105,8 @@ void ContractionEmitter::planSpans() {
     packedBytes = select(b, fits, packedBytes, rest);
     spanSteps = select(b, fits, numSteps, steps);
   }
-  OpFoldResult units =
-      min(b, div(b, countUnits(packedBytes), spanSteps), ceilDiv(b, rows, unit));
+  OpFoldResult units = min(b, div(b, countUnits(packedBytes), spanSteps),
+                           ceilDiv(b, rows, unit));
   rows = mul(b, max(b, units, b.getIndexAttr(1)), b.getIndexAttr(unit));
   blockRows = toValue(b, min(b, rows, b.getIndexAttr(mc)));
 }
@@ -130,9 +129,8 @@ void ContractionEmitter::emitSpans(Value firstRow) {
   if (!hasSpans)
     return emitRows(firstRow, /*products=*/nullptr);
   Scratch scratch(b);
-  Value isOne = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                      toValue(b, spanSteps),
-                                      toValue(b, numSteps));
+  Value isOne = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::eq, toValue(b, spanSteps), toValue(b, numSteps));
   auto allocate = [&](OpFoldResult size) {
     return scratch.allocate(select(b, isOne, b.getIndexAttr(0), size), sumType);
   };
@@ -154,23 +152,21 @@ void ContractionEmitter::emitSpans(Value firstRow) {
     OpFoldResult blocks = b.getIndexAttr(0);
     for (const Segment &segment : segments)
       blocks = add(b, blocks, countRowBlocks(segment, firstRow));
-    span->lhsSums = allocate(
-        mul(b, mul(b, blocks, OpFoldResult(blockRows)),
-            b.getIndexAttr(rowFormat.chunk())));
+    span->lhsSums = allocate(mul(b, mul(b, blocks, OpFoldResult(blockRows)),
+                                 b.getIndexAttr(rowFormat.chunk())));
   }
   auto emitSpan = [&](Value first) {
     span->first = first;
     span->isFirst = isZero(first);
-    span->isLast = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::uge, toValue(b, add(b, first, spanSteps)),
-        toValue(b, numSteps));
+    span->isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::uge,
+                                         toValue(b, add(b, first, spanSteps)),
+                                         toValue(b, numSteps));
     emitRows(firstRow, products ? &*products : nullptr);
   };
   auto emitBlocks = [&](Value firstBlock) {
     span->firstBlock = firstBlock;
     OpFoldResult end = products ? products->getCount() : count;
-    span->endBlock =
-        toValue(b, min(b, add(b, firstBlock, together), end));
+    span->endBlock = toValue(b, min(b, add(b, firstBlock, together), end));
     forLoop(b, b.getIndexAttr(0), numSteps, emitSpan, spanSteps);
   };
   forLoop(b, b.getIndexAttr(0), count, emitBlocks, together);
@@ -248,8 +244,8 @@ Value ContractionEmitter::loadLhsSum(const Block &block, Value row,
         b.setInsertionPoint(nested.getInsertionBlock(),
                             nested.getInsertionPoint());
         Value place = getLhsSum(block, row);
-        Value sum = vector::LoadOp::create(
-            b, cast<VectorType>(zeros.getType()), span->lhsSums, place);
+        Value sum = vector::LoadOp::create(b, cast<VectorType>(zeros.getType()),
+                                           span->lhsSums, place);
         scf::YieldOp::create(b, sum);
       });
   return choice.getResult(0);

@@ -229,9 +229,10 @@ def test_long_rows(long_module, tokens):
 
 @pytest.mark.parametrize("tokens", [1, 16])
 def test_wide_result_of_few_rows(long_module, tokens):
-    """So many columns that 8 parts of their sums, or a single one, would be too much."""
+    """So many columns that 8 parts of their sums, or a single one, would be too much; or so
+    many steps that there is room for them with several threads only."""
     element = long_module[0]
-    for steps, columns in ((128, 20_000), (128, 36_000), (20, 90_000)):
+    for steps, columns in ((128, 20_000), (128, 36_000), (20, 90_000), (60_000, 8)):
         inputs = [random(1, element, 1, tokens, steps), random(2, element, 1, tokens, columns),
                   random(3, element, steps, columns)]
         check_long(long_module, "attn", inputs, [(1, tokens, columns)],
