@@ -310,13 +310,6 @@ void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
 // Packed rows
 //===----------------------------------------------------------------------===//
 
-/// Elements of a block for one block of steps.
-OpFoldResult ContractionEmitter::getBlockSize() {
-  const PanelFormat &format = formatOf(/*isLhs=*/true);
-  return mul(b, format.countPanels(b, blockRows),
-             b.getIndexAttr(format.size()));
-}
-
 /// Blocks of rows of each segment that are packed at a time: as many as there
 /// is room for, at least one.
 OpFoldResult ContractionEmitter::countPackedBlocks() {
@@ -325,7 +318,7 @@ OpFoldResult ContractionEmitter::countPackedBlocks() {
       llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
       (isLhsShared() ? 1 : segments.size());
   OpFoldResult block =
-      mul(b, mul(b, getBlockSize(), b.getIndexAttr(bytes)), spanSteps);
+      mul(b, mul(b, blockSize, b.getIndexAttr(bytes)), spanSteps);
   return max(b, div(b, packedBytes, block), b.getIndexAttr(1));
 }
 
@@ -349,10 +342,10 @@ void ContractionEmitter::emit() {
 /// The most that `count` says of a segment, but at least `least`.
 Value ContractionEmitter::getMost(
     int64_t least, llvm::function_ref<OpFoldResult(const Segment &)> count) {
-  Value most = constant(b, least);
+  OpFoldResult most = b.getIndexAttr(least);
   for (const Segment &segment : segments)
-    most = arith::MaxUIOp::create(b, most, toValue(b, count(segment)));
-  return most;
+    most = max(b, most, count(segment));
+  return toValue(b, most);
 }
 
 /// Rows of the segment that has most.
@@ -375,7 +368,7 @@ void ContractionEmitter::emitPacked() {
       slots = add(b, slots, countRowBlocks(segment, constant(b, 0)));
   }
   const PanelFormat &format = formatOf(/*isLhs=*/true);
-  OpFoldResult size = mul(b, mul(b, slots, spanSteps), getBlockSize());
+  OpFoldResult size = mul(b, mul(b, slots, spanSteps), blockSize);
   packed = scratch.allocate(size, format.elementType);
 
   auto loop = scf::ForOp::create(
@@ -651,7 +644,7 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
 Value ContractionEmitter::getPackedBlock(const Block &block, Value step) {
   OpFoldResult inSpan = span ? sub(b, step, span->first) : OpFoldResult(step);
   OpFoldResult number = add(b, mul(b, block.packedRows, spanSteps), inSpan);
-  return toValue(b, mul(b, number, getBlockSize()));
+  return toValue(b, mul(b, number, blockSize));
 }
 
 /// Rows that are packed by one task: a part of a block, so that there are tasks

@@ -91,7 +91,7 @@ private:
   };
   /// Blocks of steps that all panels of rows are multiplied for in turn.
   struct StepGroup {
-    Value first, end, numPanels;
+    Value first, end, numPanels, isLast;
   };
   /// Rows of rhs that are packed next: the first, and the offset of the first
   /// step.
@@ -228,7 +228,6 @@ private:
   std::optional<int64_t> getColumnUnit() const;
   Value chooseWidth(Value firstRow);
   OpFoldResult getLargestShare(Value firstRow, Value numThreads, Value width);
-  OpFoldResult getBlockSize();
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
   /// Starts tasks for numbers up to `count`; `work` is how many multiply-adds
@@ -296,7 +295,7 @@ private:
   int64_t getUsualColumns() const;
   static void prefetchPieceOf(ImplicitLocOpBuilder &body, Value memory,
                               OpFoldResult first, OpFoldResult offset,
-                              int64_t count, int64_t size);
+                              int64_t count, OpFoldResult size);
   void prefetchPackedRows(ImplicitLocOpBuilder &body, Value firstRow,
                           Value column, Value chunk);
   void prefetchShare(ImplicitLocOpBuilder &body, const PackSource &source,
@@ -322,7 +321,8 @@ private:
       llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
       llvm::function_ref<void(Value)> afterTile);
   void prefetchNextColumns(ImplicitLocOpBuilder &body, Value panels,
-                           OpFoldResult first, Value number, Value chunk);
+                           OpFoldResult first, OpFoldResult size, Value number,
+                           Value chunk);
   NextPanel getNextPanel(const PackSource &source, const StepGroup &group,
                          Value row, Value number);
   void prefetchPanel(ImplicitLocOpBuilder &body, const PackSource &source,
@@ -375,6 +375,10 @@ private:
   DimGroup stepsOf(ArrayRef<OpFoldResult> extents) const {
     return {contraction.k, extents};
   }
+  /// Elements of rhs as columns of a block, for one block of steps.
+  OpFoldResult getRhsBlockSize() const {
+    return b.getIndexAttr(columnFormat.countPanels(nc) * columnFormat.size());
+  }
   const PanelFormat &formatOf(bool isLhs) const {
     return isLhs != isTransposed ? rowFormat : columnFormat;
   }
@@ -400,8 +404,9 @@ private:
   /// emitted for.
   bool hasSpans = false;
   std::optional<Span> span;
-  /// Rows of such a block, at most mc.
+  /// Rows of such a block, at most mc, and its elements for one block of steps.
   Value blockRows;
+  OpFoldResult blockSize;
   /// Blocks of steps that tasks have memory for where they pack columns.
   Value numColumnBuffers;
 };

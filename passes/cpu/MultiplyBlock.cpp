@@ -210,8 +210,8 @@ void ContractionEmitter::multiplyTurn(const Turn &turn,
                     OpFoldResult tile =
                         add(body, mul(body, row, turn.numColumns), column);
                     prefetchNextColumns(body, turn.tile.columns,
-                                        turn.nextBuffer, toValue(body, tile),
-                                        chunk);
+                                        turn.nextBuffer, getRhsBlockSize(),
+                                        toValue(body, tile), chunk);
                   });
             });
       },
@@ -268,17 +268,17 @@ void ContractionEmitter::prefetchPackedRows(ImplicitLocOpBuilder &body,
                             mul(body, chunk, body.getIndexAttr(share)));
   prefetchPieceOf(body, packed,
                   add(body, firstRow, body.getIndexAttr(rowFormat.size())),
-                  offset, share, rowFormat.size());
+                  offset, share, body.getIndexAttr(rowFormat.size()));
 }
 
 /// Asks for `count` elements from `offset` on of the `size` from `first` on.
 void ContractionEmitter::prefetchPieceOf(ImplicitLocOpBuilder &body,
                                          Value memory, OpFoldResult first,
                                          OpFoldResult offset, int64_t count,
-                                         int64_t size) {
+                                         OpFoldResult size) {
   Value exists =
       arith::CmpIOp::create(body, arith::CmpIPredicate::ult,
-                            toValue(body, offset), constant(body, size));
+                            toValue(body, offset), toValue(body, size));
   ifElse(body, exists,
          [&] { prefetchPiece(body, memory, add(body, first, offset), count); });
 }
@@ -360,7 +360,9 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
   OpFoldResult together = countStepsTogether(block);
   auto multiplyGroup = [&, endStep = endStep](Value first) {
     Value end = toValue(b, min(b, add(b, first, together), endStep));
-    StepGroup group = {first, end, numPanels};
+    Value isLast =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, end, endStep);
+    StepGroup group = {first, end, numPanels, isLast};
     forLoop(b, numPanels, [&](Value panel) {
       forLoop(b, group.first, group.end, [&](Value number) {
         multiplyRows(block, columns, sums, rhs, group, panel, number);
@@ -370,8 +372,13 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
   forLoop(b, begin, endStep, multiplyGroup, together);
 }
 
+/// How many times `cached_bytes` the packed columns may take if these are of
+/// all steps then.
+static constexpr int64_t kWholeRowsFactor = 3;
+
 /// How many blocks of steps a panel of rows is multiplied for before the next:
-/// as many as `cached_bytes` hold the packed columns of.
+/// as many as `cached_bytes` hold the packed columns of. Or all, if these take
+/// somewhat more: whole rows of rhs come faster from memory.
 OpFoldResult ContractionEmitter::countStepsTogether(const Block &block) {
   int64_t elementBytes =
       llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
@@ -379,8 +386,14 @@ OpFoldResult ContractionEmitter::countStepsTogether(const Block &block) {
   if (panels <= 1)
     return b.getIndexAttr(1);
   Value used = toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
+  auto [begin, end] = getSpanSteps(block.segment);
+  OpFoldResult all = sub(b, end, begin);
+  Value fits = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ule, toValue(b, mul(b, all, OpFoldResult(used))),
+      constant(b, kWholeRowsFactor * panels));
   Value fitting = arith::DivUIOp::create(b, constant(b, panels), used);
-  return arith::MaxUIOp::create(b, fitting, constant(b, 1)).getResult();
+  OpFoldResult count = select(b, fits, all, OpFoldResult(fitting));
+  return max(b, count, b.getIndexAttr(1));
 }
 
 /// Rhs as it is read for block `number` of steps.
@@ -420,7 +433,8 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
   // Columns for the steps that follow are on their way, a part with each tile.
   OpFoldResult next =
-      add(b, lhs, mul(b, sub(b, group.end, group.first), getBlockSize()));
+      add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
+  OpFoldResult nextSize = select(b, group.isLast, b.getIndexAttr(0), blockSize);
   OpFoldResult firstTile = mul(b, row, numColumns);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
   bool areColumnsThere = keepsPackedColumns();
@@ -429,7 +443,7 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
         if (!areColumnsThere)
-          prefetchNextColumns(body, packed, next,
+          prefetchNextColumns(body, packed, next, nextSize,
                               toValue(body, add(body, firstTile, column)),
                               chunk);
         prefetchPanel(body, source, nextPanel, column, numColumns,
@@ -517,11 +531,12 @@ void ContractionEmitter::multiplyPanel(
   forLoop(b, b.getIndexAttr(0), numChunks, multiplyPart, OpFoldResult(part));
 }
 
-/// Asks for the part of the packed columns from `first` of `panels` on that
-/// falls to a chunk of tile `number` of the block.
+/// Asks for the part of the packed columns, `size` elements from `first` of
+/// `panels` on, that falls to a chunk of tile `number` of the block.
 void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
                                              Value panels, OpFoldResult first,
-                                             Value number, Value chunk) {
+                                             OpFoldResult size, Value number,
+                                             Value chunk) {
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   int64_t share = llvm::alignTo(
       llvm::divideCeil(
@@ -532,9 +547,7 @@ void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
   OpFoldResult offset =
       add(body, mul(body, number, body.getIndexAttr(share * chunks)),
           mul(body, chunk, body.getIndexAttr(share)));
-  int64_t columns = isTransposed ? mc : nc;
-  prefetchPieceOf(body, panels, first, offset, share,
-                  columnFormat.countPanels(columns) * columnFormat.size());
+  prefetchPieceOf(body, panels, first, offset, share, size);
 }
 
 /// What is packed after panel `row` and block `number` of steps.

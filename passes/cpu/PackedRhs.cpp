@@ -48,7 +48,7 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   bool areColumnsThere = keepsPackedColumns();
   auto [begin, end] = getSpanSteps(block.segment);
-  forLoop(b, begin, end, [&](Value number) {
+  forLoop(b, begin, end, [&, end = end](Value number) {
     RegisterTile registerTile =
         getRegisterTile(selectStep(block.segment, number).length, sums, number);
     registerTile.rows = isTransposed ? panels : packed;
@@ -57,11 +57,12 @@ void ContractionEmitter::accumulatePacked(const Block &block,
     Value lhs = getPackedBlock(block, number);
     Value rhs = getPackedBlockOffset(b, rhsLayout, packedBlock, number);
     Value firstColumn = isTransposed ? lhs : rhs;
-    OpFoldResult next =
-        add(b, firstColumn,
-            isTransposed ? getBlockSize()
-                         : b.getIndexAttr(columnFormat.countPanels(nc) *
-                                          columnFormat.size()));
+    OpFoldResult blockOfSteps = isTransposed ? blockSize : getRhsBlockSize();
+    OpFoldResult next = add(b, firstColumn, blockOfSteps);
+    Value isLast = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::eq,
+        toValue(b, add(b, number, b.getIndexAttr(1))), end);
+    OpFoldResult nextSize = select(b, isLast, b.getIndexAttr(0), blockOfSteps);
     forLoop(b, numRows, [&](Value row) {
       Value panel = rowFormat.getPanel(b, isTransposed ? rhs : lhs, row);
       registerTile.firstRow = panel;
@@ -72,7 +73,7 @@ void ContractionEmitter::accumulatePacked(const Block &block,
               return;
             OpFoldResult tile = add(body, mul(body, row, numColumns), column);
             if (!areColumnsThere)
-              prefetchNextColumns(body, registerTile.columns, next,
+              prefetchNextColumns(body, registerTile.columns, next, nextSize,
                                   toValue(body, tile), chunk);
             if (!isTransposed)
               return prefetchPackedRows(body, panel, column, chunk);

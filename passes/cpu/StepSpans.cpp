@@ -109,6 +109,9 @@ void ContractionEmitter::planSpans() {
                            ceilDiv(b, rows, unit));
   rows = mul(b, max(b, units, b.getIndexAttr(1)), b.getIndexAttr(unit));
   blockRows = toValue(b, min(b, rows, b.getIndexAttr(mc)));
+  const PanelFormat &format = formatOf(/*isLhs=*/true);
+  blockSize =
+      mul(b, format.countPanels(b, blockRows), b.getIndexAttr(format.size()));
 }
 
 /// The blocks of steps of the segment that are packed: from the first on, up to
