@@ -89,7 +89,7 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
 
     * rows of A are packed as many at a time as `packed_bytes` hold for all k, in
       blocks of `mc`, or of fewer where k is too long, and are then used by all
-      tasks;
+      tasks; spans of k take turns if even a few hundred rows are too many;
     * `block = [mc, nc, kc]`: one task computes an `mc x nc` block of C, `kc`
       steps of k at a time;
     * `register = [rows, columns]`: what the innermost loop keeps in registers.
@@ -99,8 +99,9 @@ def Boostr_CpuTileAttr : Boostr_Attr<"CpuTile", "cpu_tile"> {
 
     Where B is the side of rows, and not packed ahead of time, a panel of its rows
     is multiplied for as many times `kc` steps, before the next, as `cached_bytes`
-    hold the packed rows of A for, so that few rows of A have B read in long
-    pieces; 0, the default, is for `kc` steps.
+    hold the packed rows of A for, or for all k if these take up to three times
+    that, so that few rows of A have B read in long pieces; 0, the default, is for
+    `kc` steps.
 
     `kernel` is what multiplies:
 

@@ -310,40 +310,6 @@ void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
 // Packed rows
 //===----------------------------------------------------------------------===//
 
-/// `packed_bytes`, or what leaves a single thread room for the rest of its
-/// scratch.
-OpFoldResult ContractionEmitter::countPackedBytes() {
-  // Tasks that pack rhs may keep it for a run of blocks.
-  int64_t perThread = int64_t(takesRuns() ? 10 : 14) << 20;
-  OpFoldResult bytes = b.getIndexAttr(tile.getPackedBytes());
-  if (tile.getPackedBytes() <= perThread)
-    return bytes;
-  return min(b, bytes,
-             mul(b, OpFoldResult(getNumThreads(b)), b.getIndexAttr(perThread)));
-}
-
-/// Rows of a block: mc, or as many whole panels as there is room for with all
-/// k. A block begins with a whole vector of rows, which are then of one head.
-Value ContractionEmitter::chooseBlockRows() {
-  const PanelFormat &format = formatOf(/*isLhs=*/true);
-  int64_t unit = std::lcm(format.width, lanes);
-  int64_t unitBytes =
-      format.countPanels(unit) * format.size() *
-      llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
-      (isLhsShared() ? 1 : segments.size());
-  OpFoldResult units = div(b, div(b, countPackedBytes(), unitBytes), numSteps);
-  OpFoldResult rows =
-      mul(b, max(b, units, b.getIndexAttr(1)), b.getIndexAttr(unit));
-  return toValue(b, min(b, rows, b.getIndexAttr(mc)));
-}
-
-/// Elements of a block for one block of steps.
-OpFoldResult ContractionEmitter::getBlockSize() {
-  const PanelFormat &format = formatOf(/*isLhs=*/true);
-  return mul(b, format.countPanels(b, blockRows),
-             b.getIndexAttr(format.size()));
-}
-
 /// Blocks of rows of each segment that are packed at a time: as many as there
 /// is room for, at least one.
 OpFoldResult ContractionEmitter::countPackedBlocks() {
@@ -352,8 +318,8 @@ OpFoldResult ContractionEmitter::countPackedBlocks() {
       llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
       (isLhsShared() ? 1 : segments.size());
   OpFoldResult block =
-      mul(b, mul(b, getBlockSize(), b.getIndexAttr(bytes)), numSteps);
-  return max(b, div(b, countPackedBytes(), block), b.getIndexAttr(1));
+      mul(b, mul(b, blockSize, b.getIndexAttr(bytes)), spanSteps);
+  return max(b, div(b, packedBytes, block), b.getIndexAttr(1));
 }
 
 /// Blocks of the segment's rows from `firstRow` on, of those that are packed.
@@ -376,10 +342,10 @@ void ContractionEmitter::emit() {
 /// The most that `count` says of a segment, but at least `least`.
 Value ContractionEmitter::getMost(
     int64_t least, llvm::function_ref<OpFoldResult(const Segment &)> count) {
-  Value most = constant(b, least);
+  OpFoldResult most = b.getIndexAttr(least);
   for (const Segment &segment : segments)
-    most = arith::MaxUIOp::create(b, most, toValue(b, count(segment)));
-  return most;
+    most = max(b, most, count(segment));
+  return toValue(b, most);
 }
 
 /// Rows of the segment that has most.
@@ -395,14 +361,14 @@ void ContractionEmitter::emitPacked() {
   Scratch scratch(b);
   numSteps =
       getMost(1, [&](const Segment &segment) { return countSteps(segment); });
-  blockRows = chooseBlockRows();
+  planSpans();
   OpFoldResult slots = b.getIndexAttr(0);
   for (const Segment &segment : segments) {
     if (!isLhsShared() || &segment == &segments.front())
       slots = add(b, slots, countRowBlocks(segment, constant(b, 0)));
   }
   const PanelFormat &format = formatOf(/*isLhs=*/true);
-  OpFoldResult size = mul(b, mul(b, slots, numSteps), getBlockSize());
+  OpFoldResult size = mul(b, mul(b, slots, spanSteps), blockSize);
   packed = scratch.allocate(size, format.elementType);
 
   auto loop = scf::ForOp::create(
@@ -410,7 +376,7 @@ void ContractionEmitter::emitPacked() {
       toValue(b, mul(b, countPackedBlocks(), OpFoldResult(blockRows))));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(loop.getBody()->getTerminator());
-  emitRows(loop.getInductionVar());
+  emitSpans(loop.getInductionVar());
   b.setInsertionPointAfter(loop);
 }
 
@@ -449,37 +415,50 @@ OpFoldResult ContractionEmitter::countWork(bool isProduct) {
 }
 
 /// Packs rows of lhs from `firstRow` on, and computes what they contribute to.
-void ContractionEmitter::emitRows(Value firstRow) {
+/// `products` are numbered already where there are spans.
+void ContractionEmitter::emitRows(Value firstRow,
+                                  const NumberedBlocks *products) {
   auto countRows = [&](const Segment &segment) {
     return countRowBlocks(segment, firstRow);
-  };
-  auto countOne = [&](const Segment &) -> OpFoldResult {
-    return b.getIndexAttr(1);
   };
   ArrayRef<Segment> packedSegments = segments;
   NumberedBlocks packs(
       b, isLhsShared() ? packedSegments.take_front() : packedSegments,
       countRows, [&](const Segment &segment) {
-        return mul(b, countSteps(segment), b.getIndexAttr(countParts()));
+        auto [begin, end] = getSpanSteps(segment);
+        return mul(b, sub(b, end, begin), b.getIndexAttr(countParts()));
       });
   emitTasks(packs.getCount(), countWork(/*isProduct=*/false),
             [&](Value task) { packLhs(selectBlock(packs, firstRow, task)); });
-  if (segments.front().lhsSum) {
-    NumberedBlocks sums(b, segments, countRows, countOne);
-    emitTasks(sums.getCount(), countWork(/*isProduct=*/false),
-              [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
-  }
+  if (segments.front().lhsSum)
+    emitLhsSums(firstRow);
   if (!segments.front().product)
     return;
   SmallVector<int64_t> fewRows = getRowsByColumns();
   auto emitMore = [&] {
-    emitFewStepsOr(firstRow, [&] { emitProducts(firstRow); });
+    emitFewStepsOr(firstRow, [&] {
+      emitProducts(products ? *products : numberProducts(firstRow), firstRow);
+    });
   };
   if (fewRows.empty())
     return emitMore();
-  Value isFew = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::ule, getMaxRows(), constant(b, fewRows.back()));
-  ifElse(b, isFew, [&] { emitRowsByColumns(fewRows); }, emitMore);
+  ifElse(
+      b, areFewRowsByColumns(fewRows), [&] { emitRowsByColumns(fewRows); },
+      emitMore);
+}
+
+/// Adds up the packed rows of lhs.
+void ContractionEmitter::emitLhsSums(Value firstRow) {
+  NumberedBlocks sums(
+      b, segments,
+      [&](const Segment &segment) { return countRowBlocks(segment, firstRow); },
+      [&](const Segment &) -> OpFoldResult { return b.getIndexAttr(1); });
+  OpFoldResult count = sums.getCount();
+  // Once, whatever blocks of results the steps are packed for.
+  if (span)
+    count = select(b, isZero(span->firstBlock), count, b.getIndexAttr(0));
+  emitTasks(count, countWork(/*isProduct=*/false),
+            [&](Value task) { sumLhs(selectBlock(sums, firstRow, task)); });
 }
 
 /// What blocks of columns are cut into: whole panels and whole vectors, so that
@@ -543,21 +522,30 @@ Value ContractionEmitter::chooseWidth(Value firstRow) {
   return loop.getResult(0);
 }
 
-/// Computes blocks of the results from the packed rows.
-void ContractionEmitter::emitProducts(Value firstRow) {
+/// Blocks of the results that the packed rows contribute to.
+NumberedBlocks ContractionEmitter::numberProducts(Value firstRow) {
   Value width = chooseWidth(firstRow);
-  NumberedBlocks products(
+  return NumberedBlocks(
       b, segments,
       [&](const Segment &segment) { return countRowBlocks(segment, firstRow); },
       [&](const Segment &segment) {
         return ceilDiv(b, columnsOf(segment.terms.front().extents).getSize(b),
                        OpFoldResult(width));
       });
+}
+
+/// Computes these blocks, or those whose turn it is.
+void ContractionEmitter::emitProducts(const NumberedBlocks &products,
+                                      Value firstRow) {
+  OpFoldResult first = b.getIndexAttr(0), end = products.getCount();
+  if (span)
+    std::tie(first, end) = std::tuple(span->firstBlock, span->endBlock);
   if (takesRuns())
-    return emitRuns(products, firstRow);
-  emitTasks(
-      products.getCount(), countWork(/*isProduct=*/true),
-      [&](Value task) { computeBlock(selectBlock(products, firstRow, task)); });
+    return emitRuns(products, firstRow, first, end);
+  emitTasks(sub(b, end, first), countWork(/*isProduct=*/true), [&](Value task) {
+    Value number = toValue(b, add(b, first, task));
+    computeBlock(selectBlock(products, firstRow, number));
+  });
 }
 
 /// True if tasks take runs of blocks: where they pack rhs as columns, and with
@@ -583,15 +571,13 @@ static constexpr int64_t kMinRuns = 2;
 /// How many blocks, which have the same columns and other rows, a task computes
 /// one after the other, so that columns are packed once for them: as many as
 /// leave enough tasks for threads to share, if there is room for all steps.
-Value ContractionEmitter::chooseRun(const NumberedBlocks &products,
-                                    Value firstRow) {
+Value ContractionEmitter::chooseRun(OpFoldResult numBlocks, Value firstRow) {
   Value one = constant(b, 1);
   if (!isShared())
     return one;
   Value numRuns =
       toValue(b, mul(b, getNumThreads(b), b.getIndexAttr(kMinRuns)));
-  Value run =
-      arith::DivUIOp::create(b, toValue(b, products.getCount()), numRuns);
+  Value run = arith::DivUIOp::create(b, toValue(b, numBlocks), numRuns);
   Value rowBlocks = getMost(1, [&](const Segment &segment) {
     return countRowBlocks(segment, firstRow);
   });
@@ -602,15 +588,17 @@ Value ContractionEmitter::chooseRun(const NumberedBlocks &products,
       countPanelsOfSteps() * format.size() *
       llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u);
   Value fits =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(b, numSteps),
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(b, spanSteps),
                             constant(b, kMaxKeptBytes / blockBytes));
   return arith::SelectOp::create(b, fits, run, one);
 }
 
-/// Computes blocks for which tasks pack rhs.
+/// Computes blocks [`firstBlock`, `endBlock`), for which tasks pack rhs.
 void ContractionEmitter::emitRuns(const NumberedBlocks &products,
-                                  Value firstRow) {
-  Value run = chooseRun(products, firstRow);
+                                  Value firstRow, OpFoldResult firstBlock,
+                                  OpFoldResult endBlock) {
+  OpFoldResult numBlocks = sub(b, endBlock, firstBlock);
+  Value run = chooseRun(numBlocks, firstRow);
   // Two blocks of steps take turns, or a panel of rows the place of the last,
   // unless they are kept.
   Value isKept =
@@ -618,18 +606,18 @@ void ContractionEmitter::emitRuns(const NumberedBlocks &products,
   const PanelFormat &format = formatOf(/*isLhs=*/false);
   int64_t panels = countPanelsOfSteps();
   OpFoldResult all =
-      mul(b, numSteps, b.getIndexAttr(isTransposed ? panels : 1));
+      mul(b, spanSteps, b.getIndexAttr(isTransposed ? panels : 1));
   numColumnBuffers = arith::SelectOp::create(b, isKept, toValue(b, all),
                                              constant(b, isTransposed ? 1 : 2));
-  OpFoldResult numRuns = ceilDiv(b, products.getCount(), OpFoldResult(run));
+  OpFoldResult numRuns = ceilDiv(b, numBlocks, OpFoldResult(run));
   emitTasks(numRuns, countWork(/*isProduct=*/true), [&](Value task) {
     Scratch scratch(b);
     OpFoldResult size =
         mul(b, numColumnBuffers,
             b.getIndexAttr((isTransposed ? 1 : panels) * format.size()));
     Value memory = scratch.allocate(size, format.elementType);
-    Value first = toValue(b, mul(b, task, run));
-    Value end = toValue(b, min(b, add(b, first, run), products.getCount()));
+    Value first = toValue(b, add(b, firstBlock, mul(b, task, run)));
+    Value end = toValue(b, min(b, add(b, first, run), endBlock));
     forLoop(b, first, end, [&](Value number) {
       Block block = selectBlock(products, firstRow, number);
       auto isNot = [&](Value x, Value y) -> Value {
@@ -654,6 +642,7 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
   bool sharesRows = keepsPackedColumns();
   Value inner = toValue(b, sharesRows ? grid.columnBlocks : grid.rowBlocks);
   Block block;
+  block.number = task;
   Value rowBlock = arith::RemUIOp::create(b, local, inner);
   block.other = arith::DivUIOp::create(b, local, inner);
   if (sharesRows)
@@ -671,8 +660,9 @@ ContractionEmitter::selectBlock(const NumberedBlocks &blocks, Value firstRow,
 
 /// Where the packed rows of the block lie for a block of steps.
 Value ContractionEmitter::getPackedBlock(const Block &block, Value step) {
-  OpFoldResult number = add(b, mul(b, block.packedRows, numSteps), step);
-  return toValue(b, mul(b, number, getBlockSize()));
+  OpFoldResult inSpan = span ? sub(b, step, span->first) : OpFoldResult(step);
+  OpFoldResult number = add(b, mul(b, block.packedRows, spanSteps), inSpan);
+  return toValue(b, mul(b, number, blockSize));
 }
 
 /// Rows that are packed by one task: a part of a block, so that there are tasks
@@ -687,11 +677,13 @@ int64_t ContractionEmitter::countParts() const {
   return llvm::divideCeil(mc, getPartRows());
 }
 
-/// Packs a part of a block; `block.other` counts the parts of all its steps.
+/// Packs a part of a block; `block.other` counts the parts of all steps that
+/// are packed.
 void ContractionEmitter::packLhs(const Block &block) {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
   OpFoldResult part = rem(b, block.other, countParts());
-  Value number = toValue(b, div(b, block.other, countParts()));
+  OpFoldResult inSpan = div(b, block.other, countParts());
+  Value number = toValue(b, span ? add(b, span->first, inSpan) : inSpan);
   Value firstRow = toValue(b, mul(b, part, b.getIndexAttr(getPartRows())));
   auto pack = [&] {
     Scratch scratch(b);
@@ -755,24 +747,28 @@ void ContractionEmitter::sumLhs(const Block &block) {
     return loop.getResult(0);
   };
   forLoop(b, block.rows.length, [&](Value row) {
-    auto loop = scf::ForOp::create(b, constant(b, 0),
-                                   toValue(b, countSteps(block.segment)),
-                                   constant(b, 1), zeros);
+    auto [begin, end] = getSpanSteps(block.segment);
+    auto loop = scf::ForOp::create(b, begin, end, constant(b, 1),
+                                   loadLhsSum(block, row, zeros));
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
       scf::YieldOp::create(b, addChunks(row, loop.getInductionVar(),
                                         loop.getRegionIterArgs().front()));
     }
-    memref::StoreOp::create(b, addLanes(loop.getResult(0)), sums, row);
+    saveLhsSum(block, row, loop.getResult(0), [&] {
+      memref::StoreOp::create(b, addLanes(loop.getResult(0)), sums, row);
+    });
   });
 
   Epilogue epilogue;
   epilogue.sums = {sums, mc, 1, 1};
   epilogue.isTransposed = false;
   epilogue.isContiguous = false;
-  store(*block.segment.lhsSum, epilogue, block.segment.terms.front().extents,
-        {block.rows, mc}, std::nullopt);
+  ifLastSpan([&] {
+    store(*block.segment.lhsSum, epilogue, block.segment.terms.front().extents,
+          {block.rows, mc}, std::nullopt);
+  });
 }
 
 //===----------------------------------------------------------------------===//

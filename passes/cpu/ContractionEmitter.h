@@ -58,9 +58,20 @@ private:
     Term term;
     Value first, length;
   };
+  /// Blocks of steps that are packed at a time, from `first` on, where there is
+  /// no room for all; and the blocks of results that they contribute to
+  /// meanwhile. Their sums are kept from span to span, those of a row of lhs as
+  /// a vector.
+  struct Span {
+    Value first, isFirst, isLast;
+    Value firstBlock, endBlock;
+    Value sums, lhsSums;
+  };
   /// What a task computes or packs: a block of a segment.
   struct Block {
     Segment segment;
+    /// Among all blocks.
+    Value number;
     /// The number of its rows among the packed ones, and its second number: of
     /// a block of columns or of steps.
     Value packedRows, other;
@@ -80,7 +91,7 @@ private:
   };
   /// Blocks of steps that all panels of rows are multiplied for in turn.
   struct StepGroup {
-    Value first, end, numPanels;
+    Value first, end, numPanels, isLast;
   };
   /// Rows of rhs that are multiplied next: where they are packed, if panels are
   /// kept; the first of them, and the offset of the first step.
@@ -149,6 +160,7 @@ private:
   void emitFewRowsOr(ArrayRef<int64_t> counts,
                      llvm::function_ref<void()> emitMore);
   void emitFewRows(ArrayRef<int64_t> counts);
+  OpFoldResult countFewRowSize();
   void packFewRows(Scratch &scratch, FewRows &few);
   void planFewRows(FewRows &few);
   Range getFewColumns(const Block &block, const FewRows &few);
@@ -172,6 +184,9 @@ private:
 
   // Few rows of which rhs lies along its columns (FewRowsByColumns.cpp).
   SmallVector<int64_t> getRowsByColumns();
+  Value areFewRowsByColumns(ArrayRef<int64_t> counts);
+  OpFoldResult countSumRowSize();
+  OpFoldResult countSumParts(int64_t maxRows, OpFoldResult rowSize);
   void emitRowsByColumns(ArrayRef<int64_t> counts);
   void multiplyPart(const Block &block, const RowsByColumns &few);
   void multiplyColumns(const Block &block, const RowsByColumns &few,
@@ -202,19 +217,19 @@ private:
                 llvm::function_ref<OpFoldResult(const Segment &)> count);
   Value getMaxRows();
   void emitPacked();
-  void emitRows(Value firstRow);
-  void emitProducts(Value firstRow);
-  void emitRuns(const NumberedBlocks &products, Value firstRow);
-  Value chooseRun(const NumberedBlocks &products, Value firstRow);
+  void emitRows(Value firstRow, const NumberedBlocks *products);
+  void emitLhsSums(Value firstRow);
+  NumberedBlocks numberProducts(Value firstRow);
+  void emitProducts(const NumberedBlocks &products, Value firstRow);
+  void emitRuns(const NumberedBlocks &products, Value firstRow,
+                OpFoldResult firstBlock, OpFoldResult endBlock);
+  Value chooseRun(OpFoldResult numBlocks, Value firstRow);
   bool takesRuns() const;
   int64_t countPanelsOfSteps() const;
   bool isShared();
   std::optional<int64_t> getColumnUnit() const;
   Value chooseWidth(Value firstRow);
   OpFoldResult getLargestShare(Value firstRow, Value numThreads, Value width);
-  OpFoldResult countPackedBytes();
-  Value chooseBlockRows();
-  OpFoldResult getBlockSize();
   OpFoldResult countPackedBlocks();
   OpFoldResult countRowBlocks(const Segment &segment, Value firstRow);
   /// Starts tasks for numbers up to `count`; `work` is how many multiply-adds
@@ -229,6 +244,26 @@ private:
   int64_t countParts() const;
   void packLhs(const Block &block);
   void sumLhs(const Block &block);
+
+  // Spans of steps (StepSpans.cpp).
+  int64_t countPackedRowBytes(int64_t rows) const;
+  int64_t getBytesPerThread() const;
+  OpFoldResult countPackedBytes(int64_t perThread);
+  bool mayNeedSpans();
+  void planSpans();
+  void emitSpans(Value firstRow);
+  std::pair<Value, Value> getSpanSteps(const Segment &segment);
+  void ifLastSpan(llvm::function_ref<void()> ifLast,
+                  llvm::function_ref<void()> ifNot = {});
+  Value isZero(Value number);
+  int64_t getSumRowSize() const;
+  OpFoldResult countSlotSums();
+  void copySums(const Block &block, const SumBlock &sums, Value rows,
+                bool isLoad);
+  Value getLhsSum(const Block &block, Value row);
+  Value loadLhsSum(const Block &block, Value row, Value zeros);
+  void saveLhsSum(const Block &block, Value row, Value sum,
+                  llvm::function_ref<void()> finish);
 
   // Where rhs was packed ahead of time (PackedRhs.cpp).
   void usePackedRhs(PackedArrayOp op);
@@ -252,8 +287,8 @@ private:
   void takeTurns(const Block &block, const Range &columns,
                  const Epilogue &epilogue);
   void takeTurn(const Block &block, const Range &columns,
-                const Epilogue &epilogue, const RhsBuffer &rhs, Value count,
-                Value turn);
+                const Epilogue &epilogue, const RhsBuffer &rhs, Value begin,
+                Value count, Value turn);
   Value getTurnBuffer(Value number);
   void multiplyTurn(const Turn &turn, const Epilogue &epilogue, Value numRows,
                     Value row);
@@ -272,7 +307,7 @@ private:
                         Value column, Value chunk);
   void prefetchKnownPart(ImplicitLocOpBuilder &body, Value memory,
                          OpFoldResult first, int64_t size, int64_t tiles,
-                         int64_t end, OpFoldResult number, Value chunk);
+                         OpFoldResult end, OpFoldResult number, Value chunk);
   void prefetchShare(ImplicitLocOpBuilder &body, const PackSource &source,
                      Value column, Value chunk);
   void prefetchResult(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
@@ -296,8 +331,9 @@ private:
       llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
       llvm::function_ref<void(Value)> afterTile);
   void prefetchNextColumns(ImplicitLocOpBuilder &body, Value panels,
-                           OpFoldResult first, Value numRows, Value numColumns,
-                           Value row, Value column, Value chunk);
+                           OpFoldResult first, OpFoldResult size, Value numRows,
+                           Value numColumns, Value row, Value column,
+                           Value chunk);
   NextPanel getNextPanel(const PackSource &source, const StepGroup &group,
                          Value row, Value number);
   Value getRhsPanel(Value panel, Value number);
@@ -355,6 +391,10 @@ private:
   DimGroup stepsOf(ArrayRef<OpFoldResult> extents) const {
     return {contraction.k, extents};
   }
+  /// Elements of rhs as columns of a block, for one block of steps.
+  OpFoldResult getRhsBlockSize() const {
+    return b.getIndexAttr(columnFormat.countPanels(nc) * columnFormat.size());
+  }
   const PanelFormat &formatOf(bool isLhs) const {
     return isLhs != isTransposed ? rowFormat : columnFormat;
   }
@@ -370,11 +410,19 @@ private:
   bool isTransposed;
   /// How rhs was packed ahead of time; null if it is packed here.
   PackedLayoutAttr rhsLayout;
-  /// Packed rows of lhs: blocks of rows, of each all blocks of steps.
+  /// Packed rows of lhs: blocks of rows, of each the blocks of steps of a span,
+  /// which usually has all.
   Value packed;
-  OpFoldResult numSteps;
-  /// Rows of such a block, at most mc.
+  OpFoldResult numSteps, spanSteps;
+  /// What they may take.
+  OpFoldResult packedBytes;
+  /// True if there may be spans of fewer steps; then the one that code is
+  /// emitted for.
+  bool hasSpans = false;
+  std::optional<Span> span;
+  /// Rows of such a block, at most mc, and its elements for one block of steps.
   Value blockRows;
+  OpFoldResult blockSize;
   /// Blocks of steps, or panels, that tasks have memory for where they pack rhs
   /// as columns, or as rows.
   Value numColumnBuffers;

@@ -36,6 +36,9 @@ static constexpr int64_t kGroupRows = 8;
 /// Rows of rhs that are read together where they lie: streams of memory.
 static constexpr int64_t kPanelRows = 8;
 
+/// What all rows of lhs may take.
+static constexpr int64_t kMaxLhsBytes = int64_t(12) << 20;
+
 /// Vectors of sums that keep the multipliers busy and leave registers for what
 /// is loaded.
 static int64_t getMaxSums(int64_t lanes, Type sumType) {
@@ -77,7 +80,25 @@ void ContractionEmitter::emitFewRowsOr(ArrayRef<int64_t> counts,
     return emitMore();
   Value isEnough = arith::CmpIOp::create(
       b, arith::CmpIPredicate::ule, getMaxRows(), constant(b, counts.back()));
+  // Of very many steps there is room for fewer rows.
+  OpFoldResult rowSize = countFewRowSize();
+  int64_t most = kMaxLhsBytes * 8 / sumType.getIntOrFloatBitWidth();
+  std::optional<int64_t> known = getConstantIntValue(rowSize);
+  if (!known || *known * counts.back() > most) {
+    OpFoldResult size = mul(b, OpFoldResult(getMaxRows()), rowSize);
+    Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                       toValue(b, size), constant(b, most));
+    isEnough = arith::AndIOp::create(b, isEnough, fits);
+  }
   ifElse(b, isEnough, [&] { emitFewRows(counts); }, emitMore);
+}
+
+/// Elements of a row of lhs with its steps. It is longer by a vector, so that
+/// rows do not share sets of the cache.
+OpFoldResult ContractionEmitter::countFewRowSize() {
+  Value numSteps = stepsOf(segments.front().terms.front().extents).getSize(b);
+  OpFoldResult vectors = add(b, ceilDiv(b, numSteps, lanes), b.getIndexAttr(1));
+  return mul(b, vectors, b.getIndexAttr(lanes));
 }
 
 /// Packs all of lhs, as rows of the type of accumulation.
@@ -86,9 +107,7 @@ void ContractionEmitter::packFewRows(Scratch &scratch, FewRows &few) {
   DimGroup rows = rowsOf(term.extents), steps = stepsOf(term.extents);
   Value zero = constant(b, 0), numSteps = steps.getSize(b);
   few.numRows = rows.getSize(b);
-  // Longer by a vector, so that rows do not share sets of the cache.
-  OpFoldResult vectors = add(b, ceilDiv(b, numSteps, lanes), b.getIndexAttr(1));
-  few.rowSize = toValue(b, mul(b, vectors, b.getIndexAttr(lanes)));
+  few.rowSize = toValue(b, countFewRowSize());
   few.lhs = scratch.allocate(mul(b, few.numRows, few.rowSize), sumType);
 
   PanelFormat format = {PanelSide::Rows,    /*width=*/1, /*steps=*/lanes, lanes,

@@ -25,6 +25,11 @@ using namespace mlir::boostr::cpu;
 /// results must not depend on the number of threads.
 static constexpr int64_t kParts = 8;
 
+/// What packed rows and sums of all parts may take. A single thread packs so
+/// much at a time at least.
+static constexpr int64_t kMaxPackedBytes = int64_t(10) << 20,
+                         kMaxSumBytes = int64_t(5) << 20;
+
 /// What a task reads of each step's row of rhs: less than a page at a time is
 /// read at half the speed.
 static constexpr int64_t kRowBytes = 8192;
@@ -69,16 +74,67 @@ SmallVector<int64_t> ContractionEmitter::getRowsByColumns() {
   return counts;
 }
 
+/// Elements of a row of sums: more than a power of two, and with room for the
+/// last vectors of columns.
+OpFoldResult ContractionEmitter::countSumRowSize() {
+  Value numColumns =
+      columnsOf(segments.front().terms.front().extents).getSize(b);
+  OpFoldResult vectors =
+      add(b, ceilDiv(b, numColumns, columnFormat.width), b.getIndexAttr(1));
+  return mul(b, vectors, b.getIndexAttr(columnFormat.width));
+}
+
+/// Rows that groups of them can have at once.
+static SmallVector<int64_t> getGroups(ArrayRef<int64_t> counts) {
+  SmallVector<int64_t> groups;
+  // One row takes little less time than a few, not worth code of its own.
+  for (int64_t count : counts.size() > 1 ? counts.drop_front() : counts)
+    if (groups.empty() || groups.back() < kGroupRows)
+      groups.push_back(std::min(count, kGroupRows));
+  return groups;
+}
+
+/// Rows of sums that there is room for.
+static int64_t getMaxFewRows(ArrayRef<int64_t> counts) {
+  return llvm::alignTo(counts.back(), getGroups(counts).back());
+}
+
+/// Parts that there is room for, of `maxRows` sums of `rowSize` each.
+OpFoldResult ContractionEmitter::countSumParts(int64_t maxRows,
+                                               OpFoldResult rowSize) {
+  int64_t most = kMaxSumBytes * 8 / (sumType.getIntOrFloatBitWidth() * maxRows);
+  return min(b, div(b, b.getIndexAttr(most), rowSize), b.getIndexAttr(kParts));
+}
+
+/// True if there are few enough rows, and there is room for them with all steps
+/// and for their sums. That follows from the extents alone.
+Value ContractionEmitter::areFewRowsByColumns(ArrayRef<int64_t> counts) {
+  auto compare = [&](arith::CmpIPredicate predicate, OpFoldResult x,
+                     OpFoldResult y) -> Value {
+    return arith::CmpIOp::create(b, predicate, toValue(b, x), toValue(b, y));
+  };
+  Value areFew = compare(arith::CmpIPredicate::ule, getMaxRows(),
+                         b.getIndexAttr(counts.back()));
+  auto require = [&](Value condition) {
+    areFew = arith::AndIOp::create(b, areFew, condition);
+  };
+  OpFoldResult parts = countSumParts(getMaxFewRows(counts), countSumRowSize());
+  if (getConstantIntValue(parts).value_or(0) == 0)
+    require(compare(arith::CmpIPredicate::ne, parts, b.getIndexAttr(0)));
+  int64_t bytes = countPackedRowBytes(counts.back());
+  int64_t most = std::min(tile.getPackedBytes(), kMaxPackedBytes) / bytes;
+  if (getConstantIntValue(numSteps).value_or(most + 1) > most)
+    require(compare(arith::CmpIPredicate::ule, numSteps, b.getIndexAttr(most)));
+  return areFew;
+}
+
 /// Multiplies the packed rows, few enough to be one block of them.
 void ContractionEmitter::emitRowsByColumns(ArrayRef<int64_t> counts) {
   Scratch scratch(b);
   const Segment &segment = segments.front();
   RowsByColumns few;
-  // One row takes little less time than a few, not worth code of its own.
-  for (int64_t count : counts.size() > 1 ? counts.drop_front() : counts)
-    if (few.groups.empty() || few.groups.back() < kGroupRows)
-      few.groups.push_back(std::min(count, kGroupRows));
-  few.maxRows = llvm::alignTo(counts.back(), few.groups.back());
+  few.groups = getGroups(counts);
+  few.maxRows = getMaxFewRows(counts);
   const Extents &extents = segment.terms.front().extents;
   few.numRows = rowsOf(extents).getSize(b);
   Value numColumns = columnsOf(extents).getSize(b);
@@ -88,13 +144,11 @@ void ContractionEmitter::emitRowsByColumns(ArrayRef<int64_t> counts) {
       rhsLayout ? nc : llvm::alignTo(kRowBytes / bytes, columnFormat.width);
 
   few.numBlocks = toValue(b, countSteps(segment));
+  few.rowSize = toValue(b, countSumRowSize());
+  OpFoldResult mostParts = countSumParts(few.maxRows, few.rowSize);
   few.blocksOfPart = arith::MaxUIOp::create(
-      b, toValue(b, ceilDiv(b, few.numBlocks, kParts)), constant(b, 1));
+      b, toValue(b, ceilDiv(b, few.numBlocks, mostParts)), constant(b, 1));
   few.numParts = arith::CeilDivUIOp::create(b, few.numBlocks, few.blocksOfPart);
-  // Longer than a power of two, and room for the last vectors of columns.
-  OpFoldResult vectors =
-      add(b, ceilDiv(b, numColumns, columnFormat.width), b.getIndexAttr(1));
-  few.rowSize = toValue(b, mul(b, vectors, b.getIndexAttr(columnFormat.width)));
   few.partSize = toValue(b, mul(b, few.rowSize, b.getIndexAttr(few.maxRows)));
   few.sums = scratch.allocate(mul(b, few.partSize, few.numParts), sumType);
 

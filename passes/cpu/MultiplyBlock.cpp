@@ -21,16 +21,20 @@ using namespace mlir::boostr::cpu;
 // Blocks of a result
 //===----------------------------------------------------------------------===//
 
+/// Sums of a row of tiles.
+int64_t ContractionEmitter::getSumRowSize() const {
+  int64_t tiles = llvm::divideCeil(isTransposed ? mc : nc, columnFormat.width);
+  return tiles * rowFormat.width * columnFormat.width;
+}
+
 SumBlock ContractionEmitter::allocateSums(Scratch &scratch) {
-  int64_t height = isTransposed ? nc : mc, width = isTransposed ? mc : nc;
   SumBlock sums;
   sums.rows = rowFormat.width;
   sums.columns = columnFormat.width;
-  sums.tilesPerRow = llvm::divideCeil(width, sums.columns);
   sums.group = getSumGroup(tile.getKernel(), columnFormat);
-  int64_t rowSize = sums.tilesPerRow * sums.tileSize();
-  sums.memory =
-      scratch.allocate(llvm::divideCeil(height, sums.rows) * rowSize, sumType);
+  sums.tilesPerRow = getSumRowSize() / sums.tileSize();
+  int64_t tileRows = llvm::divideCeil(isTransposed ? nc : mc, sums.rows);
+  sums.memory = scratch.allocate(tileRows * getSumRowSize(), sumType);
   return sums;
 }
 
@@ -72,13 +76,18 @@ void ContractionEmitter::computeBlock(const Block &block) {
                                           constant(b, 0));
   ifElse(b, isNothing, [&] {
     fillZero(sums.memory, toValue(b, mul(b, ceilDiv(b, rows, sums.rows),
-                                         b.getIndexAttr(sums.tilesPerRow *
-                                                        sums.tileSize()))));
+                                         b.getIndexAttr(getSumRowSize()))));
   });
-  if (!isTransposed && !rhsLayout)
-    return takeTurns(block, columns, epilogue);
+  auto copy = [&](bool isLoad) { copySums(block, sums, rows, isLoad); };
+  if (span)
+    ifElse(b, span->isFirst, [] {}, [&] { copy(/*isLoad=*/true); });
+  if (!isTransposed && !rhsLayout) {
+    takeTurns(block, columns, epilogue);
+    return ifLastSpan([] {}, [&] { copy(/*isLoad=*/false); });
+  }
   accumulate(block, columns, sums);
-  storeBlock(b, epilogue, constant(b, 0), epilogue.numRows);
+  ifLastSpan([&] { storeBlock(b, epilogue, constant(b, 0), epilogue.numRows); },
+             [&] { copy(/*isLoad=*/false); });
 }
 
 /// `panels` for packed rhs.
@@ -105,13 +114,14 @@ void ContractionEmitter::takeTurns(const Block &block, const Range &columns,
                                    const Epilogue &epilogue) {
   Scratch scratch(b);
   RhsBuffer rhs = getRhsBuffer(scratch, block, columns, block.columnPanels);
-  Value count = toValue(b, countSteps(block.segment));
+  auto [begin, end] = getSpanSteps(block.segment);
+  Value count = toValue(b, sub(b, end, begin));
   // Without steps the first turn is the last too.
   Value isSkipped =
       arith::IndexCastUIOp::create(b, b.getIndexType(), block.hasColumns);
   forLoop(b, min(b, isSkipped, count), add(b, count, b.getIndexAttr(1)),
-          [&](Value turn) {
-            takeTurn(block, columns, epilogue, rhs, count, turn);
+          [&, begin = begin](Value turn) {
+            takeTurn(block, columns, epilogue, rhs, begin, count, turn);
           });
 }
 
@@ -130,12 +140,12 @@ Value ContractionEmitter::getTurnBuffer(Value number) {
                                        columnFormat.size())));
 }
 
-/// Packs block `turn` of `count` blocks of steps, and multiplies the one
-/// before.
+/// Packs block `turn` of `count` blocks of steps from `begin` on, and
+/// multiplies the one before.
 void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
                                   const Epilogue &epilogue,
-                                  const RhsBuffer &rhs, Value count,
-                                  Value turn) {
+                                  const RhsBuffer &rhs, Value begin,
+                                  Value count, Value turn) {
   Scratch tables(b);
   auto compare = [&](arith::CmpIPredicate predicate, Value x,
                      Value y) -> Value {
@@ -148,11 +158,16 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
       b, isMissing, compare(arith::CmpIPredicate::ult, turn, count));
   Value isMultiplied = compare(arith::CmpIPredicate::ne, turn, constant(b, 0));
   step.isStored = compare(arith::CmpIPredicate::eq, turn, count);
+  if (span)
+    step.isStored = arith::AndIOp::create(b, step.isStored, span->isLast);
+  auto getNumber = [&](OpFoldResult inSpan) {
+    return toValue(b, add(b, begin, inSpan));
+  };
   step.source = getRhs(tables, block, columns, rhs,
-                       toValue(b, min(b, turn, getNumberBefore(b, count))));
-  Value number = getNumberBefore(b, turn);
+                       getNumber(min(b, turn, getNumberBefore(b, count))));
+  Value number = getNumber(getNumberBefore(b, turn));
   step.buffer = getTurnBuffer(number);
-  step.nextBuffer = getTurnBuffer(turn);
+  step.nextBuffer = getTurnBuffer(getNumber(turn));
   step.tile = getRegisterTile(selectStep(block.segment, number).length,
                               epilogue.sums, number);
   step.tile.rows = packed;
@@ -169,7 +184,7 @@ void ContractionEmitter::takeTurn(const Block &block, const Range &columns,
     Value hasShare = compare(arith::CmpIPredicate::ult, step.source.beginStep,
                              step.source.numSteps);
     ifElse(b, arith::AndIOp::create(b, step.isPacked, hasShare), [&] {
-      packPanels(b, step.source, columnFormat, rhs.panels, getTurnBuffer(turn));
+      packPanels(b, step.source, columnFormat, rhs.panels, step.nextBuffer);
     });
     ifElse(b, step.isStored, [&] { storePanel(block, epilogue, row); });
   });
@@ -195,8 +210,9 @@ void ContractionEmitter::multiplyTurn(const Turn &turn,
                   [&] { prefetchShare(body, turn.source, column, chunk); },
                   [&] {
                     prefetchNextColumns(body, turn.tile.columns,
-                                        turn.nextBuffer, numRows,
-                                        turn.numColumns, row, column, chunk);
+                                        turn.nextBuffer, getRhsBlockSize(),
+                                        numRows, turn.numColumns, row, column,
+                                        chunk);
                   });
             });
       },
@@ -245,7 +261,8 @@ void ContractionEmitter::prefetchPackedRows(ImplicitLocOpBuilder &body,
     return prefetchRowPanel(body, packed, next, registerTile.numChunks,
                             numColumns, column, chunk);
   int64_t tiles = columnFormat.countPanels(getUsualColumns());
-  prefetchKnownPart(body, packed, next, size, tiles, size, column, chunk);
+  prefetchKnownPart(body, packed, next, size, tiles, body.getIndexAttr(size),
+                    column, chunk);
 }
 
 /// Asks for the part of the panel of rows at `panel`, of `numChunks`, that
@@ -284,8 +301,8 @@ void ContractionEmitter::prefetchPart(ImplicitLocOpBuilder &body, Value memory,
 void ContractionEmitter::prefetchKnownPart(ImplicitLocOpBuilder &body,
                                            Value memory, OpFoldResult first,
                                            int64_t size, int64_t tiles,
-                                           int64_t end, OpFoldResult number,
-                                           Value chunk) {
+                                           OpFoldResult end,
+                                           OpFoldResult number, Value chunk) {
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
   int64_t share = llvm::alignTo(llvm::divideCeil(size, tiles * chunks),
                                 getLineElements(getElementTypeOrSelf(memory)));
@@ -294,7 +311,7 @@ void ContractionEmitter::prefetchKnownPart(ImplicitLocOpBuilder &body,
           mul(body, chunk, body.getIndexAttr(share)));
   Value exists =
       arith::CmpIOp::create(body, arith::CmpIPredicate::ult,
-                            toValue(body, offset), constant(body, end));
+                            toValue(body, offset), toValue(body, end));
   ifElse(body, exists,
          [&] { prefetchPiece(body, memory, add(body, first, offset), share); });
 }
@@ -373,23 +390,30 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
                                   rowFormat.size(),
                               rowFormat.elementType);
   RhsBuffer rhs = getRhsBuffer(scratch, block, columns, memory);
-  Value count = toValue(b, countSteps(block.segment));
+  auto [begin, endStep] = getSpanSteps(block.segment);
   Value numPanels = toValue(b, ceilDiv(b, columns.length, rowFormat.width));
   OpFoldResult together = countStepsTogether(block);
-  auto multiplyGroup = [&](Value first) {
-    Value end = toValue(b, min(b, add(b, first, together), count));
-    StepGroup group = {first, end, numPanels};
+  auto multiplyGroup = [&, endStep = endStep](Value first) {
+    Value end = toValue(b, min(b, add(b, first, together), endStep));
+    Value isLast =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, end, endStep);
+    StepGroup group = {first, end, numPanels, isLast};
     forLoop(b, numPanels, [&](Value panel) {
       forLoop(b, group.first, group.end, [&](Value number) {
         multiplyRows(block, columns, sums, rhs, group, panel, number);
       });
     });
   };
-  forLoop(b, b.getIndexAttr(0), count, multiplyGroup, together);
+  forLoop(b, begin, endStep, multiplyGroup, together);
 }
 
+/// How many times `cached_bytes` the packed columns may take if these are of
+/// all steps then.
+static constexpr int64_t kWholeRowsFactor = 3;
+
 /// How many blocks of steps a panel of rows is multiplied for before the next:
-/// as many as `cached_bytes` hold the packed columns of.
+/// as many as `cached_bytes` hold the packed columns of. Or all, if these take
+/// somewhat more: whole rows of rhs come faster from memory.
 OpFoldResult ContractionEmitter::countStepsTogether(const Block &block) {
   int64_t elementBytes =
       llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
@@ -397,8 +421,14 @@ OpFoldResult ContractionEmitter::countStepsTogether(const Block &block) {
   if (panels <= 1)
     return b.getIndexAttr(1);
   Value used = toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
+  auto [begin, end] = getSpanSteps(block.segment);
+  OpFoldResult all = sub(b, end, begin);
+  Value fits = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ule, toValue(b, mul(b, all, OpFoldResult(used))),
+      constant(b, kWholeRowsFactor * panels));
   Value fitting = arith::DivUIOp::create(b, constant(b, panels), used);
-  return arith::MaxUIOp::create(b, fitting, constant(b, 1)).getResult();
+  OpFoldResult count = select(b, fits, all, OpFoldResult(fitting));
+  return max(b, count, b.getIndexAttr(1));
 }
 
 /// Rhs as it is read for block `number` of steps.
@@ -451,10 +481,9 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
   Value numColumns =
       toValue(b, ceilDiv(b, block.rows.length, columnFormat.width));
   // Columns for the steps that follow are on their way, a part with each tile.
-  OpFoldResult blockSize =
-      b.getIndexAttr(columnFormat.countPanels(mc) * columnFormat.size());
   OpFoldResult next =
       add(b, lhs, mul(b, sub(b, group.end, group.first), blockSize));
+  OpFoldResult nextSize = select(b, group.isLast, b.getIndexAttr(0), blockSize);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
   bool areColumnsThere = keepsPackedColumns();
   // A piece goes with each chunk: many at once hold up the loads.
@@ -462,8 +491,8 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
         if (!areColumnsThere)
-          prefetchNextColumns(body, packed, next, group.numPanels, numColumns,
-                              row, column, chunk);
+          prefetchNextColumns(body, packed, next, nextSize, group.numPanels,
+                              numColumns, row, column, chunk);
         prefetchNextPanel(body, block, source, rhs, nextPanel,
                           registerTile.numChunks, numColumns, column, chunk);
       },
@@ -552,13 +581,13 @@ void ContractionEmitter::multiplyPanel(
 /// Few panels of rows would ask for more at a time than comes from memory.
 static constexpr int64_t kMinShares = 8;
 
-/// Asks for the part of the packed columns from `first` of `panels` on that
-/// falls to a chunk of tile (`row`, `column`) of the block.
+/// Asks for the part of the packed columns, `size` elements from `first` of
+/// `panels` on, that falls to a chunk of tile (`row`, `column`) of the block.
 void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
                                              Value panels, OpFoldResult first,
-                                             Value numRows, Value numColumns,
-                                             Value row, Value column,
-                                             Value chunk) {
+                                             OpFoldResult size, Value numRows,
+                                             Value numColumns, Value row,
+                                             Value column, Value chunk) {
   OpFoldResult number = add(body, mul(body, row, numColumns), column);
   if (tile.getKernel() == CpuKernel::Amx) {
     OpFoldResult chunks =
@@ -567,14 +596,14 @@ void ContractionEmitter::prefetchNextColumns(ImplicitLocOpBuilder &body,
     if (!isTransposed)
       shares = max(body, shares, body.getIndexAttr(kMinShares));
     OpFoldResult part = add(body, mul(body, number, chunks), chunk);
+    OpFoldResult there =
+        div(body, size, body.getIndexAttr(columnFormat.chunkStride()));
     return prefetchPart(body, panels, first, columnFormat, part, shares,
-                        mul(body, numColumns, chunks));
+                        min(body, mul(body, numColumns, chunks), there));
   }
-  int64_t columns = isTransposed ? mc : nc;
   int64_t rows = isTransposed ? getUsualColumns() : mc;
-  prefetchKnownPart(
-      body, panels, first, columnFormat.size(), rowFormat.countPanels(rows),
-      columnFormat.countPanels(columns) * columnFormat.size(), number, chunk);
+  prefetchKnownPart(body, panels, first, columnFormat.size(),
+                    rowFormat.countPanels(rows), size, number, chunk);
 }
 
 /// What is packed after panel `row` and block `number` of steps.

@@ -46,7 +46,8 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   // everything with each chunk: many at once hold up its loads.
   bool isSpread = tile.getKernel() == CpuKernel::Amx;
   bool areColumnsThere = keepsPackedColumns();
-  forLoop(b, countSteps(block.segment), [&](Value number) {
+  auto [begin, end] = getSpanSteps(block.segment);
+  forLoop(b, begin, end, [&, end = end](Value number) {
     RegisterTile registerTile =
         getRegisterTile(selectStep(block.segment, number).length, sums, number);
     registerTile.rows = isTransposed ? panels : packed;
@@ -55,10 +56,12 @@ void ContractionEmitter::accumulatePacked(const Block &block,
     Value lhs = getPackedBlock(block, number);
     Value rhs = getPackedBlockOffset(b, rhsLayout, packedBlock, number);
     Value firstColumn = isTransposed ? lhs : rhs;
-    OpFoldResult next =
-        add(b, firstColumn,
-            b.getIndexAttr(columnFormat.countPanels(isTransposed ? mc : nc) *
-                           columnFormat.size()));
+    OpFoldResult blockOfSteps = isTransposed ? blockSize : getRhsBlockSize();
+    OpFoldResult next = add(b, firstColumn, blockOfSteps);
+    Value isLast = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::eq,
+        toValue(b, add(b, number, b.getIndexAttr(1))), end);
+    OpFoldResult nextSize = select(b, isLast, b.getIndexAttr(0), blockOfSteps);
     forLoop(b, numRows, [&](Value row) {
       Value panel = rowFormat.getPanel(b, isTransposed ? rhs : lhs, row);
       registerTile.firstRow = panel;
@@ -68,8 +71,8 @@ void ContractionEmitter::accumulatePacked(const Block &block,
             if (!isSpread)
               return;
             if (!areColumnsThere)
-              prefetchNextColumns(body, registerTile.columns, next, numRows,
-                                  numColumns, row, column, chunk);
+              prefetchNextColumns(body, registerTile.columns, next, nextSize,
+                                  numRows, numColumns, row, column, chunk);
             if (!isTransposed)
               return prefetchPackedRows(body, registerTile, numColumns, column,
                                         chunk);

@@ -33,6 +33,38 @@ struct ParallelToRuntime
   void runOnOperation() override;
 };
 
+/// What the tasks of a function use of it: a block on its stack. Each value is
+/// stored once, where it is defined, however many tasks use it.
+class TaskFrame {
+public:
+  explicit TaskFrame(func::FuncOp function)
+      : function(function), converter(function.getContext()) {}
+
+  /// Makes room for `value`, which `loop` uses.
+  LogicalResult add(scf::ParallelOp loop, Value value);
+  /// Allocates the block and stores the values.
+  void create();
+  /// The value that lies in the block at `memory`.
+  Value load(ImplicitLocOpBuilder &b, Value memory, Value value);
+  Value getMemory() { return memory; }
+
+private:
+  struct Place {
+    CapturedType type;
+    int32_t firstField;
+  };
+  Value getField(ImplicitLocOpBuilder &b, Value memory, int32_t number);
+  LLVM::LLVMStructType getType() {
+    return LLVM::LLVMStructType::getLiteral(function.getContext(), fieldTypes);
+  }
+
+  func::FuncOp function;
+  LLVMTypeConverter converter;
+  llvm::MapVector<Value, Place> places;
+  SmallVector<Type> fieldTypes;
+  Value memory;
+};
+
 /// Turns one loop into a function that runs a task, and a call of the runtime.
 ///
 /// Iterations are numbered through all dimensions but the last, which stays a
@@ -40,17 +72,17 @@ struct ParallelToRuntime
 /// one dimension is numbered through as it is.
 class TaskOutliner {
 public:
-  TaskOutliner(ModuleOp module, scf::ParallelOp loop, int64_t grain)
-      : module(module), loop(loop), grain(grain),
-        converter(module.getContext()) {}
+  TaskOutliner(ModuleOp module, scf::ParallelOp loop, int64_t grain,
+               TaskFrame &frame)
+      : module(module), loop(loop), grain(grain), frame(frame) {}
 
-  LogicalResult outline(StringRef taskName);
+  /// Adds what the loop uses to the frame.
+  LogicalResult collectCaptures();
+  void outline(StringRef taskName);
 
 private:
-  LogicalResult collectCaptures();
   void createTask(StringRef name);
   void createCall(StringRef taskName);
-  Value getField(ImplicitLocOpBuilder &b, Value memory, int32_t number);
   Value getExtent(ImplicitLocOpBuilder &b, unsigned dim, ValueRange lower,
                   ValueRange upper, ValueRange step);
   void createRows(ImplicitLocOpBuilder &b, IRMapping &mapping, Value task);
@@ -65,26 +97,67 @@ private:
   ModuleOp module;
   scf::ParallelOp loop;
   int64_t grain;
-  LLVMTypeConverter converter;
+  TaskFrame &frame;
   /// Values from outside that the body or the bounds use. Constants are cloned.
-  SmallVector<std::pair<Value, CapturedType>> captures;
+  SmallVector<Value> captures;
   SmallVector<Operation *> constants;
-  /// Of all fields of the captures.
-  SmallVector<Type> fieldTypes;
 };
 
 } // namespace
 
-/// The address of a field of the captures at `memory`.
-Value TaskOutliner::getField(ImplicitLocOpBuilder &b, Value memory,
-                             int32_t number) {
-  return LLVM::GEPOp::create(
-      b, memory.getType(),
-      LLVM::LLVMStructType::getLiteral(b.getContext(), fieldTypes), memory,
-      ArrayRef<LLVM::GEPArg>{0, number});
+LogicalResult TaskFrame::add(scf::ParallelOp loop, Value value) {
+  if (places.contains(value))
+    return success();
+  auto type = CapturedType::get(converter, value.getType());
+  if (!type)
+    return loop.emitOpError("uses a value of type ")
+           << value.getType() << ", which no task can capture";
+  places.insert({value, {*type, int32_t(fieldTypes.size())}});
+  llvm::append_range(fieldTypes, type->getFieldTypes());
+  return success();
+}
+
+/// The address of a field of the block at `memory`.
+Value TaskFrame::getField(ImplicitLocOpBuilder &b, Value memory,
+                          int32_t number) {
+  return LLVM::GEPOp::create(b, memory.getType(), getType(), memory,
+                             ArrayRef<LLVM::GEPArg>{0, number});
+}
+
+void TaskFrame::create() {
+  // In the entry block, so that a loop around takes no more stack.
+  ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
+  b.setInsertionPointToStart(&function.getBody().front());
+  Value one =
+      LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(1));
+  memory = LLVM::AllocaOp::create(b, LLVM::LLVMPointerType::get(b.getContext()),
+                                  getType(), one,
+                                  /*alignment=*/64);
+  for (auto &[value, place] : places) {
+    if (value.getParentBlock() == memory.getParentBlock() &&
+        isa<BlockArgument>(value))
+      b.setInsertionPointAfterValue(memory);
+    else
+      b.setInsertionPointAfterValue(value);
+    int32_t number = place.firstField;
+    for (Value field : place.type.split(b, value))
+      LLVM::StoreOp::create(b, field, getField(b, memory, number++));
+  }
+}
+
+Value TaskFrame::load(ImplicitLocOpBuilder &b, Value memory, Value value) {
+  const Place &place = places.find(value)->second;
+  int32_t number = place.firstField;
+  SmallVector<Value> fields;
+  for (Type type : place.type.getFieldTypes())
+    fields.push_back(
+        LLVM::LoadOp::create(b, type, getField(b, memory, number++)));
+  return place.type.join(b, fields);
 }
 
 LogicalResult TaskOutliner::collectCaptures() {
+  if (!loop.getInitVals().empty())
+    return loop.emitOpError("has reductions, which tasks cannot combine");
   llvm::SetVector<Value> used;
   getUsedValuesDefinedAbove(loop.getRegion(), used);
   used.insert(loop->getOperands().begin(), loop->getOperands().end());
@@ -95,12 +168,9 @@ LogicalResult TaskOutliner::collectCaptures() {
         constants.push_back(producer);
       continue;
     }
-    auto type = CapturedType::get(converter, value.getType());
-    if (!type)
-      return loop.emitOpError("uses a value of type ")
-             << value.getType() << ", which no task can capture";
-    llvm::append_range(fieldTypes, type->getFieldTypes());
-    captures.push_back({value, *type});
+    if (failed(frame.add(loop, value)))
+      return failure();
+    captures.push_back(value);
   }
   return success();
 }
@@ -206,15 +276,8 @@ void TaskOutliner::createTask(StringRef name) {
   b.setInsertionPointToStart(function.addEntryBlock());
 
   IRMapping mapping;
-  Value memory = function.getArgument(0);
-  int32_t number = 0;
-  for (auto &[value, captured] : captures) {
-    SmallVector<Value> fields;
-    for (Type type : captured.getFieldTypes())
-      fields.push_back(
-          LLVM::LoadOp::create(b, type, getField(b, memory, number++)));
-    mapping.map(value, captured.join(b, fields));
-  }
+  for (Value value : captures)
+    mapping.map(value, frame.load(b, function.getArgument(0), value));
   for (Operation *constant : constants)
     b.clone(*constant, mapping);
   Value task =
@@ -223,27 +286,11 @@ void TaskOutliner::createTask(StringRef name) {
   func::ReturnOp::create(b);
 }
 
-/// Stores the captures on the stack and hands the tasks to the runtime.
+/// Hands the tasks to the runtime.
 void TaskOutliner::createCall(StringRef taskName) {
   MLIRContext *context = module.getContext();
   auto pointer = LLVM::LLVMPointerType::get(context);
-  auto structType = LLVM::LLVMStructType::getLiteral(context, fieldTypes);
-  auto function = loop->getParentOfType<FunctionOpInterface>();
-
-  // In the entry block, so that a loop around takes no more stack.
-  ImplicitLocOpBuilder entry(loop.getLoc(), context);
-  entry.setInsertionPointToStart(&function.getFunctionBody().front());
-  Value one = LLVM::ConstantOp::create(entry, entry.getI64Type(),
-                                       entry.getI64IntegerAttr(1));
-  Value memory = LLVM::AllocaOp::create(entry, pointer, structType, one,
-                                        /*alignment=*/64);
-
   ImplicitLocOpBuilder b(loop.getLoc(), loop);
-  int32_t number = 0;
-  for (auto &[value, captured] : captures)
-    for (Value field : captured.split(b, value))
-      LLVM::StoreOp::create(b, field, getField(b, memory, number++));
-
   SmallVector<Value> extents;
   for (unsigned dim = 0; dim < loop.getNumLoops(); ++dim)
     extents.push_back(getExtent(b, dim, loop.getLowerBound(),
@@ -262,18 +309,13 @@ void TaskOutliner::createCall(StringRef taskName) {
       UnrealizedConversionCastOp::create(b, pointer, task).getResult(0);
   LLVM::CallOp::create(b, TypeRange{},
                        FlatSymbolRefAttr::get(context, "boostr_parallel_for"),
-                       ValueRange{address, memory, count});
+                       ValueRange{address, frame.getMemory(), count});
 }
 
-LogicalResult TaskOutliner::outline(StringRef taskName) {
-  if (!loop.getInitVals().empty())
-    return loop.emitOpError("has reductions, which tasks cannot combine");
-  if (failed(collectCaptures()))
-    return failure();
+void TaskOutliner::outline(StringRef taskName) {
   createTask(taskName);
   createCall(taskName);
   loop.erase();
-  return success();
 }
 
 /// About how many innermost iterations one run of the body of `loop` is: the
@@ -317,38 +359,59 @@ static void declareParallelFor(ModuleOp module) {
   LLVM::LLVMFuncOp::create(b, module.getLoc(), name, type);
 }
 
+/// Innermost iterations that a task of `loop` is to have are `grain`: how many
+/// of its own that makes.
+static int64_t getTaskRows(scf::ParallelOp loop, int64_t grain) {
+  auto own =
+      loop->getAttrOfType<IntegerAttr>(BoostrDialect::getGrainAttrName());
+  return own ? own.getInt()
+             : std::max<int64_t>(grain / estimateIterations(loop), 1);
+}
+
+/// Outlines the loops of `function`.
+static LogicalResult outlineLoops(ModuleOp module, func::FuncOp function,
+                                  ArrayRef<scf::ParallelOp> loops,
+                                  int64_t grain) {
+  TaskFrame frame(function);
+  SmallVector<TaskOutliner, 0> outliners;
+  for (scf::ParallelOp loop : loops) {
+    outliners.emplace_back(module, loop, getTaskRows(loop, grain), frame);
+    if (failed(outliners.back().collectCaptures()))
+      return failure();
+  }
+  frame.create();
+  for (TaskOutliner &outliner : outliners) {
+    unsigned number = 0;
+    auto name = SymbolTable::generateSymbolName<64>(
+        (function.getName() + "__task").str(),
+        [&](StringRef candidate) {
+          return module.lookupSymbol(candidate) != nullptr;
+        },
+        number);
+    outliner.outline(name);
+  }
+  return success();
+}
+
 void ParallelToRuntime::runOnOperation() {
   ModuleOp module = getOperation();
-  SmallVector<scf::ParallelOp> loops;
-  module.walk<WalkOrder::PreOrder>([&](scf::ParallelOp loop) {
-    loops.push_back(loop);
-    // Loops inside run in one task, one after the other.
-    return WalkResult::skip();
-  });
-  if (loops.empty())
-    return;
-  declareParallelFor(module);
-  SymbolTable symbols(module);
-  for (scf::ParallelOp loop : loops) {
+  llvm::MapVector<func::FuncOp, SmallVector<scf::ParallelOp>> loops;
+  auto collected = module.walk<WalkOrder::PreOrder>([&](scf::ParallelOp loop) {
     auto function = loop->getParentOfType<func::FuncOp>();
     if (!function) {
       loop.emitOpError("expected inside a function");
-      return signalPassFailure();
+      return WalkResult::interrupt();
     }
-    unsigned number = 0;
-    std::string name = SymbolTable::generateSymbolName<64>(
-                           (function.getName() + "__task").str(),
-                           [&](StringRef candidate) {
-                             return module.lookupSymbol(candidate) != nullptr;
-                           },
-                           number)
-                           .str()
-                           .str();
-    auto own =
-        loop->getAttrOfType<IntegerAttr>(BoostrDialect::getGrainAttrName());
-    int64_t rows = own ? own.getInt()
-                       : std::max<int64_t>(grain / estimateIterations(loop), 1);
-    if (failed(TaskOutliner(module, loop, rows).outline(name)))
+    loops[function].push_back(loop);
+    // Loops inside run in one task, one after the other.
+    return WalkResult::skip();
+  });
+  if (collected.wasInterrupted())
+    return signalPassFailure();
+  if (loops.empty())
+    return;
+  declareParallelFor(module);
+  for (auto &[function, ofFunction] : loops)
+    if (failed(outlineLoops(module, function, ofFunction, grain)))
       return signalPassFailure();
-  }
 }

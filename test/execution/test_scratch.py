@@ -14,9 +14,10 @@ from pathlib import Path
 import boostr
 import numpy as np
 import pytest
+import reference
 import test_fused_qkv_grad as qkv_grad
-from gradients import variants
-from support import TYPES, Heads, compile_functions, poisoned, random
+from gradients import Variant, variants
+from support import TYPES, Heads, assert_close, compile_functions, poisoned, random, wide
 
 pytestmark = pytest.mark.skipif(os.environ.get("BOOSTR_TEST_TARGET", "cpu") != "cpu",
                                 reason="CUDA functions take memory of the device")
@@ -42,7 +43,6 @@ PACKED, OF_A_THREAD, MOST_OF_A_THREAD = 16 * MIB, 2 * MIB, 16 * MIB
 
 def get_bound(threads):
     return min(PACKED + threads * OF_A_THREAD, threads * MOST_OF_A_THREAD)
-
 
 
 class Tensor(C.Structure):
@@ -123,12 +123,17 @@ class Counted:
         self.runtime.boostr_context_destroy(self.context)
 
 
+def compile_library(folder, text):
+    """A library, and the module that has loaded it."""
+    source, path = folder / "module.mlir", folder / "module.so"
+    source.write_text(text)
+    subprocess.run([os.environ["BOOSTR_COMPILE"], source, "--emit=so", "-o", path], check=True)
+    return C.CDLL(str(path)), boostr.load(path)
+
+
 @pytest.mark.parametrize("element", TYPES)
 def test_scratch(tmp_path, element):
-    source, path = tmp_path / "module.mlir", tmp_path / "module.so"
-    source.write_text(MODULE.format(e=element))
-    subprocess.run([os.environ["BOOSTR_COMPILE"], source, "--emit=so", "-o", path], check=True)
-    library, module = C.CDLL(str(path)), boostr.load(path)
+    library, module = compile_library(tmp_path, MODULE.format(e=element))
     for threads in (1, 3):
         counted = Counted(threads)
         for tokens, columns in ((1, 4096), (16, 2048), (700, 41), (2500, 1024)):
@@ -159,3 +164,89 @@ def test_blocks_of_fewer_rows(element):
     module = compile_functions([qkv_grad.function(
         qkv_grad.name_of(element, heads, "long", variant), element, heads, (None, None, 64), variant)])
     qkv_grad.check(module, element, heads, "long", variant, (1, tokens, 64))
+
+
+LONG = Heads(1, 1, 8)
+WIDE_HEADS = Heads(8, 4, 32)
+WEIGHT = Variant(("weight", "bias"))
+# Steps come in blocks of 16, of which 8 parts are made with sums of their own.
+SMALL_STEPS = """{{boostr.cpu_tile = #boostr.cpu_tile<kernel = fma, block = [48, 64, 16],
+    register = [12, 32], lanes = 16, packed_bytes = 16777216, few_rows = [1, 4, 32]>}}"""
+LONG_MODULE = """
+func.func @out(%a: tensor<?x?x?x{e}>, %w: tensor<?x?x{e}>, %r: tensor<?x?x?x{e}>) -> tensor<?x?x?x{e}> {{
+  %y = boostr.out_proj_residual %a, %w residual(%r)
+      : tensor<?x?x?x{e}>, tensor<?x?x{e}>, tensor<?x?x?x{e}>
+  return %y : tensor<?x?x?x{e}>
+}}
+func.func @attn(%dy: tensor<?x?x?x{e}>, %a: tensor<?x?x?x{e}>, %w: tensor<?x?x{e}>) -> tensor<?x?x?x{e}> {{
+  %da = boostr.out_proj_residual_grad %dy, %a, %w wrt(attn) """ + SMALL_STEPS + """
+      : tensor<?x?x?x{e}>, tensor<?x?x?x{e}>, tensor<?x?x{e}>
+  return %da : tensor<?x?x?x{e}>
+}}
+"""
+
+
+@pytest.fixture(scope="module", params=TYPES)
+def long_module(request, tmp_path_factory):
+    element = request.param
+    gradients = [qkv_grad.function(name, element, heads, (None, None, None), WEIGHT)
+                 for name, heads in (("weight", LONG), ("wide_weight", WIDE_HEADS))]
+    text = LONG_MODULE.format(e=element) + "".join(gradients)
+    return element, *compile_library(tmp_path_factory.mktemp("long"), text)
+
+
+def check_long(long_module, name, inputs, shapes, formula, steps):
+    """Bounded, of the same bits for any number of threads, and right."""
+    element, library, module = long_module
+    results = []
+    for threads in (1, 3):
+        counted = Counted(threads)
+        out = [poisoned(element, *shape) for shape in shapes]
+        peak = counted.call(library, name, element, inputs, out)
+        assert peak <= threads * MOST_OF_A_THREAD, (name, threads, peak)
+        results.append(out)
+        counted.close()
+    exact = wide(*inputs)
+    for result, other, expected, scale in zip(*results, formula(*exact),
+                                              formula(*map(np.abs, exact)), strict=True):
+        assert result.tobytes() == other.tobytes()
+        if element in ("f64", "f32"):  # Errors of each of very many additions.
+            error = np.linalg.norm(result - expected) / np.linalg.norm(expected)
+            assert error <= {"f64": 2.0**-53, "f32": 2.0**-24}[element] * steps**0.5
+        else:
+            assert_close(result, expected, element, scale)
+
+
+@pytest.mark.parametrize("tokens", [1, 24, 32, 40])
+def test_long_rows(long_module, tokens):
+    """So many steps that even all few tokens, or a panel of them, would be too much."""
+    element, steps = long_module[0], 300_000 if long_module[0] == "bf16" else 130_000
+    inputs = [random(1, element, 1, tokens, steps), random(2, element, 5, steps),
+              random(3, element, 1, tokens, 5)]
+    check_long(long_module, "out", inputs, [(1, tokens, 5)],
+               lambda a, w, r: [reference.out_proj_residual(a, w, None, r)], steps)
+
+
+@pytest.mark.parametrize("tokens", [1, 16])
+def test_wide_result_of_few_rows(long_module, tokens):
+    """So many columns that 8 parts of their sums, or a single one, would be too much; or so
+    many steps that there is room for them with several threads only."""
+    element = long_module[0]
+    for steps, columns in ((128, 20_000), (128, 36_000), (20, 90_000), (60_000, 8)):
+        inputs = [random(1, element, 1, tokens, steps), random(2, element, 1, tokens, columns),
+                  random(3, element, steps, columns)]
+        check_long(long_module, "attn", inputs, [(1, tokens, columns)],
+                   lambda dy, a, w: reference.out_proj_residual_grad(dy, a, w)[:1], steps)
+
+
+@pytest.mark.parametrize("name,heads,tokens,hidden",
+                         [("weight", LONG, 70_000, 11), ("wide_weight", WIDE_HEADS, 5_000, 2000)])
+def test_weight_gradient_of_many_tokens(long_module, name, heads, tokens, hidden):
+    """Steps are packed in spans; of the second, for some blocks of results at a time."""
+    element = long_module[0]
+    tokens *= 2 if element == "bf16" else 1
+    inputs = [random(i, element, 1, n, tokens, heads.dim) for i, n in
+              enumerate((heads.query, heads.key_value, heads.key_value))]
+    inputs += [random(4, element, 1, tokens, hidden), random(5, element, heads.rows, hidden)]
+    check_long(long_module, name, inputs, [(heads.rows, hidden), (heads.rows,)],
+               lambda *a: reference.fused_qkv_grad(*a)[1:], tokens)

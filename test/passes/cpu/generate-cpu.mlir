@@ -665,19 +665,39 @@ func.func @out_proj_residual_grad_few_steps(%d_output: memref<?x?x8xf32>, %attn:
 // CHECK-DAG:     %[[C0:.+]] = arith.constant 0 : index
 // CHECK-DAG:     %[[C1:.+]] = arith.constant 1 : index
 // CHECK-DAG:     %[[C2:.+]] = arith.constant 2 : index
-// CHECK-DAG:     %[[C4:.+]] = arith.constant 4 : index
-// CHECK:         scf.for %[[FIRST:.+]] = %[[C0]] to %[[C4]] step %[[C2]]
+// CHECK-DAG:     %[[C16:.+]] = arith.constant 16 : index
+// CHECK:         scf.for %[[FIRST:.+]] = %[[C0]] to %[[C16]] step %[[C2]]
 // CHECK:           %[[MORE:.+]] = arith.addi %[[FIRST]], %[[C2]]
-// CHECK:           %[[END:.+]] = arith.minui %[[MORE]], %[[C4]]
+// CHECK:           %[[END:.+]] = arith.minui %[[MORE]], %[[C16]]
 // CHECK:           scf.for %{{.+}} = %[[C0]] to %{{.+}} step %[[C1]]
 // CHECK:             scf.for %{{.+}} = %[[FIRST]] to %[[END]] step %[[C1]]
 // CHECK:               vector.fma
-func.func @out_proj_residual_steps_together(%attn: memref<1x8x16xf32>, %weight: memref<8x16xf32>,
+func.func @out_proj_residual_steps_together(%attn: memref<1x8x64xf32>, %weight: memref<8x64xf32>,
     %output: memref<1x8x8xf32>) {
   boostr.out_proj_residual %attn, %weight residual(%output) outs(%output)
       {boostr.cpu_tile =
       #boostr.cpu_tile<kernel = fma, block = [8, 8, 4], register = [2, 4], lanes = 4, packed_bytes = 4096, cached_bytes = 256>}
-      : memref<1x8x16xf32>, memref<8x16xf32>, memref<1x8x8xf32>, memref<1x8x8xf32>
+      : memref<1x8x64xf32>, memref<8x64xf32>, memref<1x8x8xf32>, memref<1x8x8xf32>
+  return
+}
+
+// Three times as many panels hold all steps: a panel of rows is multiplied for all of
+// them.
+
+// CHECK-LABEL: func @out_proj_residual_all_steps_together(
+// CHECK-DAG:     %[[C0:.+]] = arith.constant 0 : index
+// CHECK-DAG:     %[[C1:.+]] = arith.constant 1 : index
+// CHECK-DAG:     %[[C12:.+]] = arith.constant 12 : index
+// CHECK:         scf.parallel
+// CHECK:         scf.parallel
+// CHECK:             scf.for %{{.+}} = %[[C0]] to %[[C12]] step %[[C1]] {
+// CHECK:               vector.fma
+func.func @out_proj_residual_all_steps_together(%attn: memref<1x8x48xf32>, %weight: memref<8x48xf32>,
+    %output: memref<1x8x8xf32>) {
+  boostr.out_proj_residual %attn, %weight residual(%output) outs(%output)
+      {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [8, 8, 4], register = [2, 4], lanes = 4, packed_bytes = 4096, cached_bytes = 512>}
+      : memref<1x8x48xf32>, memref<8x48xf32>, memref<1x8x8xf32>, memref<1x8x8xf32>
   return
 }
 

@@ -50,6 +50,31 @@ func.func @open_fields(%memref: memref<?x8xf32, strided<[?, 1], offset: ?>>, %co
 
 // -----
 
+// What two loops use is stored once, for the tasks of both.
+// CHECK-LABEL: func.func @two_loops
+// CHECK:         %[[FRAME:.*]] = llvm.alloca %{{.*}} x !llvm.struct<(ptr, i64, i64)>
+// CHECK-COUNT-3: llvm.store
+// CHECK-NOT:     llvm.alloca
+// CHECK-NOT:     llvm.store
+// CHECK:         llvm.call @boostr_parallel_for(%{{.*}}, %[[FRAME]], %{{.*}})
+// CHECK-NOT:     llvm.store
+// CHECK:         llvm.call @boostr_parallel_for(%{{.*}}, %[[FRAME]], %{{.*}})
+// CHECK-LABEL: func.func private @two_loops__task_0
+func.func @two_loops(%memref: memref<?xf32>, %count: index) {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %value = arith.constant 1.0 : f32
+  scf.parallel (%i) = (%zero) to (%count) step (%one) {
+    memref.store %value, %memref[%i] : memref<?xf32>
+  }
+  scf.parallel (%i) = (%zero) to (%count) step (%one) {
+    memref.store %value, %memref[%i] : memref<?xf32>
+  }
+  return
+}
+
+// -----
+
 // Two dimensions: the last stays a loop of its own inside the task.
 // CHECK-LABEL: func.func private @two_dimensions__task_0
 // CHECK:         scf.for %{{.*}} = %{{.*}} to
