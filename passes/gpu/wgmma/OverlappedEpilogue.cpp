@@ -8,10 +8,10 @@
 // few of them: who stores all boxes of a tile at once waits for it, and the
 // tensor cores wait too. Rounded to 16 bits, the results of a tile are half as
 // many registers as its sums, and both fit beside each other. So a tile ends by
-// rounding, and one box leaves behind each of the first steps of the next tile,
-// whose products are under way meanwhile. Registers and places in shared memory
-// that are free then take the addend of that tile, box by box, so that it is
-// there when the products are done.
+// rounding, and its boxes leave beside some steps of the next tile, whose
+// products are under way meanwhile. Registers and places in shared memory that
+// are free then take the addend of that tile, box by box, so that it is there
+// when the products are done.
 //
 //   tile i      ... multiply | add, round
 //   tile i + 1                           multiply ...  multiply ...  multiply
