@@ -209,8 +209,7 @@ bool ContractionEmitter::keepsPackedColumns() const {
       rowsOf(segments.front().terms.front().extents).getSize(b));
   int64_t width = columnFormat.countPanels(std::min(mc, rows.value_or(mc))) *
                   columnFormat.width;
-  int64_t elementBytes =
-      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
+  int64_t elementBytes = columnFormat.elementBytes();
   return steps * width * elementBytes <= tile.getCachedBytes();
 }
 
@@ -314,9 +313,7 @@ void ContractionEmitter::addSteps(Scratch &scratch, const Step &step,
 /// is room for, at least one.
 OpFoldResult ContractionEmitter::countPackedBlocks() {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
-  int64_t bytes =
-      llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u) *
-      (isLhsShared() ? 1 : segments.size());
+  int64_t bytes = format.elementBytes() * (isLhsShared() ? 1 : segments.size());
   OpFoldResult block =
       mul(b, mul(b, blockSize, b.getIndexAttr(bytes)), spanSteps);
   return max(b, div(b, packedBytes, block), b.getIndexAttr(1));
@@ -585,8 +582,7 @@ Value ContractionEmitter::chooseRun(OpFoldResult numBlocks, Value firstRow) {
       arith::MaxUIOp::create(b, arith::MinUIOp::create(b, run, rowBlocks), one);
   const PanelFormat &format = formatOf(/*isLhs=*/false);
   int64_t blockBytes =
-      countPanelsOfSteps() * format.size() *
-      llvm::divideCeil(format.elementType.getIntOrFloatBitWidth(), 8u);
+      countPanelsOfSteps() * format.size() * format.elementBytes();
   Value fits =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ule, toValue(b, spanSteps),
                             constant(b, kMaxKeptBytes / blockBytes));

@@ -415,8 +415,7 @@ static constexpr int64_t kWholeRowsFactor = 3;
 /// as many as `cached_bytes` hold the packed columns of. Or all, if these take
 /// somewhat more: whole rows of rhs come faster from memory.
 OpFoldResult ContractionEmitter::countStepsTogether(const Block &block) {
-  int64_t elementBytes =
-      llvm::divideCeil(columnFormat.elementType.getIntOrFloatBitWidth(), 8u);
+  int64_t elementBytes = columnFormat.elementBytes();
   int64_t panels = tile.getCachedBytes() / (columnFormat.size() * elementBytes);
   if (panels <= 1)
     return b.getIndexAttr(1);

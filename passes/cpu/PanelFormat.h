@@ -37,8 +37,11 @@ struct PanelFormat {
 
   /// Steps of k that belong together: panels are filled up to a multiple.
   int64_t chunk() const { return lanes * stepsPerLane; }
-  /// Elements of a panel.
+  /// Elements of a panel, and bytes of one.
   int64_t size() const { return width * steps; }
+  int64_t elementBytes() const {
+    return llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8u);
+  }
   /// Panels that hold `extent` rows or columns of a block, with room for the
   /// rest of the last vector of them.
   int64_t countPanels(int64_t extent) const {

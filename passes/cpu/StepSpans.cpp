@@ -28,10 +28,6 @@ static constexpr int64_t kMinRows = 384;
 /// What the sums that are kept from span to span may take for each thread.
 static constexpr int64_t kSumBytes = int64_t(4) << 20;
 
-static int64_t countBytes(Type elementType) {
-  return llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8u);
-}
-
 /// Rows of lhs that a block has at least: a block begins with a whole vector of
 /// rows, which are then of one head.
 static int64_t getUnit(const PanelFormat &format) {
@@ -46,7 +42,7 @@ static int64_t getUnit(const PanelFormat &format) {
 int64_t ContractionEmitter::countPackedRowBytes(int64_t rows) const {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
   return format.countPanels(llvm::alignTo(rows, getUnit(format))) *
-         format.size() * countBytes(format.elementType) *
+         format.size() * format.elementBytes() *
          (isLhsShared() ? 1 : segments.size());
 }
 
@@ -144,8 +140,9 @@ void ContractionEmitter::emitSpans(Value firstRow) {
     // One at least, for the sums of lhs.
     count = max(b, products->getCount(), count);
     OpFoldResult size = countSlotSums();
-    OpFoldResult room = mul(b, OpFoldResult(getNumThreads(b)),
-                            b.getIndexAttr(kSumBytes / countBytes(sumType)));
+    OpFoldResult room =
+        mul(b, OpFoldResult(getNumThreads(b)),
+            b.getIndexAttr(kSumBytes * 8 / sumType.getIntOrFloatBitWidth()));
     together = min(b, max(b, div(b, room, size), b.getIndexAttr(1)), count);
     span->sums = allocate(mul(b, together, size));
     together = select(b, isOne, count, together);

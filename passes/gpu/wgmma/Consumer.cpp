@@ -153,7 +153,7 @@ WgmmaKernel::multiplySteps(Value count, Position position, bool sumsLhs,
   };
   SmallVector<Value> otherwise = start;
   // Where there are steps, a turn without any has no tile.
-  if (getConstantIntValue(hostSteps).value_or(0) > 0)
+  if (getKnownSteps() > 0)
     for (Value &sums :
          MutableArrayRef(otherwise).take_front(numOwn).drop_front(2))
       sums = LLVM::UndefOp::create(b, sums.getType());

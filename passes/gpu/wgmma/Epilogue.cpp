@@ -7,7 +7,6 @@
 // q = t % 4, of rows r and r + 8, r = t / 32 * 16 + t % 32 / 4.
 
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -81,19 +80,14 @@ Value WgmmaKernel::loadBias(const Tile &tile) {
       b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal),
       select(isInFirst, bias));
   auto load = [&](Value column) -> Value {
-    auto branch = scf::IfOp::create(b, TypeRange{shape.elementType},
-                                    b.isLess(column, end), true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    Value element = LLVM::GEPOp::create(b, base.getType(), shape.elementType,
-                                        base, ArrayRef<LLVM::GEPArg>{column});
-    scf::YieldOp::create(
-        b, ValueRange{LLVM::LoadOp::create(b, shape.elementType, element)});
-    b.setInsertionPointToStart(branch.elseBlock());
     Value zero = LLVM::ConstantOp::create(
         b, shape.elementType, b.getFloatAttr(shape.elementType, 0.0));
-    scf::YieldOp::create(b, zero);
-    return branch.getResult(0);
+    auto loadElement = [&]() -> SmallVector<Value> {
+      Value element = LLVM::GEPOp::create(b, base.getType(), shape.elementType,
+                                          base, ArrayRef<LLVM::GEPArg>{column});
+      return {LLVM::LoadOp::create(b, shape.elementType, element)};
+    };
+    return b.whenElse(b.isLess(column, end), zero, loadElement)[0];
   };
   Value one = load(first);
   Value pair = createPair(b, one, load(b.add(first, 1)));
@@ -239,6 +233,11 @@ void WgmmaKernel::stageWide(const ColumnBox &box, const SharedBox &target,
 // Results
 //===----------------------------------------------------------------------===//
 
+/// Boxes of a tile's results, of one consumer.
+int64_t WgmmaKernel::countBoxes() const {
+  return tile.getColumnBoxes(shape, shape.resultBytes).size();
+}
+
 /// The place in shared memory through which box `number` passes.
 WgmmaKernel::SharedBox WgmmaKernel::getStaging(unsigned number) {
   int64_t places = tile.stagingBoxes;
@@ -268,9 +267,8 @@ void WgmmaKernel::storeBox(
   Value id = b.add(consumer, 1);
   int64_t places = this->tile.stagingBoxes;
   SharedBox staged = getStaging(number);
-  int64_t count = this->tile.getColumnBoxes(shape, shape.resultBytes).size();
   // The boxes before have the other places, unless their number is no multiple.
-  bool mustWaitForAll = number == 0 && count % places != 0;
+  bool mustWaitForAll = number == 0 && countBoxes() % places != 0;
   b.when(getLeader(),
          [&] { b.waitForStoreReads(mustWaitForAll ? 0 : places - 1); });
   b.syncWarpgroup(id);

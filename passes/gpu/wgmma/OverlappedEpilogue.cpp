@@ -33,8 +33,9 @@ bool WgmmaKernel::overlapsEpilogue() const {
          countBoxes() <= kMaxOverlappedBoxes;
 }
 
-int64_t WgmmaKernel::countBoxes() const {
-  return tile.getColumnBoxes(shape, shape.resultBytes).size();
+/// Steps of k of a tile, 0 if their number shows when the code runs.
+int64_t WgmmaKernel::getKnownSteps() const {
+  return getConstantIntValue(hostSteps).value_or(0);
 }
 
 SmallVector<Value> WgmmaKernel::Pending::pack() const {
@@ -103,7 +104,7 @@ WgmmaKernel::multiplyBesideEpilogue(const Tile &tile, Value isLast,
   std::tie(sums, position) =
       multiplySteps(numSteps, position, /*sumsLhs=*/false, bits, beside);
   // What few steps have left.
-  if (getConstantIntValue(hostSteps).value_or(0) < getLastTurnEnd())
+  if (getKnownSteps() < getLastTurnEnd())
     bits = b.whenElse(b.isLess(numSteps, end), bits, [&] {
       return takeTurns(tile, before, bits[0], [&](Value due) {
         return b.invert(b.isLess(due, numSteps));
@@ -141,8 +142,7 @@ int64_t WgmmaKernel::countTurns() const {
 /// are at about the same place, and memory has operands to bring, too.
 int64_t WgmmaKernel::getTurnStep(int64_t turn) const {
   constexpr int64_t least = 2, most = 4;
-  int64_t steps = getConstantIntValue(hostSteps).value_or(0);
-  return turn * std::clamp(steps / countTurns(), least, most);
+  return turn * std::clamp(getKnownSteps() / countTurns(), least, most);
 }
 
 /// The end of the steps beside which turns are taken.

@@ -5,7 +5,6 @@
 // The warpgroup that feeds the ring: one of its threads does all the work.
 
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -183,16 +182,13 @@ WgmmaKernel::Position WgmmaKernel::loadOwnedAddends(const Tile &tile,
                                                     Position position) {
   if (!tile.isShared())
     return loadAddends(tile, position);
-  auto branch = scf::IfOp::create(b, TypeRange{b.getI32Type(), b.getI32Type()},
-                                  tile.isOwner,
-                                  /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.elseBlock());
-  scf::YieldOp::create(b, ValueRange{position.slot, position.parity});
-  b.setInsertionPointToStart(branch.thenBlock());
-  position = loadAddends(tile, position);
-  scf::YieldOp::create(b, ValueRange{position.slot, position.parity});
-  return {branch.getResult(0), branch.getResult(1)};
+  auto load = [&]() -> SmallVector<Value> {
+    Position end = loadAddends(tile, position);
+    return {end.slot, end.parity};
+  };
+  SmallVector<Value> after =
+      b.whenElse(tile.isOwner, {position.slot, position.parity}, load);
+  return {after[0], after[1]};
 }
 
 /// Loads the boxes that are added to the result, in the order in which the

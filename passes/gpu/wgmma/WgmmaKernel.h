@@ -229,6 +229,7 @@ private:
   void releaseRead(Value slot);
 
   // OverlappedEpilogue.cpp
+  int64_t getKnownSteps() const;
   bool overlapsEpilogue() const;
   Pending createNothingPending();
   Position multiplyWholeTiles(Position position);
@@ -236,7 +237,6 @@ private:
                                                       Value isLast,
                                                       const Pending &before,
                                                       Position position);
-  int64_t countBoxes() const;
   int64_t countTurns() const;
   int64_t getTurnStep(int64_t turn) const;
   int64_t getLastTurnEnd() const;
@@ -294,6 +294,7 @@ private:
                MutableArrayRef<Value> bits);
   void addBox(const ColumnBox &box, ArrayRef<Value> bits,
               MutableArrayRef<Value> sums);
+  int64_t countBoxes() const;
   SharedBox getStaging(unsigned number);
   std::pair<Value, SmallVector<Value>>
   locateBox(const Tile &tile, const ColumnBox &box, const PerSegment &maps);
