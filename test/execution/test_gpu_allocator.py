@@ -9,6 +9,7 @@ import ctypes as C
 
 import boostr
 import pytest
+from runtime_structs import CudaAllocator, create_cuda_context
 from test_gpu_torch import (OUT, build, check, find_runtime, poisoned, pytestmark, tensors)
 
 try:
@@ -20,20 +21,6 @@ OUT_OF_MEMORY, UNAVAILABLE = 2, 3
 # Few tiles and many steps, so that blocks share tiles by way of a workspace.
 TOKENS = 9000
 
-Allocate = C.CFUNCTYPE(C.c_int32, C.c_void_p, C.c_size_t, C.c_size_t, C.c_int32, C.c_void_p,
-                       C.POINTER(C.c_void_p))
-Release = C.CFUNCTYPE(None, C.c_void_p, C.c_void_p, C.c_size_t, C.c_int32, C.c_void_p)
-
-
-class Interface(C.Structure):
-    _fields_ = [("state", C.c_void_p), ("name", C.c_char_p), ("allocate", Allocate),
-                ("release", Release)]
-
-
-class Options(C.Structure):
-    _fields_ = [("num_threads", C.c_int32), ("size", C.c_int32), ("executor", C.c_void_p),
-                ("allocator", C.c_void_p), ("cuda_allocator", C.POINTER(Interface))]
-
 
 class Account:
     """An allocator, and a context that uses it."""
@@ -41,10 +28,8 @@ class Account:
     def __init__(self):
         self.live, self.requests, self.failure, self.wrong = {}, [], 0, []
         self.runtime = C.CDLL(find_runtime())
-        self.interface = Interface(None, b"account", Allocate(self.allocate), Release(self.release))
-        options = Options(1, C.sizeof(Options), None, None, C.pointer(self.interface))
-        self.context = C.c_void_p()
-        assert self.runtime.boostr_context_create(C.byref(options), C.byref(self.context)) == 0
+        self.interface = CudaAllocator.of(b"account", self)
+        self.context = create_cuda_context(self.runtime, self.interface)
 
     def close(self):
         torch.cuda.synchronize()

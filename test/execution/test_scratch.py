@@ -17,6 +17,7 @@ import pytest
 import reference
 import test_fused_qkv_grad as qkv_grad
 from gradients import Variant, variants
+from runtime_structs import BFLOAT, FLOAT, ON_CPU, Allocator, Options, Tensor, listed
 from support import TYPES, Heads, assert_close, compile_functions, poisoned, random, wide
 
 pytestmark = pytest.mark.skipif(os.environ.get("BOOSTR_TEST_TARGET", "cpu") != "cpu",
@@ -45,32 +46,6 @@ def get_bound(threads):
     return min(PACKED + threads * OF_A_THREAD, threads * MOST_OF_A_THREAD)
 
 
-class Tensor(C.Structure):
-    _fields_ = [("data", C.c_void_p), ("device_type", C.c_int32), ("device_id", C.c_int32),
-                ("ndim", C.c_int32), ("code", C.c_uint8), ("bits", C.c_uint8),
-                ("lanes", C.c_uint16), ("shape", C.POINTER(C.c_int64)), ("strides", C.c_void_p),
-                ("byte_offset", C.c_uint64)]
-
-    @classmethod
-    def of(cls, element, array):
-        shape = (C.c_int64 * array.ndim)(*array.shape)
-        return cls(array.ctypes.data, 1, 0, array.ndim, 4 if element == "bf16" else 2,
-                   array.itemsize * 8, 1, shape, None, 0)
-
-
-Allocate = C.CFUNCTYPE(C.c_void_p, C.c_void_p, C.c_size_t, C.c_size_t)
-Release = C.CFUNCTYPE(None, C.c_void_p, C.c_void_p, C.c_size_t)
-
-
-class Allocator(C.Structure):
-    _fields_ = [("state", C.c_void_p), ("allocate", Allocate), ("release", Release)]
-
-
-class Options(C.Structure):
-    _fields_ = [("num_threads", C.c_int32), ("size", C.c_int32), ("executor", C.c_void_p),
-                ("allocator", C.POINTER(Allocator))]
-
-
 def load_runtime():
     """That of the package: a process has one."""
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
@@ -87,7 +62,7 @@ class Counted:
     def __init__(self, num_threads):
         self.live = self.peak = self.count = 0
         self.lock, self.blocks = threading.Lock(), {}
-        self.allocator = Allocator(None, Allocate(self.allocate), Release(self.release))
+        self.allocator = Allocator.of(self)
         self.runtime, self.context = load_runtime(), C.c_void_p()
         options = Options(num_threads, 0, None, C.pointer(self.allocator))
         assert self.runtime.boostr_context_create(C.byref(options), C.byref(self.context)) == 0
@@ -108,13 +83,15 @@ class Counted:
             self.live -= size
 
     def call(self, library, name, element, inputs, outputs):
-        def listed(arrays):
-            tensors = [Tensor.of(element, array) for array in arrays]
-            return (C.POINTER(Tensor) * len(tensors))(*map(C.pointer, tensors)), len(tensors)
+        def describe(arrays):
+            code = BFLOAT if element == "bf16" else FLOAT
+            return listed([Tensor.make(array.ctypes.data, ON_CPU, code, array.itemsize * 8,
+                                       array.shape) for array in arrays])
 
         self.peak = self.count = 0
         function = C.c_void_p(C.addressof(C.c_char.in_dll(library, f"{name}_function")))
-        status = self.runtime.boostr_call(self.context, function, *listed(inputs), *listed(outputs))
+        status = self.runtime.boostr_call(self.context, function, *describe(inputs),
+                                          *describe(outputs))
         assert status == 0, self.runtime.boostr_last_error()
         assert self.live == 0 and self.count > 0
         return self.peak

@@ -10,6 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from runtime_structs import (  # noqa: E402
+    BFLOAT, ON_CUDA, CudaAllocator, Tensor, create_cuda_context, listed)
+
 BUILD, FOLDER = map(Path, sys.argv[1:])
 OUT_OF_MEMORY, CANCELLED, INTERNAL = 2, 5, 6
 # Found by the runtime because they are in the process already.
@@ -19,39 +23,12 @@ RUNTIME = C.CDLL(str(BUILD / "lib/libboostr_runtime.so.1"), mode=C.RTLD_GLOBAL)
 RUNTIME.boostr_last_error.restype = C.c_char_p
 
 
-class Tensor(C.Structure):
-    _fields_ = [("data", C.c_void_p), ("device_type", C.c_int32), ("device_id", C.c_int32),
-                ("ndim", C.c_int32), ("code", C.c_uint8), ("bits", C.c_uint8),
-                ("lanes", C.c_uint16), ("shape", C.POINTER(C.c_int64)), ("strides", C.c_void_p),
-                ("byte_offset", C.c_uint64)]
-
-    @classmethod
-    def make(cls, *shape):
-        """Of bf16, on the device."""
-        data = C.c_void_p()
-        bytes = C.c_size_t(2 * math.prod(shape))
-        assert RUNTIME.boostr_cuda_allocate(0, bytes, C.byref(data)) == 0
-        return cls(data, 2, 0, len(shape), 4, 16, 1, (C.c_int64 * len(shape))(*shape), None, 0)
-
-
-def listed(shapes):
-    tensors = [Tensor.make(*shape) for shape in shapes]
-    return (C.POINTER(Tensor) * len(tensors))(*map(C.pointer, tensors)), len(tensors)
-
-
-Allocate = C.CFUNCTYPE(C.c_int32, C.c_void_p, C.c_size_t, C.c_size_t, C.c_int32, C.c_void_p,
-                       C.POINTER(C.c_void_p))
-Release = C.CFUNCTYPE(None, C.c_void_p, C.c_void_p, C.c_size_t, C.c_int32, C.c_void_p)
-
-
-class Interface(C.Structure):
-    _fields_ = [("state", C.c_void_p), ("name", C.c_char_p), ("allocate", Allocate),
-                ("release", Release)]
-
-
-class Options(C.Structure):
-    _fields_ = [("num_threads", C.c_int32), ("size", C.c_int32), ("executor", C.c_void_p),
-                ("allocator", C.c_void_p), ("cuda_allocator", C.POINTER(Interface))]
+def make(shape):
+    """A tensor of bf16 on the device."""
+    data = C.c_void_p()
+    size = C.c_size_t(2 * math.prod(shape))
+    assert RUNTIME.boostr_cuda_allocate(0, size, C.byref(data)) == 0
+    return Tensor.make(data, ON_CUDA, BFLOAT, 16, shape)
 
 
 class Account:
@@ -59,10 +36,8 @@ class Account:
 
     def __init__(self):
         self.live, self.count, self.on_request = {}, 0, lambda: 0
-        self.interface = Interface(None, b"account", Allocate(self.allocate), Release(self.release))
-        options = Options(1, C.sizeof(Options), None, None, C.pointer(self.interface))
-        self.context = C.c_void_p()
-        assert RUNTIME.boostr_context_create(C.byref(options), C.byref(self.context)) == 0
+        self.interface = CudaAllocator.of(b"account", self)
+        self.context = create_cuda_context(RUNTIME, self.interface)
 
     def allocate(self, _, size, alignment, device, stream, block):
         self.count += 1
@@ -94,7 +69,7 @@ class Function:
                         "-o", path], input=source, text=True, check=True)
         library = C.CDLL(str(path))
         self.table = C.c_void_p(C.addressof(C.c_char.in_dll(library, f"{name}_function")))
-        self.arguments = *listed(inputs), *listed(outputs)
+        self.arguments = *listed([*map(make, inputs)]), *listed([*map(make, outputs)])
         self.account = Account()
 
     def call(self):
