@@ -69,7 +69,7 @@
 // version 6 added boostr_cuda_allocator and boostr_context_options.size and
 // cuda_allocator.
 #define BOOSTR_ABI_MAJOR 1
-#define BOOSTR_ABI_MINOR 6
+#define BOOSTR_ABI_MINOR 7
 #define BOOSTR_ABI_VERSION (1000 * BOOSTR_ABI_MAJOR + BOOSTR_ABI_MINOR)
 
 // The largest rank of a tensor that crosses this interface.
@@ -640,6 +640,15 @@ BOOSTR_API void boostr_cuda_launch(const boostr_cuda_module *module,
                                    int32_t kernel, const boostr_cuda_grid *grid,
                                    void **params) BOOSTR_NOEXCEPT;
 
+// The same for a kernel that needs nothing of the one that compiled code asked
+// for before it in the same invocation, and that waits for it before it ends
+// (griddepcontrol.wait): it may begin as soon as that one allows it
+// (griddepcontrol.launch_dependents), on multiprocessors that have room.
+BOOSTR_API void boostr_cuda_launch_beside(const boostr_cuda_module *module,
+                                          int32_t kernel,
+                                          const boostr_cuda_grid *grid,
+                                          void **params) BOOSTR_NOEXCEPT;
+
 // Writes the tensor map (CUtensorMap) of a tiled tensor without interleaving,
 // where what is read out of bounds is zero: `map` has 128 bytes at a multiple
 // of 64. `element` is a CUtensorMapDataType, `swizzle` a CUtensorMapSwizzle,
@@ -660,6 +669,11 @@ BOOSTR_API void boostr_cuda_zero(void *address, size_t bytes) BOOSTR_NOEXCEPT;
 
 // The number of multiprocessors of the invocation's device.
 BOOSTR_API int32_t boostr_cuda_multiprocessors(void) BOOSTR_NOEXCEPT;
+
+// A number that is not zero, that no other call in this process returns and that
+// memory has by chance alone: what a kernel marks memory with that was not
+// cleared.
+BOOSTR_API uint64_t boostr_cuda_token(void) BOOSTR_NOEXCEPT;
 
 // Whether there is a cuBLASLt, 1 or 0: see boostr_cuda_multiply.
 BOOSTR_API int32_t boostr_cuda_has_cublaslt(void) BOOSTR_NOEXCEPT;

@@ -8,6 +8,8 @@
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/GpuTile.h"
+#include "boostr/passes/gpu/IndependentKernels.h"
+#include "boostr/passes/gpu/Workspaces.h"
 #include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
 #include "boostr/passes/gpu/gemv/GemvtKernel.h"
@@ -41,6 +43,23 @@ struct GenerateGpu : boostr::impl::GenerateGpuBase<GenerateGpu> {
   void runOnOperation() override;
 };
 
+/// Memory of the device that an op takes while its kernels run.
+struct Memory {
+  cublaslt::PackedArrays packed;
+  Workspaces workspaces;
+
+  void release(Operation *op) {
+    packed.release(op);
+    workspaces.release();
+  }
+};
+
+/// A contraction and how it is computed.
+struct Part {
+  SegmentedContraction contraction;
+  GpuTileAttr tile;
+};
+
 } // namespace
 
 /// The number of rows of the contraction's result.
@@ -66,9 +85,9 @@ static void emitCheapest(ImplicitLocOpBuilder &b,
                          SegmentedContractionOpInterface op,
                          const SegmentedContraction &contraction,
                          const wgmma::WgmmaShape &shape,
-                         ArrayRef<wgmma::WgmmaTile> tiles) {
+                         ArrayRef<wgmma::WgmmaTile> tiles, Value workspace) {
   auto emit = [&](const wgmma::WgmmaTile &tile) {
-    wgmma::WgmmaKernel(b, op, contraction, shape, tile).emit();
+    wgmma::WgmmaKernel(b, op, contraction, shape, tile, workspace).emit();
   };
   if (tiles.size() == 1)
     return emit(tiles.front());
@@ -105,7 +124,7 @@ static void emitCheapest(ImplicitLocOpBuilder &b,
 static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
                                SegmentedContractionOpInterface op,
                                const SegmentedContraction &contraction,
-                               GpuTileAttr attr) {
+                               GpuTileAttr attr, Workspaces &workspaces) {
   StringRef reason;
   std::optional<wgmma::WgmmaShape> shape =
       wgmma::WgmmaShape::match(op, contraction, reason);
@@ -121,7 +140,10 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
       return emitMisfit(op, reason);
     tiles.push_back(*tile);
   }
-  emitCheapest(b, op, contraction, *shape, tiles);
+  bool mayShareTiles = llvm::any_of(
+      tiles, [](const wgmma::WgmmaTile &tile) { return tile.split > 1; });
+  emitCheapest(b, op, contraction, *shape, tiles,
+               mayShareTiles ? workspaces.create() : Value());
   return success();
 }
 
@@ -243,13 +265,14 @@ static LogicalResult emitMma(ImplicitLocOpBuilder &b,
 static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
                                 const SegmentedContraction &contraction,
-                                GpuTileAttr tile, bool hasOneRowBlock = false) {
+                                GpuTileAttr tile, Memory &memory,
+                                bool hasOneRowBlock = false) {
   switch (tile.getKernel()) {
   case GpuKernel::Simt:
     return emitPlain<simt::SimtTile, simt::SimtKernel>(b, op, contraction,
                                                        tile);
   case GpuKernel::Wgmma:
-    return emitWgmma(b, op, contraction, tile);
+    return emitWgmma(b, op, contraction, tile, memory.workspaces);
   case GpuKernel::Mma:
     return emitMma(b, op, contraction, tile);
   case GpuKernel::Gemv:
@@ -270,7 +293,7 @@ static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
 static LogicalResult emitSums(ImplicitLocOpBuilder &b,
                               SegmentedContractionOpInterface op,
                               const SegmentedContraction &contraction,
-                              GpuTileAttr tile) {
+                              GpuTileAttr tile, Memory &memory) {
   SegmentedContraction sums = contraction;
   for (ContractionSegment &segment : sums.segments)
     segment.product.reset();
@@ -280,7 +303,8 @@ static LogicalResult emitSums(ImplicitLocOpBuilder &b,
                              << BoostrDialect::getGpuTargetAttrName()
                              << "'; run boostr-set-gpu-target before";
   return emitKernel(b, op, sums,
-                    chooseGpuTile(target, sums, op, tile.getPrecision()));
+                    chooseGpuTile(target, sums, op, tile.getPrecision()),
+                    memory);
 }
 
 static Value isEqual(ImplicitLocOpBuilder &b, Value number, int64_t other) {
@@ -293,18 +317,18 @@ static Value isEqual(ImplicitLocOpBuilder &b, Value number, int64_t other) {
 static LogicalResult emitProduct(ImplicitLocOpBuilder &b,
                                  SegmentedContractionOpInterface op,
                                  const SegmentedContraction &contraction,
-                                 GpuTileAttr tile,
-                                 cublaslt::PackedArrays &packed) {
+                                 GpuTileAttr tile, Memory &memory) {
   OpBuilder::InsertionGuard guard(b);
   StringRef reason;
   std::optional<cublaslt::ProductShape> shape =
       cublaslt::ProductShape::match(op, contraction, reason);
-  cublaslt::CublasltProduct product(b, op, contraction, *shape, tile, packed);
+  cublaslt::CublasltProduct product(b, op, contraction, *shape, tile,
+                                    memory.packed);
   Value done = product.emit();
   auto branch =
       scf::IfOp::create(b, isEqual(b, done, 0), /*withElseRegion=*/true);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
-  if (failed(emitKernel(b, op, contraction, tile)))
+  if (failed(emitKernel(b, op, contraction, tile, memory)))
     return failure();
   b.setInsertionPoint(branch.elseBlock()->getTerminator());
   if (!cublaslt::hasSums(contraction))
@@ -314,21 +338,20 @@ static LogicalResult emitProduct(ImplicitLocOpBuilder &b,
         scf::IfOp::create(b, isEqual(b, done, 1), /*withElseRegion=*/false);
     b.setInsertionPoint(withoutSums.thenBlock()->getTerminator());
   }
-  return emitSums(b, op, contraction, tile);
+  return emitSums(b, op, contraction, tile, memory);
 }
 
 static LogicalResult emitCublaslt(ImplicitLocOpBuilder &b,
                                   SegmentedContractionOpInterface op,
                                   const SegmentedContraction &contraction,
-                                  GpuTileAttr tile,
-                                  cublaslt::PackedArrays &packed) {
+                                  GpuTileAttr tile, Memory &memory) {
   StringRef reason;
   SmallVector<SegmentedContraction, 0> products =
       cublaslt::splitIntoProducts(op, contraction, reason);
   if (products.empty())
     return op->emitOpError() << "is nothing for cuBLASLt: " << reason;
   for (const SegmentedContraction &product : products)
-    if (failed(emitProduct(b, op, product, tile, packed)))
+    if (failed(emitProduct(b, op, product, tile, memory)))
       return failure();
   return success();
 }
@@ -342,7 +365,7 @@ static LogicalResult emitCublaslt(ImplicitLocOpBuilder &b,
 static LogicalResult emitFewSteps(ImplicitLocOpBuilder &b,
                                   SegmentedContractionOpInterface op,
                                   const SegmentedContraction &contraction,
-                                  int64_t steps) {
+                                  int64_t steps, Memory &memory) {
   GpuTileAttr few =
       gemv::chooseGerTile(op->getContext(), getTarget(op), contraction);
   if (!few)
@@ -355,7 +378,7 @@ static LogicalResult emitFewSteps(ImplicitLocOpBuilder &b,
   auto branch = scf::IfOp::create(b, isAtMost(b, count, steps),
                                   /*withElseRegion=*/true);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
-  if (failed(emitKernel(b, op, contraction, few)))
+  if (failed(emitKernel(b, op, contraction, few, memory)))
     return failure();
   b.setInsertionPoint(branch.elseBlock()->getTerminator());
   return success();
@@ -366,7 +389,7 @@ static LogicalResult emitFewSteps(ImplicitLocOpBuilder &b,
 static LogicalResult emit(ImplicitLocOpBuilder &b,
                           SegmentedContractionOpInterface op,
                           const SegmentedContraction &contraction,
-                          GpuTileAttr tile, cublaslt::PackedArrays &packed) {
+                          GpuTileAttr tile, Memory &memory) {
   OpBuilder::InsertionGuard guard(b);
   Value numRows;
   for (int64_t rows : tile.getFewRows()) {
@@ -384,23 +407,26 @@ static LogicalResult emit(ImplicitLocOpBuilder &b,
     Value isFew = isAtMost(b, numRows, rows);
     auto branch = scf::IfOp::create(b, isFew, /*withElseRegion=*/true);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    if (failed(emitKernel(b, op, contraction, few, /*hasOneRowBlock=*/true)))
+    if (failed(emitKernel(b, op, contraction, few, memory,
+                          /*hasOneRowBlock=*/true)))
       return failure();
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
   }
   if (tile.getFewSteps() != 0 &&
-      failed(emitFewSteps(b, op, contraction, tile.getFewSteps())))
+      failed(emitFewSteps(b, op, contraction, tile.getFewSteps(), memory)))
     return failure();
   if (tile.getGemm() != Gemm::Generated)
-    return emitCublaslt(b, op, contraction, tile, packed);
-  return emitKernel(b, op, contraction, tile);
+    return emitCublaslt(b, op, contraction, tile, memory);
+  return emitKernel(b, op, contraction, tile, memory);
 }
 
-static LogicalResult generate(SegmentedContractionOpInterface op) {
-  if (!op.isBufferForm())
-    return op->emitOpError(
-        "expected the buffer form, on memrefs, got the value "
-        "form; bufferize before generating code");
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+/// The contractions of `op`, in its order.
+static FailureOr<SmallVector<Part, 2>>
+getParts(SegmentedContractionOpInterface op) {
   SmallVector<SegmentedContraction, 0> contractions = op.getContractions();
   StringRef name = BoostrDialect::getGpuTilesAttrName();
   auto tiles = op->getAttrOfType<ArrayAttr>(name);
@@ -408,18 +434,90 @@ static LogicalResult generate(SegmentedContractionOpInterface op) {
     return op->emitOpError() << "expected an attribute '" << name << "' with "
                              << contractions.size()
                              << " tiles; run boostr-select-gpu-tile before";
-  ImplicitLocOpBuilder b(op.getLoc(), op);
-  bool isOptional =
-      llvm::any_of(tiles.getAsRange<GpuTileAttr>(), [](GpuTileAttr tile) {
-        return tile.getGemm() == Gemm::Auto;
-      });
-  cublaslt::PackedArrays packed(b, isOptional ? cublaslt::emitHasLibrary(b, op)
-                                              : Value());
+  SmallVector<Part, 2> parts;
   for (auto [contraction, tile] :
        llvm::zip_equal(contractions, tiles.getAsRange<GpuTileAttr>()))
-    if (failed(emit(b, op, contraction, tile, packed)))
+    parts.push_back({std::move(contraction), tile});
+  return parts;
+}
+
+/// Whether there are fewer tiles than multiprocessors whatever the extents that
+/// are not known: blocks share them where there is much to sum up.
+static bool hasFewTiles(SegmentedContractionOpInterface op, const Part &part) {
+  llvm::SmallSetVector<unsigned, 3> results;
+  for (const ContractionSegment &segment : part.contraction.segments)
+    if (segment.product)
+      results.insert(segment.product->number);
+  SmallVector<Value> destinations = op.getDestinations();
+  int64_t elements = 0;
+  for (unsigned number : results) {
+    auto type = cast<ShapedType>(destinations[number].getType());
+    if (!type.hasStaticShape())
+      return false;
+    elements += type.getNumElements();
+  }
+  ArrayRef<int64_t> block = part.tile.getBlock();
+  return part.tile.getKernel() == GpuKernel::Wgmma &&
+         elements < kMultiprocessors * block[0] * block[1];
+}
+
+/// Whether the kernels of `op` may run at the same time: none needs what
+/// another computes, but a copy for cuBLASLt is made by a kernel, too.
+static bool areIndependent(SegmentedContractionOpInterface op,
+                           ArrayRef<Part> parts) {
+  return parts.size() > 1 && canRunTogether(getTarget(op)) &&
+         llvm::all_of(parts, [](const Part &part) {
+           return part.tile.getGemm() == Gemm::Generated;
+         });
+}
+
+/// Emits parts that may run at the same time. One whose blocks share tiles is
+/// the first: what has to be done before its launch would stand between both
+/// launches, and its end, where blocks wait for each other, is filled.
+static LogicalResult emitTogether(ImplicitLocOpBuilder &b,
+                                  SegmentedContractionOpInterface op,
+                                  ArrayRef<Part> parts, Memory &memory) {
+  SmallVector<const Part *, 2> order;
+  for (bool isFirst : {true, false})
+    for (const Part &part : parts)
+      if (hasFewTiles(op, part) == isFirst)
+        order.push_back(&part);
+  for (auto [number, part] : llvm::enumerate(order)) {
+    Operation *before = op->getPrevNode();
+    if (failed(emit(b, op, part->contraction, part->tile, memory)))
       return failure();
-  packed.release(op);
+    Block::iterator first =
+        before ? std::next(before->getIterator()) : op->getBlock()->begin();
+    letRunTogether(first, op->getIterator(),
+                   /*withLater=*/number + 1 < parts.size(),
+                   /*withEarlier=*/number > 0);
+  }
+  return success();
+}
+
+static LogicalResult generate(SegmentedContractionOpInterface op) {
+  if (!op.isBufferForm())
+    return op->emitOpError(
+        "expected the buffer form, on memrefs, got the value "
+        "form; bufferize before generating code");
+  FailureOr<SmallVector<Part, 2>> parts = getParts(op);
+  if (failed(parts))
+    return failure();
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  bool isOptional = llvm::any_of(*parts, [](const Part &part) {
+    return part.tile.getGemm() == Gemm::Auto;
+  });
+  Memory memory = {{b, isOptional ? cublaslt::emitHasLibrary(b, op) : Value()},
+                   {b, op}};
+  if (areIndependent(op, *parts)) {
+    if (failed(emitTogether(b, op, *parts, memory)))
+      return failure();
+  } else {
+    for (const Part &part : *parts)
+      if (failed(emit(b, op, part.contraction, part.tile, memory)))
+        return failure();
+  }
+  memory.release(op);
   op->erase();
   return success();
 }

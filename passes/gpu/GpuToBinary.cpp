@@ -7,6 +7,7 @@
 #include "boostr/dialect/BoostrAttrs.h"
 #include "boostr/dialect/BoostrDialect.h"
 #include "boostr/passes/Passes.h"
+#include "boostr/passes/gpu/IndependentKernels.h"
 #include "boostr/passes/gpu/Ptxas.h"
 #include "mlir/Dialect/GPU/IR/CompilationInterfaces.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -198,21 +199,25 @@ static gpu::KernelTableAttr createKernelTable(KernelModule &module) {
   for (auto kernel : module.op.getOps<LLVM::LLVMFuncOp>()) {
     if (!gpu::GPUDialect::isKernel(kernel))
       continue;
-    DictionaryAttr metadata;
+    SmallVector<NamedAttribute> metadata;
     auto found = module.assembled.kernels.find(kernel.getName());
     if (found != module.assembled.kernels.end()) {
       const KernelResources &used = found->second;
       auto attribute = [&](StringRef name, int64_t value) {
         return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
       };
-      metadata = builder.getDictionaryAttr(
-          {attribute("registers", used.registers),
-           attribute("stack_bytes", used.stackBytes),
-           attribute("spill_store_bytes", used.spillStoreBytes),
-           attribute("spill_load_bytes", used.spillLoadBytes),
-           attribute("shared_bytes", used.sharedBytes)});
+      metadata = {attribute("registers", used.registers),
+                  attribute("stack_bytes", used.stackBytes),
+                  attribute("spill_store_bytes", used.spillStoreBytes),
+                  attribute("spill_load_bytes", used.spillLoadBytes),
+                  attribute("shared_bytes", used.sharedBytes)};
     }
-    kernels.push_back(gpu::KernelMetadataAttr::get(kernel, metadata));
+    if (runsWithEarlier(kernel))
+      metadata.push_back(
+          builder.getNamedAttr(kRunsWithEarlierName, builder.getUnitAttr()));
+    kernels.push_back(gpu::KernelMetadataAttr::get(
+        kernel, metadata.empty() ? DictionaryAttr()
+                                 : builder.getDictionaryAttr(metadata)));
   }
   return gpu::KernelTableAttr::get(builder.getContext(), kernels);
 }

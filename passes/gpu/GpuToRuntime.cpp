@@ -7,6 +7,7 @@
 
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/export/ConstantData.h"
+#include "boostr/passes/gpu/IndependentKernels.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -33,6 +34,11 @@ struct Kernel {
   FlatSymbolRefAttr module;
   int32_t number = 0;
   gpu::KernelMetadataAttr metadata;
+
+  bool runsWithEarlier() const {
+    DictionaryAttr others = metadata.getMetadata();
+    return others && others.contains(kRunsWithEarlierName);
+  }
 };
 
 /// Turns one launch into a call.
@@ -247,6 +253,18 @@ findKernel(gpu::LaunchFuncOp launch, SymbolTable &symbols,
          << binary.getName() << "'";
 }
 
+/// The function of the runtime that launches `kernel`.
+static FailureOr<LLVM::LLVMFuncOp> getCallee(ModuleOp module,
+                                             const Kernel &kernel) {
+  OpBuilder builder(module.getContext());
+  auto pointer = LLVM::LLVMPointerType::get(module.getContext());
+  StringRef name = kernel.runsWithEarlier() ? "boostr_cuda_launch_beside"
+                                            : "boostr_cuda_launch";
+  return LLVM::lookupOrCreateFn(
+      builder, module, name, {pointer, builder.getI32Type(), pointer, pointer},
+      LLVM::LLVMVoidType::get(module.getContext()));
+}
+
 void GpuToRuntime::runOnOperation() {
   ModuleOp module = getOperation();
   SymbolTable symbols(module);
@@ -267,21 +285,14 @@ void GpuToRuntime::runOnOperation() {
 
   SmallVector<gpu::LaunchFuncOp> launches;
   module.walk([&](gpu::LaunchFuncOp launch) { launches.push_back(launch); });
-  if (!launches.empty()) {
-    OpBuilder builder(&getContext());
-    auto pointer = LLVM::LLVMPointerType::get(&getContext());
-    FailureOr<LLVM::LLVMFuncOp> callee = LLVM::lookupOrCreateFn(
-        builder, module, "boostr_cuda_launch",
-        {pointer, builder.getI32Type(), pointer, pointer},
-        LLVM::LLVMVoidType::get(&getContext()));
-    if (failed(callee))
+  for (gpu::LaunchFuncOp launch : launches) {
+    FailureOr<Kernel> kernel = findKernel(launch, symbols, modules);
+    if (failed(kernel))
       return signalPassFailure();
-    for (gpu::LaunchFuncOp launch : launches) {
-      FailureOr<Kernel> kernel = findKernel(launch, symbols, modules);
-      if (failed(kernel) ||
-          failed(LaunchLowering(launch, *kernel, *callee).run()))
-        return signalPassFailure();
-    }
+    FailureOr<LLVM::LLVMFuncOp> callee = getCallee(module, *kernel);
+    if (failed(callee) ||
+        failed(LaunchLowering(launch, *kernel, *callee).run()))
+      return signalPassFailure();
   }
   for (gpu::BinaryOp binary : binaries)
     symbols.erase(binary);

@@ -18,8 +18,27 @@ static bool hasClusters(const boostr_cuda_grid &grid) {
   return grid.cluster[0] > 1 || grid.cluster[1] > 1 || grid.cluster[2] > 1;
 }
 
+static CUlaunchAttribute getClusters(const boostr_cuda_grid &grid) {
+  auto atLeastOne = [](uint32_t extent) { return extent ? extent : 1; };
+  CUlaunchAttribute attribute{};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+  attribute.value.clusterDim = {atLeastOne(grid.cluster[0]),
+                                atLeastOne(grid.cluster[1]),
+                                atLeastOne(grid.cluster[2])};
+  return attribute;
+}
+
+/// Lets a kernel begin when that before allows it.
+static CUlaunchAttribute getEarlyBegin() {
+  CUlaunchAttribute attribute{};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  attribute.value.programmaticStreamSerializationAllowed = 1;
+  return attribute;
+}
+
 static CUresult launch(const Run &run, CUfunction function,
-                       const boostr_cuda_grid &grid, void **params) {
+                       const boostr_cuda_grid &grid, void **params,
+                       bool beginsEarly) {
   CUlaunchConfig config;
   config.gridDimX = grid.grid[0];
   config.gridDimY = grid.grid[1];
@@ -29,18 +48,13 @@ static CUresult launch(const Run &run, CUfunction function,
   config.blockDimZ = grid.block[2];
   config.sharedMemBytes = grid.shared_bytes;
   config.hStream = run.stream;
-  config.attrs = nullptr;
+  CUlaunchAttribute attributes[2];
+  config.attrs = attributes;
   config.numAttrs = 0;
-  CUlaunchAttribute attribute{};
-  if (hasClusters(grid)) {
-    auto atLeastOne = [](uint32_t extent) { return extent ? extent : 1; };
-    attribute.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
-    attribute.value.clusterDim = {atLeastOne(grid.cluster[0]),
-                                  atLeastOne(grid.cluster[1]),
-                                  atLeastOne(grid.cluster[2])};
-    config.attrs = &attribute;
-    config.numAttrs = 1;
-  }
+  if (hasClusters(grid))
+    attributes[config.numAttrs++] = getClusters(grid);
+  if (beginsEarly)
+    attributes[config.numAttrs++] = getEarlyBegin();
   return run.current.driver.cuLaunchKernelEx(&config, function, params,
                                              nullptr);
 }
@@ -68,23 +82,38 @@ static boostr_status failToLaunch(const Driver &driver, CUresult result,
   return fail(statusOf(result), message);
 }
 
-void boostr_cuda_launch(const boostr_cuda_module *module, int32_t kernel,
-                        const boostr_cuda_grid *grid, void **params) noexcept {
-  Frame *frame = enterFromCode("boostr_cuda_launch");
-  if (!frame)
+/// `isIndependent`: of the kernel that compiled code asked for before.
+static void launch(Frame &frame, const boostr_cuda_module &module,
+                   int32_t kernel, const boostr_cuda_grid &grid, void **params,
+                   bool isIndependent) {
+  if (frame.invocation.mustStop())
+    frame.leave();
+  Run &run = *frame.invocation.run;
+  // Where that was not launched, the one before is of someone else.
+  bool beginsEarly = isIndependent && run.hasLaunchedLast;
+  run.hasLaunchedLast = !isEmpty(grid);
+  if (isEmpty(grid))
     return;
-  if (frame->invocation.mustStop())
-    frame->leave();
-  if (isEmpty(*grid))
-    return;
-  Run &run = *frame->invocation.run;
   CUfunction function;
   if (boostr_status status = run.resources.modules.getKernel(
-          run.current, *module, kernel, *grid, function))
-    leave(*frame, status);
-  if (CUresult result = launch(run, function, *grid, params))
-    leave(*frame, failToLaunch(run.current.driver, result,
-                               module->kernels[kernel], *grid));
+          run.current, module, kernel, grid, function))
+    leave(frame, status);
+  if (CUresult result = launch(run, function, grid, params, beginsEarly))
+    leave(frame, failToLaunch(run.current.driver, result,
+                              module.kernels[kernel], grid));
+}
+
+void boostr_cuda_launch(const boostr_cuda_module *module, int32_t kernel,
+                        const boostr_cuda_grid *grid, void **params) noexcept {
+  if (Frame *frame = enterFromCode("boostr_cuda_launch"))
+    launch(*frame, *module, kernel, *grid, params, /*isIndependent=*/false);
+}
+
+void boostr_cuda_launch_beside(const boostr_cuda_module *module, int32_t kernel,
+                               const boostr_cuda_grid *grid,
+                               void **params) noexcept {
+  if (Frame *frame = enterFromCode("boostr_cuda_launch_beside"))
+    launch(*frame, *module, kernel, *grid, params, /*isIndependent=*/true);
 }
 
 int32_t boostr_cuda_multiprocessors(void) noexcept {

@@ -27,6 +27,8 @@ public:
   Resources &resources;
   const CUstream stream;
   const boostr_allocator allocator;
+  /// Whether the kernel that compiled code asked for last was launched.
+  bool hasLaunchedLast = false;
 };
 
 /// Whether the calling thread has a current CUcontext.

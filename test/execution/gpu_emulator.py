@@ -189,6 +189,7 @@ def emulate(text):
     text = re.sub(r"(%\w+) = gpu\.dynamic_shared_memory : \S+",
                   r"\1 = memref.cast %shared_memory : memref<?xi8> to memref<?xi8>", text)
     text = re.sub(r"nvvm\.bar\.warp\.sync .*", "", text)  # Orders loads.
+    text = re.sub(r"nvvm\.griddepcontrol .*", "", text)  # Kernels run one after the other.
     text = text.replace("gpu.barrier", "func.call @emulated_barrier() : () -> ()")
     text = re.sub(r"(%\w+), %\w+ = gpu\.shuffle +xor (%\w+), (%\w+), %\w+ : (f\d+)",
                   r"\1 = func.call @emulated_shuffle_\4(\2, \3) : (\4, i32) -> \4", text)

@@ -12,7 +12,8 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 void WgmmaKernel::emitConsumer() {
-  NVVM::SetMaxRegisterOp::create(b, 240, NVVM::SetMaxRegisterAction::increase);
+  NVVM::SetMaxRegisterOp::create(b, divideRegisters().consumer,
+                                 NVVM::SetMaxRegisterAction::increase);
   auto multiply = [&](const Tile &tile, ValueRange carried) {
     Position position = multiplyTile(tile, {carried[0], carried[1]});
     return SmallVector<Value>{position.slot, position.parity};

@@ -138,15 +138,15 @@ void DeviceBuilder::fenceForAsyncGlobal() {
       NVVM::SharedSpaceAttr());
 }
 
-void DeviceBuilder::spinUntilSet(Value flag) {
+void DeviceBuilder::spinUntil(Value flag, Value value) {
   auto loop = scf::WhileOp::create(*this, TypeRange(), ValueRange());
   OpBuilder::InsertionGuard guard(*this);
   createBlock(&loop.getBefore());
-  Value value = LLVM::LoadOp::create(
-      *this, getI32Type(), flag, /*alignment=*/4, /*isVolatile=*/false,
+  Value found = LLVM::LoadOp::create(
+      *this, getI64Type(), flag, /*alignment=*/8, /*isVolatile=*/false,
       /*isNonTemporal=*/false, /*isInvariant=*/false,
       /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire, "device");
-  scf::ConditionOp::create(*this, isEqual(value, 0), ValueRange());
+  scf::ConditionOp::create(*this, invert(isEqual(found, value)), ValueRange());
   createBlock(&loop.getAfter());
   scf::YieldOp::create(*this);
 }

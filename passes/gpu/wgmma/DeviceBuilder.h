@@ -89,9 +89,9 @@ public:
   /// Makes what other blocks are known to have written to global memory visible
   /// to the copy engine.
   void fenceForAsyncGlobal();
-  /// Until another block has set the i32 at `flag`, after which this thread
-  /// sees what that block wrote before.
-  void spinUntilSet(Value flag);
+  /// Until another block has written `value`, an i64, at `flag`, after which
+  /// this thread sees what that block wrote before.
+  void spinUntil(Value flag, Value value);
 
   /// Copies a box of a tensor to shared memory; its bytes count for `barrier`.
   void loadBox(Value map, ValueRange coordinates, Value destination,

@@ -11,7 +11,8 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 void WgmmaKernel::emitProducer() {
-  NVVM::SetMaxRegisterOp::create(b, 24, NVVM::SetMaxRegisterAction::decrease);
+  NVVM::SetMaxRegisterOp::create(b, divideRegisters().producer,
+                                 NVVM::SetMaxRegisterAction::decrease);
   b.when(b.isEqual(thread, 0), [&] {
     // The first turn of each slot has nothing to wait for.
     forEachTile({b.number(0), b.number(1)},

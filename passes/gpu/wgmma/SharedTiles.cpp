@@ -16,6 +16,12 @@
 // for the flags and adds the sums in the order of the pieces, so results do not
 // depend on who was first. Sums reach it through the ring.
 //
+// A raised flag is a number that each launch has its own of, so that nobody has
+// to clear the flags before, which would be work of the device between
+// launches. What else may be in that memory is that number by chance only, one
+// of 2^64. Where a graph launches the kernel again the number is the same: so
+// the owner lowers the flags that it has seen.
+//
 // An owner waits for blocks with lower numbers only, which were begun before,
 // and helpers wait for nobody.
 //
@@ -36,7 +42,7 @@ using namespace mlir::boostr::wgmma;
 /// Sums that a thread moves at a time: 16 bytes.
 static constexpr int64_t kVector = 4;
 static constexpr int64_t kSumBytes = 4;
-static constexpr int64_t kFlagBytes = 4;
+static constexpr int64_t kFlagBytes = 8;
 static constexpr unsigned kGlobal = 1;
 /// Memory of all threads on the device, as LLVM calls it.
 static constexpr StringLiteral kDeviceScope = "device";
@@ -185,10 +191,10 @@ static Value getLastPieceEnd(HostMath math, Value numPieces, Value helpers,
                   math.sub(numPieces, math.mul(lastRound, perRound)));
 }
 
-/// Cuts the tiles that are left, and makes the workspace.
-WgmmaKernel::Work WgmmaKernel::divideTiles(Value numTilesOnHost,
-                                           Value numStepsOnHost,
-                                           Value numBlocks) {
+/// Cuts the tiles that are left, and makes the workspace. Returns the number of
+/// blocks.
+Value WgmmaKernel::divideTiles(Value numTilesOnHost, Value numStepsOnHost,
+                               Value numBlocks) {
   HostMath math{host};
   Value zero = math.number(0);
   Value left = math.rem(numTilesOnHost, numBlocks);
@@ -205,68 +211,55 @@ WgmmaKernel::Work WgmmaKernel::divideTiles(Value numTilesOnHost,
                              math.number(16 * kConsumers * kFlagBytes));
   Value bytes =
       math.add(flagBytes, math.mul(numPieces, math.number(getPartialBytes())));
-  Value workspace = allocateWorkspace(isShared, bytes, flagBytes);
+  auto [memory, mark] = allocateWorkspace(isShared, bytes);
 
   numTiles = parameters.addNumber(numTilesOnHost);
   numWholeTiles = parameters.addNumber(numWhole);
   piecesPerTile = parameters.addNumber(sharing.pieces);
   pieceSteps = parameters.addNumber(sharing.pieceSteps);
   numHelpers = parameters.addNumber(sharing.helpers);
-  flags = parameters.addAddress(workspace);
+  token = parameters.addAddress(mark);
+  flags = parameters.addAddress(memory);
   partials = parameters.addAddress(arith::AddIOp::create(
-      host, workspace,
+      host, memory,
       arith::IndexCastOp::create(host, host.getI64Type(), flagBytes)));
   Value blocks = math.min(numBlocks, math.add(numTilesOnHost, sharing.helpers));
   // Computed here: it would take registers from those that multiply.
   numLeft = parameters.addNumber(math.max(left, math.number(1)));
   helpersEnd = parameters.addNumber(math.add(
       numWhole, getLastPieceEnd(math, numPieces, sharing.helpers, blocks)));
-  return {blocks, isShared, workspace};
+  return blocks;
 }
 
-/// The address of memory on the device of which the first `zeroBytes` are zero,
-/// or 0 if it is not needed.
-Value WgmmaKernel::allocateWorkspace(Value isNeeded, Value bytes,
-                                     Value zeroBytes) {
+/// The address of memory on the device, and what to mark flags in it with;
+/// zeros if it is not needed.
+std::pair<Value, Value> WgmmaKernel::allocateWorkspace(Value isNeeded,
+                                                       Value bytes) {
   Type i64 = host.getI64Type();
   auto pointer = LLVM::LLVMPointerType::get(host.getContext());
-  auto nothing = LLVM::LLVMVoidType::get(host.getContext());
   auto module = op->getParentOfType<ModuleOp>();
   FailureOr<LLVM::LLVMFuncOp> allocate = LLVM::lookupOrCreateFn(
       host, module, "boostr_allocate", {i64, i64}, pointer);
-  FailureOr<LLVM::LLVMFuncOp> zero = LLVM::lookupOrCreateFn(
-      host, module, "boostr_cuda_zero", {pointer, i64}, nothing);
-  auto branch = scf::IfOp::create(host, TypeRange{i64}, isNeeded,
+  FailureOr<LLVM::LLVMFuncOp> createToken =
+      LLVM::lookupOrCreateFn(host, module, "boostr_cuda_token", {}, i64);
+  auto branch = scf::IfOp::create(host, TypeRange{i64, i64}, isNeeded,
                                   /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(host);
-  auto cast = [&](Value index) -> Value {
-    return arith::IndexCastOp::create(host, i64, index);
-  };
   host.setInsertionPointToStart(branch.thenBlock());
+  Value size = arith::IndexCastOp::create(host, i64, bytes);
   Value alignment = arith::ConstantIntOp::create(host, i64, 256);
   Value block =
-      LLVM::CallOp::create(host, *allocate, ValueRange{cast(bytes), alignment})
+      LLVM::CallOp::create(host, *allocate, ValueRange{size, alignment})
           .getResult();
-  LLVM::CallOp::create(host, *zero, ValueRange{block, cast(zeroBytes)});
+  LLVM::StoreOp::create(host, block, workspace);
   Value address = LLVM::PtrToIntOp::create(host, i64, block);
-  scf::YieldOp::create(host, address);
+  Value mark =
+      LLVM::CallOp::create(host, *createToken, ValueRange()).getResult();
+  scf::YieldOp::create(host, ValueRange{address, mark});
   host.setInsertionPointToStart(branch.elseBlock());
   Value none = arith::ConstantIntOp::create(host, i64, 0);
-  scf::YieldOp::create(host, none);
-  return branch.getResult(0);
-}
-
-void WgmmaKernel::releaseWorkspace(const Work &work) {
-  auto pointer = LLVM::LLVMPointerType::get(host.getContext());
-  FailureOr<LLVM::LLVMFuncOp> release = LLVM::lookupOrCreateFn(
-      host, op->getParentOfType<ModuleOp>(), "boostr_release", {pointer},
-      LLVM::LLVMVoidType::get(host.getContext()));
-  auto branch =
-      scf::IfOp::create(host, work.isShared, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(host);
-  host.setInsertionPoint(branch.thenBlock()->getTerminator());
-  Value block = LLVM::IntToPtrOp::create(host, pointer, work.workspace);
-  LLVM::CallOp::create(host, *release, ValueRange{block});
+  scf::YieldOp::create(host, ValueRange{none, none});
+  return {branch.getResult(0), branch.getResult(1)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -352,7 +345,7 @@ Value WgmmaKernel::getFlag(Value part, Value ofConsumer) {
   Value base = LLVM::IntToPtrOp::create(
       b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal), flags);
   Value index = b.add(b.mul(part, kConsumers), ofConsumer);
-  return LLVM::GEPOp::create(b, base.getType(), b.getI32Type(), base,
+  return LLVM::GEPOp::create(b, base.getType(), b.getI64Type(), base,
                              ArrayRef<LLVM::GEPArg>{index});
 }
 
@@ -396,8 +389,8 @@ void WgmmaKernel::sendPartial(const Tile &tile, const Sums &sums) {
   }
   b.syncWarpgroup(b.add(consumer, 1));
   b.when(getLeader(), [&] {
-    LLVM::StoreOp::create(b, b.number(1), getFlag(tile.part, consumer),
-                          /*alignment=*/4, false, false, false,
+    LLVM::StoreOp::create(b, token, getFlag(tile.part, consumer),
+                          /*alignment=*/kFlagBytes, false, false, false,
                           LLVM::AtomicOrdering::release, kDeviceScope);
   });
 }
@@ -422,8 +415,11 @@ WgmmaKernel::Position WgmmaKernel::loadPartials(const Tile &tile,
   Value firstPart = b.sub(tile.part, tile.numPartials);
   b.loop(b.number(0), count, b.number(1), {}, [&](Value number, ValueRange) {
     Value part = b.add(firstPart, number);
-    for (int64_t i = 0; i < kConsumers; ++i)
-      b.spinUntilSet(getFlag(part, b.number(i)));
+    for (int64_t i = 0; i < kConsumers; ++i) {
+      Value flag = getFlag(part, b.number(i));
+      b.spinUntil(flag, token);
+      LLVM::StoreOp::create(b, b.number64(0), flag, /*alignment=*/kFlagBytes);
+    }
     return SmallVector<Value>();
   });
   b.fenceForAsyncGlobal();

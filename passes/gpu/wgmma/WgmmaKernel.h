@@ -33,10 +33,12 @@ Value countMultiprocessors(ImplicitLocOpBuilder &host, Operation *op);
 
 class WgmmaKernel {
 public:
-  /// Adds an empty kernel to the module of `op`.
+  /// Adds an empty kernel to the module of `op`. The launch leaves the address
+  /// of what it allocates at `workspace` (see Workspaces), which is needed
+  /// where blocks may share tiles.
   WgmmaKernel(ImplicitLocOpBuilder &host, SegmentedContractionOpInterface op,
               const SegmentedContraction &contraction, const WgmmaShape &shape,
-              const WgmmaTile &tile);
+              const WgmmaTile &tile, Value workspace);
 
   /// Emits the kernel and, with the builder given, its launch.
   void emit();
@@ -92,10 +94,6 @@ private:
     Value map;
     SmallVector<Value, 2> place;
     int64_t column;
-  };
-  /// What the grid does, as the host knows it.
-  struct Work {
-    Value numBlocks, isShared, workspace;
   };
   /// A place in the ring and the parity of its turn.
   struct Position {
@@ -182,6 +180,13 @@ private:
   SmallVector<Value> getMapCoordinates(ArrayRef<unsigned> dims,
                                        const Coordinates &coordinates);
 
+  /// Registers of a thread that loads and of one that multiplies: together as
+  /// many as all threads begin with, 168 each.
+  struct Registers {
+    int32_t producer, consumer;
+  };
+  Registers divideRegisters();
+
   // Producer.cpp
   void emitProducer();
   Position loadTile(const Tile &tile, Position position);
@@ -253,9 +258,8 @@ private:
 
   // SharedTiles.cpp
   int64_t getPartialBytes() const;
-  Work divideTiles(Value numTiles, Value numSteps, Value numBlocks);
-  Value allocateWorkspace(Value isNeeded, Value bytes, Value zeroBytes);
-  void releaseWorkspace(const Work &work);
+  Value divideTiles(Value numTiles, Value numSteps, Value processors);
+  std::pair<Value, Value> allocateWorkspace(Value isNeeded, Value bytes);
   SmallVector<Value>
   forEachUnit(ValueRange carried,
               llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
@@ -309,6 +313,7 @@ private:
   const SegmentedContraction &contraction;
   const WgmmaShape &shape;
   const WgmmaTile tile;
+  const Value workspace;
   LLVM::LLVMFuncOp kernel;
   KernelParameters parameters;
 
@@ -328,9 +333,10 @@ private:
   Value lastRowsReciprocal;
   /// If blocks share tiles: the tiles that none share; the pieces of each other
   /// one and steps in each; the blocks that compute these; how many tiles are
-  /// shared (1 if none) and where the pieces end; and the workspace.
+  /// shared (1 if none) and where the pieces end; what flags are marked with;
+  /// and the workspace.
   Value numWholeTiles, piecesPerTile, pieceSteps, numHelpers;
-  Value numLeft, helpersEnd, flags, partials;
+  Value numLeft, helpersEnd, token, flags, partials;
   /// Tiles along the segmented axis before the end of each segment but the
   /// last; columns if a tile may span segments.
   SmallVector<Value, 2> segmentEnds;

@@ -1,0 +1,34 @@
+// Part of boostr-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef BOOSTR_PASSES_GPU_WORKSPACES_H
+#define BOOSTR_PASSES_GPU_WORKSPACES_H
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::boostr {
+
+/// Memory of the device that kernels of an op may need while they run. All of
+/// it is released behind the last launch: in between, a release would keep
+/// kernels from running at the same time, or give one the memory of another.
+class Workspaces {
+public:
+  Workspaces(ImplicitLocOpBuilder &b, Operation *op) : b(b), op(op) {}
+
+  /// A pointer on the host's stack, for the address of a workspace once it is
+  /// allocated; null until then.
+  Value create();
+  /// Emits the releases.
+  void release();
+
+private:
+  ImplicitLocOpBuilder &b;
+  Operation *op;
+  SmallVector<Value, 2> pointers;
+};
+
+} // namespace mlir::boostr
+
+#endif // BOOSTR_PASSES_GPU_WORKSPACES_H
