@@ -664,7 +664,7 @@ BOOSTR_API void boostr_cuda_encode_tensor_map(void *map, int32_t element,
                                               int32_t swizzle) BOOSTR_NOEXCEPT;
 
 // Queues the filling of `bytes` bytes of the device's memory with zero on the
-// invocation's stream.
+// invocation's stream. Code for minor versions up to 6 calls it.
 BOOSTR_API void boostr_cuda_zero(void *address, size_t bytes) BOOSTR_NOEXCEPT;
 
 // The number of multiprocessors of the invocation's device.

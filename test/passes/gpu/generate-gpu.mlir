@@ -56,12 +56,16 @@ func.func @residual(%a: memref<?x?x1024xbf16>, %w: memref<512x1024xbf16>,
 // other is in memory that is there for this launch.
 
 // CHECK-LABEL: func @shared_tiles(
-// CHECK:         scf.if %[[IS_SHARED:.+]] -> (i64) {
+// CHECK:         %[[WORKSPACE:.+]] = llvm.alloca %{{.+}} x !llvm.ptr
+// CHECK-NEXT:    llvm.store %[[NULL:.+]], %[[WORKSPACE]]
+// CHECK:         scf.if %{{.+}} -> (i64, i64) {
 // CHECK:           %[[BLOCK:.+]] = llvm.call @boostr_allocate
-// CHECK:           llvm.call @boostr_cuda_zero(%[[BLOCK]],
+// CHECK:           llvm.store %[[BLOCK]], %[[WORKSPACE]]
+// CHECK:           llvm.call @boostr_cuda_token()
 // CHECK:         gpu.launch_func @[[SHARED:.+]]::@out_proj_residual_grad
-// CHECK:         scf.if %[[IS_SHARED]]
-// CHECK:           llvm.call @boostr_release
+// CHECK:         %[[USED:.+]] = llvm.load %[[WORKSPACE]]
+// CHECK-NEXT:    llvm.call @boostr_release(%[[USED]])
+// CHECK-NEXT:    llvm.store %[[NULL]], %[[WORKSPACE]]
 func.func @shared_tiles(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>,
     %w: memref<1024x1024xbf16>, %dw: memref<1024x1024xbf16>) {
   boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)

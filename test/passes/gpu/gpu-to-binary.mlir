@@ -42,6 +42,28 @@ module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_80", featur
 
 // -----
 
+// What a kernel waits for tells how it is launched.
+
+// CHECK:     gpu.binary @together
+// CHECK-SAME:  #gpu.kernel_metadata<"first", !llvm.func<void ()>, metadata = {registers =
+// CHECK-SAME:  #gpu.kernel_metadata<"later", !llvm.func<void ()>, metadata = {registers = {{[^}]*}}, runs_with_earlier,
+module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">} {
+  gpu.module @together {
+    // expected-remark @below {{kernel 'first': }}
+    llvm.func @first() attributes {gpu.kernel, nvvm.kernel} {
+      nvvm.griddepcontrol launch_dependents
+      llvm.return
+    }
+    // expected-remark @below {{kernel 'later': }}
+    llvm.func @later() attributes {gpu.kernel, nvvm.kernel} {
+      nvvm.griddepcontrol wait
+      llvm.return
+    }
+  }
+}
+
+// -----
+
 module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">} {
   // expected-error @below {{failed: }}
   gpu.module @wrong {

@@ -60,6 +60,26 @@ module attributes {gpu.container_module} {
 
 // -----
 
+// A kernel that was made for it may begin beside the one before.
+
+// CHECK-LABEL: func.func @together
+// CHECK:         llvm.call @boostr_cuda_launch(
+// CHECK:         llvm.call @boostr_cuda_launch_beside(
+#together = #gpu.object<#nvvm.target<chip = "sm_90a">, kernels = <[
+    #gpu.kernel_metadata<"first", !llvm.func<void ()>, metadata = {registers = 8 : i64}>,
+    #gpu.kernel_metadata<"later", !llvm.func<void ()>, metadata = {runs_with_earlier}>]>, bin = "CUBIN">
+module attributes {gpu.container_module} {
+  gpu.binary @kernels [#together]
+  func.func @together() {
+    %one = arith.constant 1 : index
+    gpu.launch_func @kernels::@first blocks in (%one, %one, %one) threads in (%one, %one, %one)
+    gpu.launch_func @kernels::@later blocks in (%one, %one, %one) threads in (%one, %one, %one)
+    return
+  }
+}
+
+// -----
+
 // CHECK-LABEL: func.func @untouched
 // CHECK-NEXT:    memref.load
 func.func @untouched(%array: memref<4xf32>, %i: index) -> f32 {

@@ -6,6 +6,10 @@
 
 #include "CudaFixtures.h"
 
+#include <functional>
+#include <set>
+#include <thread>
+
 using namespace boostr::runtime::test;
 
 //===----------------------------------------------------------------------===//
@@ -46,6 +50,53 @@ TEST_F(Cuda, launch_of_empty_grid_is_none) {
   }
   EXPECT_EQ(fake_num_launches(), 0);
   EXPECT_EQ(fake_count("cuModuleLoadDataEx"), 0);
+}
+
+TEST_F(Cuda, launch_beside_begins_early) {
+  Module module(1);
+  boostr_cuda_grid shape = grid(4);
+  shape.cluster[0] = 2;
+  auto body = [&] {
+    boostr_cuda_launch(&module.raw, 0, &shape, nullptr);
+    EXPECT_FALSE(fake_last_launch().begins_early);
+    boostr_cuda_launch_beside(&module.raw, 1, &shape, nullptr);
+  };
+  ASSERT_EQ(outcome(invokeCuda(context.get(), body)), "ok");
+  EXPECT_EQ(fake_num_launches(), 2);
+  EXPECT_STREQ(fake_last_launch().kernel, "second");
+  EXPECT_TRUE(fake_last_launch().begins_early);
+  EXPECT_EQ(fake_last_launch().cluster[0], 2u);
+}
+
+// What runs before it is someone else's then, and may be what it needs.
+TEST_F(Cuda, launch_beside_nothing_waits) {
+  Module module(1);
+  boostr_cuda_grid shape = grid(), empty = grid(0);
+  auto alone = [&] {
+    boostr_cuda_launch_beside(&module.raw, 1, &shape, nullptr);
+  };
+  auto besideEmpty = [&] {
+    boostr_cuda_launch(&module.raw, 0, &shape, nullptr);
+    boostr_cuda_launch(&module.raw, 0, &empty, nullptr);
+    boostr_cuda_launch_beside(&module.raw, 1, &shape, nullptr);
+  };
+  for (const std::function<void()> &body :
+       {std::function<void()>(alone), std::function<void()>(besideEmpty),
+        std::function<void()>(alone)}) {
+    ASSERT_EQ(outcome(invokeCuda(context.get(), body)), "ok");
+    EXPECT_STREQ(fake_last_launch().kernel, "second");
+    EXPECT_FALSE(fake_last_launch().begins_early);
+  }
+}
+
+TEST_F(Cuda, negative_launch_beside) {
+  Module module(1);
+  boostr_cuda_grid shape = grid();
+  boostr_cuda_launch_beside(&module.raw, 0, &shape, nullptr);
+  EXPECT_STREQ(boostr_last_error(),
+               "boostr_cuda_launch_beside: expected to be called by a CUDA "
+               "function");
+  EXPECT_EQ(fake_num_launches(), 0);
 }
 
 TEST_F(Cuda, launch_with_clusters) {
@@ -211,6 +262,31 @@ TEST_F(Cuda, negative_multiprocessors) {
   EXPECT_EQ(outcome(invokeCuda(context.get(), body)),
             "BOOSTR_INTERNAL: cuDeviceGetAttribute: CUDA_ERROR_INVALID_VALUE "
             "(invalid argument)");
+}
+
+// Kernels know marks of their own launch by them.
+TEST(CudaToken, differs_from_all_others) {
+  constexpr size_t count = 1000, numThreads = 4;
+  std::vector<uint64_t> tokens(count * numThreads);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < numThreads; ++i)
+    threads.emplace_back([&tokens, i] {
+      for (size_t j = 0; j < count; ++j)
+        tokens[i * count + j] = boostr_cuda_token();
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  std::set<uint64_t> different(tokens.begin(), tokens.end());
+  EXPECT_EQ(different.size(), tokens.size());
+  EXPECT_EQ(different.count(0), 0u);
+  // By their bits alone none could be told from ordinary numbers.
+  uint64_t common = ~uint64_t{0}, any = 0;
+  for (uint64_t token : tokens) {
+    common &= token;
+    any |= token;
+  }
+  EXPECT_EQ(common, 0u);
+  EXPECT_EQ(any, ~uint64_t{0});
 }
 
 //===----------------------------------------------------------------------===//

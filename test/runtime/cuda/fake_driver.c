@@ -503,10 +503,14 @@ API int cuLaunchKernelEx(const launch_config *config, void *launched,
   launch.shared_bytes = config->shared_bytes;
   launch.params = params;
   uint64_t cluster_size = 1;
-  for (unsigned i = 0; i < config->num_attributes; ++i)
-    if (config->attributes[i].id == 4)
+  for (unsigned i = 0; i < config->num_attributes; ++i) {
+    const launch_attribute *attribute = &config->attributes[i];
+    if (attribute->id == 4)
       for (int j = 0; j < 3; ++j)
-        cluster_size *= launch.cluster[j] = config->attributes[i].values[j];
+        cluster_size *= launch.cluster[j] = attribute->values[j];
+    if (attribute->id == 6)
+      launch.begins_early = (int)attribute->values[0];
+  }
   pthread_mutex_lock(&mutex);
   int is_valid = (int)config->shared_bytes <= kernel->attributes[8] &&
                  (cluster_size <= 8 || kernel->attributes[14]) &&

@@ -77,6 +77,8 @@ typedef struct fake_launch {
   void *context;
   void *stream;
   uint32_t grid[3], block[3], cluster[3];
+  /* Whether it may begin before the kernel before it ends. */
+  int begins_early;
   uint32_t shared_bytes;
   void **params;
 } fake_launch;
