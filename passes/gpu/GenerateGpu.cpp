@@ -140,10 +140,12 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
       return emitMisfit(op, reason);
     tiles.push_back(*tile);
   }
-  bool mayShareTiles = llvm::any_of(
-      tiles, [](const wgmma::WgmmaTile &tile) { return tile.split > 1; });
+  bool exchangesSums = contraction.segments.front().lhsSum ||
+                       llvm::any_of(tiles, [](const wgmma::WgmmaTile &tile) {
+                         return tile.split > 1;
+                       });
   emitCheapest(b, op, contraction, *shape, tiles,
-               mayShareTiles ? workspaces.create() : Value());
+               exchangesSums ? workspaces.create() : Value());
   return success();
 }
 

@@ -57,7 +57,7 @@ WgmmaKernel::Position WgmmaKernel::multiplyTile(const Tile &tile,
   Value count =
       tile.isShared() ? b.sub(tile.endStep, tile.firstStep) : numSteps;
   Sums sums;
-  if (lhsSums.empty()) {
+  if (!sumsByOnes()) {
     std::tie(sums, position) =
         multiplySteps(count, position, /*sumsLhs=*/false);
   } else {
@@ -107,7 +107,7 @@ WgmmaKernel::Position WgmmaKernel::finishTile(const Tile &tile, Sums sums,
                                               Position position,
                                               Value biasBits) {
   if (sums.lhs)
-    b.when(b.isEqual(tile.n, 0), [&] { storeLhsSum(tile, sums.lhs); });
+    b.when(b.isEqual(tile.n, 0), [&] { storeProductWithOnes(tile, sums.lhs); });
   if (hasBias())
     stageBias(biasBits);
   return storeTile(tile, sums.product, position);

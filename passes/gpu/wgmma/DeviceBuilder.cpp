@@ -91,6 +91,30 @@ Value DeviceBuilder::sharedPointer(Value address, int64_t offset) {
                              ArrayRef<LLVM::GEPArg>{int32_t(offset)});
 }
 
+std::pair<Value, Value> DeviceBuilder::extendPair(Value bits,
+                                                  Type elementType) {
+  // A bf16 is the upper half of an f32.
+  if (elementType.isBF16()) {
+    auto bitcast = [&](Value half) -> Value {
+      return LLVM::BitcastOp::create(*this, getF32Type(), half);
+    };
+    return {bitcast(shiftLeft(bits, number(16))),
+            bitcast(bitAnd(bits, int32_t(0xffff0000)))};
+  }
+  Value pair =
+      LLVM::BitcastOp::create(*this, VectorType::get(2, elementType), bits);
+  Value wide =
+      LLVM::FPExtOp::create(*this, VectorType::get(2, getF32Type()), pair);
+  return {LLVM::ExtractElementOp::create(*this, wide, number(0)),
+          LLVM::ExtractElementOp::create(*this, wide, number(1))};
+}
+
+Value DeviceBuilder::extend(Value value) {
+  if (value.getType().isF32())
+    return value;
+  return LLVM::FPExtOp::create(*this, getF32Type(), value);
+}
+
 //===----------------------------------------------------------------------===//
 // Barriers and fences
 //===----------------------------------------------------------------------===//
@@ -118,6 +142,8 @@ void DeviceBuilder::wait(Value barrier, Value parity) {
                                         number(kSuspendTime));
 }
 
+void DeviceBuilder::syncWarp() { NVVM::SyncWarpOp::create(*this, number(-1)); }
+
 void DeviceBuilder::syncWarpgroup(Value id) {
   NVVM::BarrierOp::create(*this, TypeRange(), id, number(128), {}, Value());
 }
@@ -138,14 +164,28 @@ void DeviceBuilder::fenceForAsyncGlobal() {
       NVVM::SharedSpaceAttr());
 }
 
+static constexpr int64_t kFlagBytes = 8;
+/// Memory of all threads on the device, as LLVM calls it.
+static constexpr StringLiteral kDeviceScope = "device";
+
+void DeviceBuilder::setFlag(Value flag, Value value) {
+  LLVM::StoreOp::create(*this, value, flag, kFlagBytes, /*isVolatile=*/false,
+                        /*isNonTemporal=*/false, /*isInvariantGroup=*/false,
+                        LLVM::AtomicOrdering::release, kDeviceScope);
+}
+
+void DeviceBuilder::clearFlag(Value flag) {
+  LLVM::StoreOp::create(*this, number64(0), flag, kFlagBytes);
+}
+
 void DeviceBuilder::spinUntil(Value flag, Value value) {
   auto loop = scf::WhileOp::create(*this, TypeRange(), ValueRange());
   OpBuilder::InsertionGuard guard(*this);
   createBlock(&loop.getBefore());
   Value found = LLVM::LoadOp::create(
-      *this, getI64Type(), flag, /*alignment=*/8, /*isVolatile=*/false,
+      *this, getI64Type(), flag, kFlagBytes, /*isVolatile=*/false,
       /*isNonTemporal=*/false, /*isInvariant=*/false,
-      /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire, "device");
+      /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire, kDeviceScope);
   scf::ConditionOp::create(*this, invert(isEqual(found, value)), ValueRange());
   createBlock(&loop.getAfter());
   scf::YieldOp::create(*this);

@@ -52,6 +52,11 @@ public:
   }
   Value select(Value condition, Value ifTrue, Value ifFalse);
 
+  /// Two elements of 16 bits, the bits of an i32, as f32.
+  std::pair<Value, Value> extendPair(Value bits, Type elementType);
+  /// A number of 16 bits, or an f32, as f32.
+  Value extend(Value value);
+
   Value threadId();
   Value blockId();
   Value numBlocks();
@@ -79,7 +84,8 @@ public:
   }
   void wait(Value barrier, Value parity);
 
-  /// A barrier of one warpgroup.
+  /// A barrier of one warp, of one warpgroup, of all.
+  void syncWarp();
   void syncWarpgroup(Value id);
   void syncBlock();
 
@@ -89,8 +95,10 @@ public:
   /// Makes what other blocks are known to have written to global memory visible
   /// to the copy engine.
   void fenceForAsyncGlobal();
-  /// Until another block has written `value`, an i64, at `flag`, after which
-  /// this thread sees what that block wrote before.
+  // Flags in global memory, i64. Who has waited for one sees what was written
+  // before it was set, by threads of one block that were in step then.
+  void setFlag(Value flag, Value value);
+  void clearFlag(Value flag);
   void spinUntil(Value flag, Value value);
 
   /// Copies a box of a tensor to shared memory; its bytes count for `barrier`.

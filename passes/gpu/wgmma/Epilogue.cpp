@@ -25,39 +25,12 @@ static Value createPair(DeviceBuilder &b, Value first, Value second) {
   return LLVM::InsertElementOp::create(b, pair, second, b.number(1));
 }
 
-static std::pair<Value, Value> splitPair(DeviceBuilder &b, Value pair) {
-  return {LLVM::ExtractElementOp::create(b, pair, b.number(0)),
-          LLVM::ExtractElementOp::create(b, pair, b.number(1))};
-}
-
 /// Two sums, rounded, as the bits of a register.
 static Value roundPair(DeviceBuilder &b, Value first, Value second,
                        Type elementType) {
   Value rounded = LLVM::FPTruncOp::create(b, VectorType::get(2, elementType),
                                           createPair(b, first, second));
   return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
-}
-
-static std::pair<Value, Value> extendPair(DeviceBuilder &b, Value bits,
-                                          Type elementType) {
-  // A bf16 is the upper half of an f32.
-  if (elementType.isBF16()) {
-    auto bitcast = [&](Value half) -> Value {
-      return LLVM::BitcastOp::create(b, b.getF32Type(), half);
-    };
-    return {bitcast(b.shiftLeft(bits, b.number(16))),
-            bitcast(b.bitAnd(bits, int32_t(0xffff0000)))};
-  }
-  Value pair =
-      LLVM::BitcastOp::create(b, VectorType::get(2, elementType), bits);
-  return splitPair(
-      b, LLVM::FPExtOp::create(b, VectorType::get(2, b.getF32Type()), pair));
-}
-
-static Value extend(DeviceBuilder &b, Value value) {
-  if (value.getType().isF32())
-    return value;
-  return LLVM::FPExtOp::create(b, b.getF32Type(), value);
 }
 
 static Value add(DeviceBuilder &b, Value x, Value y) {
@@ -108,8 +81,8 @@ void WgmmaKernel::addBias(const ColumnBox &box, MutableArrayRef<Value> sums) {
   for (int64_t column = 0; column < box.width; column += kGroup) {
     int64_t group = (box.column + column) / kGroup;
     Value pointer = b.sharedPointer(base, group * kGroup * 2);
-    auto [first, second] = extendPair(
-        b, LLVM::LoadOp::create(b, b.getI32Type(), pointer), shape.elementType);
+    auto [first, second] = b.extendPair(
+        LLVM::LoadOp::create(b, b.getI32Type(), pointer), shape.elementType);
     for (int64_t half : {0, 2}) {
       Value &even = sums[group * 4 + half], &odd = sums[group * 4 + half + 1];
       even = add(b, even, first);
@@ -176,7 +149,7 @@ void WgmmaKernel::readBox(const ColumnBox &box, const SharedBox &source,
 void WgmmaKernel::addBox(const ColumnBox &box, ArrayRef<Value> bits,
                          MutableArrayRef<Value> sums) {
   for (int64_t pair : box.getPairs()) {
-    auto [even, odd] = extendPair(b, bits[pair], shape.elementType);
+    auto [even, odd] = b.extendPair(bits[pair], shape.elementType);
     sums[pair * 2] = add(b, sums[pair * 2], even);
     sums[pair * 2 + 1] = add(b, sums[pair * 2 + 1], odd);
   }
@@ -350,7 +323,7 @@ WgmmaKernel::Position WgmmaKernel::addFromRing(ArrayRef<ColumnBox> boxes,
 }
 
 /// The sum of lhs over k: every column of a product with ones has it.
-void WgmmaKernel::storeLhsSum(const Tile &tile, Value sums) {
+void WgmmaKernel::storeProductWithOnes(const Tile &tile, Value sums) {
   Coordinates coordinates = noCoordinates();
   setUnit(coordinates, shape.m, m, b.add(b.mul(tile.m, kConsumers), consumer));
   Value inner = coordinates[shape.m.inner];
@@ -376,8 +349,7 @@ void WgmmaKernel::storeLhsSum(const Tile &tile, Value sums) {
                               ArrayRef<LLVM::GEPArg>{b.add(start, row)});
       Value sum = LLVM::ExtractValueOp::create(b, sums, half * 2);
       if (lhsSumAccumulates)
-        sum =
-            add(b, sum, extend(b, LLVM::LoadOp::create(b, lhsSumType, place)));
+        sum = add(b, sum, b.extend(LLVM::LoadOp::create(b, lhsSumType, place)));
       if (lhsSumType != b.getF32Type())
         sum = LLVM::FPTruncOp::create(b, lhsSumType, sum);
       LLVM::StoreOp::create(b, sum, place);

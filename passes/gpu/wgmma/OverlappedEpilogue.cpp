@@ -27,9 +27,9 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 /// A box of 16-bit results for each consumer, as code that exists once for each
-/// box. Narrow tiles are few for each block; a sum of lhs needs registers.
+/// box. Narrow tiles are few for each block.
 bool WgmmaKernel::overlapsEpilogue() const {
-  return !tile.isNarrow && !hasWideResult() && lhsSums.empty() &&
+  return !tile.isNarrow && !hasWideResult() &&
          countBoxes() <= kMaxOverlappedBoxes;
 }
 

@@ -22,6 +22,8 @@ void WgmmaKernel::emitProducer() {
                   return SmallVector<Value>{position.slot, position.parity};
                 });
   });
+  if (sumsByWarps())
+    emitLhsSums();
 }
 
 WgmmaKernel::Position WgmmaKernel::loadTile(const Tile &tile,
@@ -30,10 +32,19 @@ WgmmaKernel::Position WgmmaKernel::loadTile(const Tile &tile,
     position = loadTerm(tile, term, position);
   if (tile.isShared())
     position = loadPartials(tile, position);
-  // Consumers fetch the addends of whole tiles themselves if there is time.
-  if (shape.readsAddend && (tile.isShared() || !overlapsEpilogue()))
+  if (loadsAddends(tile))
     position = loadOwnedAddends(tile, position);
   return position;
+}
+
+/// Consumers fetch the addends of whole tiles themselves if there is time.
+bool WgmmaKernel::loadsAddends(const Tile &tile) const {
+  return shape.readsAddend && (tile.isShared() || !overlapsEpilogue());
+}
+
+int64_t WgmmaKernel::countAddendStages() const {
+  return llvm::divideCeil(tile.getColumnBoxes(shape, 2).size(),
+                          tile.boxesPerStage());
 }
 
 /// The steps of a term that this block has to do.

@@ -44,8 +44,6 @@ static constexpr int64_t kVector = 4;
 static constexpr int64_t kSumBytes = 4;
 static constexpr int64_t kFlagBytes = 8;
 static constexpr unsigned kGlobal = 1;
-/// Memory of all threads on the device, as LLVM calls it.
-static constexpr StringLiteral kDeviceScope = "device";
 
 //===----------------------------------------------------------------------===//
 // Host
@@ -82,10 +80,11 @@ struct HostMath {
 
 } // namespace
 
+/// Of the sums of a piece.
 int64_t WgmmaKernel::getPartialBytes() const {
   int64_t products = tile.columns * kConsumers * kUnit * kSumBytes;
-  bool sumsLhs = contraction.segments.front().lhsSum.has_value();
-  return products + (sumsLhs ? kConsumers * kWarpgroup * 2 * kSumBytes : 0);
+  return products +
+         (sumsByOnes() ? kConsumers * kWarpgroup * 2 * kSumBytes : 0);
 }
 
 namespace {
@@ -191,10 +190,10 @@ static Value getLastPieceEnd(HostMath math, Value numPieces, Value helpers,
                   math.sub(numPieces, math.mul(lastRound, perRound)));
 }
 
-/// Cuts the tiles that are left, and makes the workspace. Returns the number of
-/// blocks.
-Value WgmmaKernel::divideTiles(Value numTilesOnHost, Value numStepsOnHost,
-                               Value numBlocks) {
+/// Cuts the tiles that are left. Returns the number of blocks, and of pieces.
+std::pair<Value, Value> WgmmaKernel::divideTiles(Value numTilesOnHost,
+                                                 Value numStepsOnHost,
+                                                 Value numBlocks) {
   HostMath math{host};
   Value zero = math.number(0);
   Value left = math.rem(numTilesOnHost, numBlocks);
@@ -204,31 +203,51 @@ Value WgmmaKernel::divideTiles(Value numTilesOnHost, Value numStepsOnHost,
   Value isShared = math.isLess(zero, sharing.helpers);
   left = math.select(isShared, left, zero);
   Value numWhole = math.sub(numTilesOnHost, left);
-  Value numPieces = math.mul(left, sharing.pieces);
-
-  // Flags first, then sums, which the copy engine wants at a multiple of 16.
-  Value flagBytes = math.mul(math.ceilDiv(numPieces, math.number(16)),
-                             math.number(16 * kConsumers * kFlagBytes));
-  Value bytes =
-      math.add(flagBytes, math.mul(numPieces, math.number(getPartialBytes())));
-  auto [memory, mark] = allocateWorkspace(isShared, bytes);
+  Value pieces = math.mul(left, sharing.pieces);
 
   numTiles = parameters.addNumber(numTilesOnHost);
   numWholeTiles = parameters.addNumber(numWhole);
   piecesPerTile = parameters.addNumber(sharing.pieces);
   pieceSteps = parameters.addNumber(sharing.pieceSteps);
   numHelpers = parameters.addNumber(sharing.helpers);
-  token = parameters.addAddress(mark);
-  flags = parameters.addAddress(memory);
-  partials = parameters.addAddress(arith::AddIOp::create(
-      host, memory,
-      arith::IndexCastOp::create(host, host.getI64Type(), flagBytes)));
   Value blocks = math.min(numBlocks, math.add(numTilesOnHost, sharing.helpers));
   // Computed here: it would take registers from those that multiply.
   numLeft = parameters.addNumber(math.max(left, math.number(1)));
   helpersEnd = parameters.addNumber(math.add(
-      numWhole, getLastPieceEnd(math, numPieces, sharing.helpers, blocks)));
-  return blocks;
+      numWhole, getLastPieceEnd(math, pieces, sharing.helpers, blocks)));
+  return {blocks, pieces};
+}
+
+/// Memory that blocks leave sums in for each other: of `pieces` of tiles, and
+/// sums of lhs of each piece and tile. Flags come first, then sums, which the
+/// copy engine wants at a multiple of 16.
+void WgmmaKernel::createWorkspace(Value numTilesOnHost, Value pieces) {
+  HostMath math{host};
+  Value places = math.number(0);
+  if (sumsByWarps())
+    places = math.add(pieces, numTilesOnHost);
+  Value flagBytes =
+      math.mul(math.add(pieces, places), math.number(kConsumers * kFlagBytes));
+  Value pieceBytes = math.mul(pieces, math.number(getPartialBytes()));
+  Value placeBytes =
+      math.mul(places, math.number(kConsumers * kUnit * kSumBytes));
+  Value sumBytes = math.add(pieceBytes, placeBytes);
+  Value isNeeded = math.isLess(math.number(0), sumBytes);
+  auto [memory, mark] =
+      allocateWorkspace(isNeeded, math.add(flagBytes, sumBytes));
+  auto behind = [&](Value address, Value bytes) -> Value {
+    return arith::AddIOp::create(
+        host, address,
+        arith::IndexCastOp::create(host, host.getI64Type(), bytes));
+  };
+  Value sums = behind(memory, flagBytes);
+  token = parameters.addAddress(mark);
+  flags = parameters.addAddress(memory);
+  partials = parameters.addAddress(sums);
+  if (sumsByWarps()) {
+    numPieces = parameters.addNumber(pieces);
+    lhsPartials = parameters.addAddress(behind(sums, pieceBytes));
+  }
 }
 
 /// The address of memory on the device, and what to mark flags in it with;
@@ -388,22 +407,22 @@ void WgmmaKernel::sendPartial(const Tile &tile, const Sums &sums) {
                                     int32_t(getChunkBytes(count))));
   }
   b.syncWarpgroup(b.add(consumer, 1));
-  b.when(getLeader(), [&] {
-    LLVM::StoreOp::create(b, token, getFlag(tile.part, consumer),
-                          /*alignment=*/kFlagBytes, false, false, false,
-                          LLVM::AtomicOrdering::release, kDeviceScope);
-  });
+  b.when(getLeader(), [&] { b.setFlag(getFlag(tile.part, consumer), token); });
+}
+
+int64_t WgmmaKernel::countChunks() const {
+  return llvm::divideCeil(tile.columns / 2, getChunk());
 }
 
 /// Calls body(first, count) for each run of sums that passes through the ring
-/// together, in its order; that of the sums of lhs, two of which a thread has,
-/// comes last.
+/// together, in its order; that of a product with ones, of which a thread has
+/// two, comes last.
 void WgmmaKernel::forEachChunk(
     llvm::function_ref<void(int64_t first, int64_t count)> body) {
   int64_t sums = tile.columns / 2, chunk = getChunk();
   for (int64_t first = 0; first < sums; first += chunk)
     body(first, std::min(chunk, sums - first));
-  if (!lhsSums.empty())
+  if (sumsByOnes())
     body(sums, 2);
 }
 
@@ -418,7 +437,7 @@ WgmmaKernel::Position WgmmaKernel::loadPartials(const Tile &tile,
     for (int64_t i = 0; i < kConsumers; ++i) {
       Value flag = getFlag(part, b.number(i));
       b.spinUntil(flag, token);
-      LLVM::StoreOp::create(b, b.number64(0), flag, /*alignment=*/kFlagBytes);
+      b.clearFlag(flag);
     }
     return SmallVector<Value>();
   });

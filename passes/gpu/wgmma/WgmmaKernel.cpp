@@ -87,9 +87,11 @@ void WgmmaKernel::emit() {
 }
 
 /// Where a kernel waits for another one (IndependentKernels.h), ptxas takes a
-/// few registers more for what loads. Large tiles are 0.5 % slower where what
-/// multiplies has 232 registers.
+/// few registers more for what loads, and sums need some. Large tiles are 0.5 %
+/// slower where what multiplies has 232 registers.
 WgmmaKernel::Registers WgmmaKernel::divideRegisters() {
+  if (sumsByWarps())
+    return {48, 224};
   bool mayWait = op.getContractions().size() > 1;
   return mayWait ? Registers{40, 232} : Registers{24, 240};
 }
@@ -102,17 +104,19 @@ void WgmmaKernel::initShared() {
   shared = b.bitAnd(b.add(number, 1023), -1024);
   Value id = b.threadId();
   thread = b.rem(id, kWarpgroup);
+  // Consumers, and the warps that sum their rows.
+  int64_t numReaders = sumsByWarps() ? 2 * kConsumers : kConsumers;
   b.when(b.isEqual(id, 0), [&] {
     for (int64_t slot = 0; slot < tile.stages; ++slot) {
       b.initBarrier(fullBarrier(b.number(slot)), 1);
-      b.initBarrier(emptyBarrier(b.number(slot)), kConsumers);
+      b.initBarrier(emptyBarrier(b.number(slot)), numReaders);
     }
     if (shape.readsAddend && overlapsEpilogue())
       for (int64_t i = 0; i < kConsumers * kMaxOverlappedBoxes; ++i)
         b.initBarrier(b.add(shared, tile.addendBarrierOffset() + i * 8), 1);
     NVVM::FenceMbarrierInitOp::create(b);
   });
-  if (!lhsSums.empty()) {
+  if (sumsByOnes()) {
     // 512 ones, two by each of 256 threads.
     int64_t one = shape.elementType.isBF16() ? 0x3f80 : 0x3c00;
     Value address = b.add(b.add(shared, tile.extraOffset()), b.mul(id, 4));
@@ -138,13 +142,16 @@ void WgmmaKernel::launch(OpFoldResult tiles, OpFoldResult steps) {
   Value processors = arith::IndexCastOp::create(host, host.getIndexType(),
                                                 countMultiprocessors(host, op));
   Value numTilesOnHost = cpu::toValue(host, tiles), numBlocks;
+  Value pieces = cpu::constant(host, 0);
   if (canShareTiles()) {
-    numBlocks =
+    std::tie(numBlocks, pieces) =
         divideTiles(numTilesOnHost, cpu::toValue(host, steps), processors);
   } else {
     numTiles = parameters.addNumber(tiles);
     numBlocks = arith::MinUIOp::create(host, processors, numTilesOnHost);
   }
+  if (canShareTiles() || sumsByWarps())
+    createWorkspace(numTilesOnHost, pieces);
   Value one = cpu::constant(host, 1);
   ::mlir::gpu::KernelDim3 blocks{numBlocks, one, one},
       threads{cpu::constant(host, kThreads), one, one};
@@ -471,6 +478,10 @@ void WgmmaKernel::collectParameters() {
   lastRowsReciprocal =
       parameters.addNumber(getLastRowsReciprocal(host, rowTiles, tile.group));
   numColumnTiles = parameters.addNumber(columnTiles);
+  constexpr int64_t mostLhsParts = 4;
+  if (sumsByWarps())
+    numLhsParts = parameters.addNumber(
+        cpu::min(host, columnTiles, host.getIndexAttr(mostLhsParts)));
   numSteps = b.number(0);
   for (Term &term : terms) {
     term.firstStep = numSteps;
@@ -517,6 +528,7 @@ WgmmaKernel::Tile WgmmaKernel::decodeTile(Value number) {
                lastRowsReciprocal);
   decoded.n = divide(b, inGroup, reciprocal);
   decoded.m = b.add(firstRow, b.sub(inGroup, b.mul(decoded.n, rows)));
+  decoded.row = decoded.m;
   if (shape.segmented != SegmentedAxis::None && !tile.spansSegments)
     findSegment(shape.segmented == SegmentedAxis::M ? decoded.m : decoded.n,
                 decoded.isInFirst);

@@ -25,6 +25,7 @@
 
 #include "boostr/passes/gpu/wgmma/TensorMap.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"
+#include <array>
 
 namespace mlir::boostr::wgmma {
 
@@ -72,6 +73,8 @@ private:
   /// segment's first tile.
   struct Tile {
     Value m, n;
+    /// The row of tiles, counted through all segments.
+    Value row;
     /// `isInFirst[i]`: whether the segment is one of the first i + 1.
     SmallVector<Value, 2> isInFirst;
     /// If blocks share the tile: the steps of k to do; the number of the piece
@@ -114,6 +117,13 @@ private:
   struct Sums {
     Value product, lhs;
   };
+  /// A thread of those that sum lhs: the consumer whose rows it sums, its lane,
+  /// and what it reads (LhsSums.cpp).
+  struct Summer {
+    Value consumer, lane, piece, group;
+  };
+  /// Those of two neighbouring rows, which a lane has in the end.
+  using LaneSums = std::array<Value, 2>;
 
   /// What passes from tile to tile where the epilogue overlaps: results that
   /// are still to be stored.
@@ -209,8 +219,27 @@ private:
                 ArrayRef<SmallVector<Value>> rowPlaces,
                 ArrayRef<RhsBox> columns, ValueRange stepPlace, Value slot);
   SmallVector<RhsBox> locateRhs(const Tile &tile, const Term &term);
+  bool loadsAddends(const Tile &tile) const;
+  int64_t countAddendStages() const;
   Position loadAddends(const Tile &tile, Position position);
   Position loadOwnedAddends(const Tile &tile, Position position);
+
+  // LhsSums.cpp
+  void emitLhsSums();
+  Position sumTile(const Summer &summer, const Tile &tile, Position position);
+  SmallVector<Value> sumStep(const Summer &summer, Value slot, ValueRange sums);
+  void releaseSummed(const Summer &summer, Value slot);
+  Position skipStages(const Summer &summer, const Tile &tile,
+                      Position position);
+  LaneSums exchangeSums(const Summer &summer, ArrayRef<Value> sums);
+  Value getSummedRow(const Summer &summer);
+  void finishLhsSums(const Summer &summer, const Tile &tile, LaneSums sums);
+  Value getLhsSumAddress(const Summer &summer, Value place);
+  Value getLhsSumFlag(const Summer &summer, Value place);
+  void sendLhsSums(const Summer &summer, Value place, LaneSums sums);
+  LaneSums receiveLhsSums(const Summer &summer, Value firstPlace, Value count,
+                          LaneSums sums);
+  void storeLhsSums(const Summer &summer, const Tile &tile, LaneSums sums);
 
   // Consumer.cpp
   void emitConsumer();
@@ -258,13 +287,16 @@ private:
 
   // SharedTiles.cpp
   int64_t getPartialBytes() const;
-  Value divideTiles(Value numTiles, Value numSteps, Value processors);
+  std::pair<Value, Value> divideTiles(Value numTiles, Value numSteps,
+                                      Value processors);
+  void createWorkspace(Value numTiles, Value pieces);
   std::pair<Value, Value> allocateWorkspace(Value isNeeded, Value bytes);
   SmallVector<Value>
   forEachUnit(ValueRange carried,
               llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
   Tile decodeUnit(Value unit);
   int64_t getChunk() const;
+  int64_t countChunks() const;
   Value getPartialAddress(Value part);
   Value getFlag(Value part, Value ofConsumer);
   void sendPartial(const Tile &tile, const Sums &sums);
@@ -283,6 +315,7 @@ private:
   SmallVector<Value> unpack(Value packed);
   Value pack(ArrayRef<Value> values);
   Position storeTile(const Tile &tile, Value sums, Position position);
+  void storeProductWithOnes(const Tile &tile, Value sums);
   void storeBox(const Tile &tile, const ColumnBox &box, unsigned number,
                 llvm::function_ref<void(const SharedBox &place)> stage);
   void roundBox(const ColumnBox &box, ArrayRef<Value> sums,
@@ -303,8 +336,10 @@ private:
   std::pair<Value, SmallVector<Value>>
   locateBox(const Tile &tile, const ColumnBox &box, const PerSegment &maps);
   Value getFragment(const SharedBox &box, int64_t group);
-  void storeLhsSum(const Tile &tile, Value sums);
   bool hasBias() const { return !bias.empty(); }
+  /// Which of two ways there is to sum lhs, if it is summed.
+  bool sumsByOnes() const { return !lhsSums.empty() && tile.isNarrow; }
+  bool sumsByWarps() const { return !lhsSums.empty() && !tile.isNarrow; }
   bool hasWideResult() const { return resultType != shape.elementType; }
 
   ImplicitLocOpBuilder &host;
@@ -337,6 +372,9 @@ private:
   /// and the workspace.
   Value numWholeTiles, piecesPerTile, pieceSteps, numHelpers;
   Value numLeft, helpersEnd, token, flags, partials;
+  /// Of sums of lhs: how many tiles of a row of tiles do a part, the pieces of
+  /// all tiles, and where sums are left.
+  Value numLhsParts, numPieces, lhsPartials;
   /// Tiles along the segmented axis before the end of each segment but the
   /// last; columns if a tile may span segments.
   SmallVector<Value, 2> segmentEnds;

@@ -248,6 +248,8 @@ WgmmaShape::match(SegmentedContractionOpInterface op,
   if ((!shape.lhsAlongK && lhsInner != shape.m.inner) ||
       (!shape.rhsAlongK && rhsInner != shape.n.inner))
     return fail("memory of an operand runs along an outer dimension");
+  if (shape.lhsAlongK && contraction.segments.front().lhsSum)
+    return fail("memory of lhs, which is summed, does not run along m");
   if (shape.n.outer) {
     shape.headDim = getHeadDim(term);
     if (!shape.rhsAlongK || shape.headDim <= 0 || shape.headDim > kMaxColumns ||
