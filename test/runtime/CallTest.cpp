@@ -535,7 +535,7 @@ TEST_F(Call, negative_version) {
     function.raw.abi_version = version;
     std::string expected =
         "BOOSTR_UNSUPPORTED: function: expected one compiled for version 1000 "
-        "to 1006 of the runtime's interface, got " +
+        "to 1007 of the runtime's interface, got " +
         std::to_string(version);
     EXPECT_EQ(call(), expected);
     EXPECT_EQ(outcome(boostr_invoke(nullptr, &function.raw, nullptr)),

@@ -122,7 +122,7 @@ TEST(Context, options_of_later_version) {
   EXPECT_EQ(createWith(later.known), "ok");
   later.added = &later;
   EXPECT_EQ(createWith(later.known),
-            "BOOSTR_UNSUPPORTED: options: expected those of version 1006 of "
+            "BOOSTR_UNSUPPORTED: options: expected those of version 1007 of "
             "the runtime's interface, got one of a later version");
 }
 

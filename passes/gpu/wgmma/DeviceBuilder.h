@@ -100,6 +100,10 @@ public:
   void setFlag(Value flag, Value value);
   void clearFlag(Value flag);
   void spinUntil(Value flag, Value value);
+  /// One more of at most `most` arrivals at a flag that counts from `start` on;
+  /// what it has else is none. Returns the number of arrivals. Who arrives sees
+  /// what was written before by those who arrived before.
+  Value countUp(Value flag, Value start, Value most);
 
   /// Copies a box of a tensor to shared memory; its bytes count for `barrier`.
   void loadBox(Value map, ValueRange coordinates, Value destination,

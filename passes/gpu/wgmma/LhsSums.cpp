@@ -7,8 +7,9 @@
 // producer's warpgroup, which have nothing else to do, one for the rows of each
 // consumer. That takes shared memory an eighth of its time, which products need
 // all of: so several tiles of a row of tiles do a part, of N tile n every N-th
-// step of k from the n-th on. The last of these, whose number is the highest,
-// adds what the others leave in the workspace, in their order.
+// step of k from the n-th on, and leave it in the workspace. Who is the last
+// adds all of them, in the order of the tiles: nobody waits for a block that
+// may not have begun, and results do not depend on who was last.
 //
 // Rows of shared memory are indices of k, of 128 bytes each: 64 indices of m in
 // 16 pieces of 8 bytes, which the swizzle has permuted by twos. Of a warp
@@ -99,29 +100,42 @@ WgmmaKernel::Position WgmmaKernel::sumTile(const Summer &summer,
   return position;
 }
 
-/// Adds what others have of the tile, then of the row of tiles; or leaves what
-/// this tile has to one of them.
+/// Adds what other blocks have of the tile, if they share it, then what other
+/// tiles of the row have, if this is the last of them.
 void WgmmaKernel::finishLhsSums(const Summer &summer, const Tile &tile,
                                 LaneSums sums) {
-  auto finishTile = [&](LaneSums ofTile) {
-    Value others = b.sub(numLhsParts, b.number(1));
-    Value place = b.add(numPieces, b.add(b.mul(tile.row, numLhsParts), tile.n));
-    b.when(b.isLess(tile.n, others),
-           [&] { sendLhsSums(summer, place, ofTile); });
-    b.when(b.isEqual(tile.n, others), [&] {
-      storeLhsSums(
-          summer, tile,
-          receiveLhsSums(summer, b.sub(place, others), others, ofTile));
-    });
-  };
-  if (!tile.isShared())
-    return finishTile(sums);
   Value takesPart = b.isLess(tile.n, numLhsParts);
+  if (!tile.isShared()) {
+    b.when(takesPart, [&] { finishRow(summer, tile, sums); });
+    return;
+  }
   b.when(arith::AndIOp::create(b, takesPart, b.invert(tile.isOwner)),
          [&] { sendLhsSums(summer, tile.part, sums); });
-  b.when(arith::AndIOp::create(b, takesPart, tile.isOwner), [&] {
-    Value firstPart = b.sub(tile.part, tile.numPartials);
-    finishTile(receiveLhsSums(summer, firstPart, tile.numPartials, sums));
+  b.when(arith::AndIOp::create(b, takesPart, tile.isOwner),
+         [&] { finishRow(summer, tile, receiveLhsSums(summer, tile, sums)); });
+}
+
+void WgmmaKernel::finishRow(const Summer &summer, const Tile &tile,
+                            LaneSums sums) {
+  Value firstPlace = b.add(numPieces, b.mul(tile.row, numLhsParts));
+  leaveLhsSums(summer, b.add(firstPlace, tile.n), sums);
+  // The flag of the first tile counts those that are done.
+  Value flag = getLhsSumFlag(summer, firstPlace);
+  Value isLeader = b.isEqual(summer.lane, 0);
+  Value count = b.whenElse(isLeader, {b.number(0)}, [&] {
+    return SmallVector<Value>{b.countUp(flag, token, numLhsParts)};
+  })[0];
+  count = ::mlir::gpu::ShuffleOp::create(b, count, b.number(0), b.number(kWarp),
+                                         ::mlir::gpu::ShuffleMode::IDX)
+              .getShuffleResult();
+  b.when(b.isEqual(count, numLhsParts), [&] {
+    b.when(isLeader, [&] { b.clearFlag(flag); });
+    // What the leader sees all lanes do.
+    b.syncWarp();
+    Value zero =
+        LLVM::ConstantOp::create(b, b.getF32Type(), b.getF32FloatAttr(0.0f));
+    storeLhsSums(summer, tile,
+                 addLhsSums(summer, firstPlace, numLhsParts, {zero, zero}));
   });
 }
 
@@ -225,22 +239,41 @@ Value WgmmaKernel::getLhsSumFlag(const Summer &summer, Value place) {
   return getFlag(b.add(numPieces, place), summer.consumer);
 }
 
-void WgmmaKernel::sendLhsSums(const Summer &summer, Value place,
-                              LaneSums sums) {
+void WgmmaKernel::leaveLhsSums(const Summer &summer, Value place,
+                               LaneSums sums) {
   Value pair = LLVM::UndefOp::create(b, VectorType::get(2, b.getF32Type()));
   for (int64_t i : {0, 1})
     pair = LLVM::InsertElementOp::create(b, pair, sums[i], b.number(i));
   LLVM::StoreOp::create(b, pair, getLhsSumAddress(summer, place),
                         /*alignment=*/8);
   b.syncWarp();
+}
+
+void WgmmaKernel::sendLhsSums(const Summer &summer, Value place,
+                              LaneSums sums) {
+  leaveLhsSums(summer, place, sums);
   b.when(b.isEqual(summer.lane, 0),
          [&] { b.setFlag(getLhsSumFlag(summer, place), token); });
 }
 
-/// Adds those at `count` places, in their order. Each lane waits for one.
+/// Adds those of the pieces of a tile. Each lane waits for one.
 WgmmaKernel::LaneSums WgmmaKernel::receiveLhsSums(const Summer &summer,
-                                                  Value firstPlace, Value count,
+                                                  const Tile &tile,
                                                   LaneSums sums) {
+  Value firstPart = b.sub(tile.part, tile.numPartials);
+  b.when(b.isLess(summer.lane, tile.numPartials), [&] {
+    Value flag = getLhsSumFlag(summer, b.add(firstPart, summer.lane));
+    b.spinUntil(flag, token);
+    b.clearFlag(flag);
+  });
+  b.syncWarp();
+  return addLhsSums(summer, firstPart, tile.numPartials, sums);
+}
+
+/// Adds those at `count` places, in their order, several at a time.
+WgmmaKernel::LaneSums WgmmaKernel::addLhsSums(const Summer &summer,
+                                              Value firstPlace, Value count,
+                                              LaneSums sums) {
   auto type = VectorType::get(2, b.getF32Type());
   Value zero =
       LLVM::ConstantOp::create(b, b.getF32Type(), b.getF32FloatAttr(0.0f));
@@ -248,16 +281,6 @@ WgmmaKernel::LaneSums WgmmaKernel::receiveLhsSums(const Summer &summer,
   SmallVector<Value> added = b.loop(
       b.number(0), count, b.number(kBatch), sums,
       [&](Value first, ValueRange values) {
-        Value number = b.add(first, summer.lane);
-        Value isAwaited =
-            arith::AndIOp::create(b, b.isLess(summer.lane, b.number(kBatch)),
-                                  b.isLess(number, count));
-        b.when(isAwaited, [&] {
-          Value flag = getLhsSumFlag(summer, b.add(firstPlace, number));
-          b.spinUntil(flag, token);
-          b.clearFlag(flag);
-        });
-        b.syncWarp();
         SmallVector<Value> pairs;
         for (int64_t i = 0; i < kBatch; ++i) {
           Value place = b.min(b.add(firstPlace, b.add(first, i)), last);

@@ -236,9 +236,13 @@ private:
   void finishLhsSums(const Summer &summer, const Tile &tile, LaneSums sums);
   Value getLhsSumAddress(const Summer &summer, Value place);
   Value getLhsSumFlag(const Summer &summer, Value place);
+  void finishRow(const Summer &summer, const Tile &tile, LaneSums sums);
+  void leaveLhsSums(const Summer &summer, Value place, LaneSums sums);
   void sendLhsSums(const Summer &summer, Value place, LaneSums sums);
-  LaneSums receiveLhsSums(const Summer &summer, Value firstPlace, Value count,
+  LaneSums receiveLhsSums(const Summer &summer, const Tile &tile,
                           LaneSums sums);
+  LaneSums addLhsSums(const Summer &summer, Value firstPlace, Value count,
+                      LaneSums sums);
   void storeLhsSums(const Summer &summer, const Tile &tile, LaneSums sums);
 
   // Consumer.cpp

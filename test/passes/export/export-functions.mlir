@@ -53,7 +53,7 @@
 // CHECK:         llvm.mlir.zero
 // CHECK:         llvm.mlir.addressof @add__layout_1
 // CHECK:       llvm.mlir.global external constant @add_function() {{.*}} : !llvm.struct<(i32, ptr, i32, i32, ptr, ptr, ptr, ptr, i32, ptr, i32, i64, ptr, ptr, ptr)> {
-// CHECK:         llvm.mlir.constant(1006 : i32)
+// CHECK:         llvm.mlir.constant(1007 : i32)
 // CHECK:         llvm.mlir.addressof @add__name
 // CHECK:         llvm.mlir.addressof @add__packed
 // CHECK:         llvm.mlir.addressof @add__extents

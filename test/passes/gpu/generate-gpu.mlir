@@ -166,10 +166,16 @@ func.func @elsewhere() {
 // CHECK:       gpu.module @fused_qkv_grad
 // CHECK-COUNT-4:   nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 128, k = 16>, D[<f32>, <one>], A[<f16>, <one>, <row>], B[<f16>, <one>, <row>]
 
-// Neither operand runs along k, and the sums of tokens ride along as a product with ones.
+// Neither operand runs along k. Two warps add up the tokens, in registers, and
+// exchange what they have with those of other blocks.
 // CHECK:       gpu.module @[[WEIGHT]]
+// CHECK:           nvvm.setmaxregister decrease 48
+// CHECK:           llvm.load %{{.+}} : !llvm.ptr<3> -> vector<2xi32>
+// CHECK:           gpu.shuffle xor
+// CHECK:           llvm.cmpxchg %{{.+}} syncscope("device") acq_rel monotonic
+// CHECK:           nvvm.setmaxregister increase 224
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>, D[<f32>, <one>], A[<f16>, <one>, <col>], B[<f16>, <one>, <row>]
-// CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 8, k = 16>
+// CHECK-NOT:       <m = 64, n = 8, k = 16>
 // CHECK:           nvvm.cp.async.bulk.tensor.reduce
 
 // CHECK:       gpu.module @[[RESIDUAL]]
