@@ -38,10 +38,10 @@ def test_fused_qkv_across_segments():
     qkv.check(module, "bf16", heads, "across", (2, 550, 64), True)
 
 
-@pytest.mark.parametrize("element, hidden", [("f16", 128), ("f64", 19)])
+@pytest.mark.parametrize("element, hidden", [("f16", 128), ("bf16", 1288), ("f64", 19)])
 def test_fused_qkv_grad(element, hidden):
-    """Bias gradients, accumulation into the same type and into f32, and tiles that blocks share;
-    f64 by tensor cores."""
+    """Bias gradients, of one column of tiles and of several; accumulation into the same type and
+    into f32, and tiles that blocks share; f64 by tensor cores."""
     for variant in variants(element)[6:9]:
         name = qkv_grad.name_of(element, HEADS, "small", variant)
         module = compile_functions(

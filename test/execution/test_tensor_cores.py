@@ -170,10 +170,12 @@ def test_many_tiles_of_heads(element, heads):
 
 @pytest.mark.parametrize("tokens", [(1, 24), (3, 70), (2, 700)], ids=str)
 def test_many_tiles_of_weight(element, tokens):
-    """Gradients of a large weight, without and with one that is added to."""
+    """Gradients of a large weight, without and with one that is added to, and of its bias, whose
+    sums several blocks have parts of."""
     widths = (2048, 4352) if MANY[1] > 40 else (40, 72)
     chosen = [Variant(("activations", "weight")), Variant(("weight",), element),
-              Variant(("weight",), "f32")]
+              Variant(("weight",), "f32"), Variant(("activations", "weight", "bias")),
+              Variant(("weight", "bias"), element, "f32"), Variant(("weight", "bias"), "f32", element)]
     compiled = compile_functions(
         [out_grad.function(f"many_{variant.name}", element, (None, None, *widths), variant)
          for variant in chosen])
