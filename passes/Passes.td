@@ -347,7 +347,9 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
     shows only then whether memory can be copied 16 bytes at a time. With `gemm`
     there is a call of `boostr_cuda_multiply`, parallel loops around it where arrays
     have to be packed before or the result unpacked, and the kernel for where the
-    library is unable.
+    library is unable. From sm_90 on the kernels of an op with several contractions
+    run at the same time: the first lets later ones begin, and these wait for it at
+    their end (`nvvm.griddepcontrol`).
 
     Leaves: every other op.
 
@@ -548,6 +550,9 @@ def GpuToBinary : Pass<"boostr-gpu-to-binary", "::mlir::ModuleOp"> {
       spill_store_bytes = 0, stack_bytes = 0}>
     ```
 
+    Metadata of a kernel that waits for the one before it (`nvvm.griddepcontrol
+    wait`) has `runs_with_earlier`, by which it is launched.
+
     For some chips `ptxas` spills registers to have more blocks on a multiprocessor at
     once. Kernels that it does so for, and that have no `nvvm.minctasm`, are assembled
     again with one for a block less, until they spill no more or one block is left.
@@ -591,7 +596,8 @@ def GpuToRuntime : Pass<"boostr-gpu-to-runtime", "::mlir::ModuleOp"> {
     its kernels, whose operands may be of the LLVM dialect or not lowered yet.
 
     Output: for each binary a constant `boostr_cuda_module`, for each launch a call
-    of `boostr_cuda_launch` (boostr_runtime.h). A memref is passed as the LLVM
+    of `boostr_cuda_launch`, or of `boostr_cuda_launch_beside` if the metadata of the
+    kernel has `runs_with_earlier` (boostr_runtime.h). A memref is passed as the LLVM
     lowering of functions does, field by field. The grid and the parameters are on
     the stack. A parameter with `llvm.byval`, as a tensor map, is passed by the
     pointer that the launch has for it.
