@@ -670,8 +670,8 @@ BOOSTR_API void boostr_cuda_zero(void *address, size_t bytes) BOOSTR_NOEXCEPT;
 // The number of multiprocessors of the invocation's device.
 BOOSTR_API int32_t boostr_cuda_multiprocessors(void) BOOSTR_NOEXCEPT;
 
-// A number that is not zero, that no other call in this process returns and that
-// memory has by chance alone: what a kernel marks memory with that was not
+// A number that is not zero, that no other call in this process returns and
+// that memory has by chance alone: what a kernel marks memory with that was not
 // cleared.
 BOOSTR_API uint64_t boostr_cuda_token(void) BOOSTR_NOEXCEPT;
 
