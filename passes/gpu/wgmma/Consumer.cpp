@@ -12,7 +12,7 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 void WgmmaKernel::emitConsumer() {
-  NVVM::SetMaxRegisterOp::create(b, divideRegisters().consumer,
+  NVVM::SetMaxRegisterOp::create(b, registers.consumer,
                                  NVVM::SetMaxRegisterAction::increase);
   auto multiply = [&](const Tile &tile, ValueRange carried) {
     Position position = multiplyTile(tile, {carried[0], carried[1]});
@@ -179,8 +179,7 @@ WgmmaKernel::multiplySteps(Value count, Position position, bool sumsLhs,
 Value WgmmaKernel::createZeros(int64_t count) {
   auto type = LLVM::LLVMStructType::getLiteral(
       b.getContext(), SmallVector<Type>(count, b.getF32Type()));
-  Value zero =
-      LLVM::ConstantOp::create(b, b.getF32Type(), b.getF32FloatAttr(0.0f));
+  Value zero = b.zero();
   Value zeros = LLVM::UndefOp::create(b, type);
   for (int64_t i = 0; i < count; ++i)
     zeros = LLVM::InsertValueOp::create(b, zeros, zero, i);

@@ -9,7 +9,7 @@
 using namespace mlir;
 using namespace mlir::boostr::wgmma;
 
-static constexpr unsigned kShared = 3, kSharedCluster = 7;
+static constexpr unsigned kGlobal = 1, kShared = 3, kSharedCluster = 7;
 /// How long the hardware may suspend a waiting thread before it looks again,
 /// in nanoseconds.
 static constexpr int64_t kSuspendTime = 10'000'000;
@@ -83,12 +83,27 @@ DeviceBuilder::whenElse(Value condition, ValueRange otherwise,
   return llvm::to_vector_of<Value>(branch.getResults());
 }
 
+Value DeviceBuilder::globalPointer(Value address) {
+  return LLVM::IntToPtrOp::create(*this, pointer(kGlobal), address);
+}
+
 Value DeviceBuilder::sharedPointer(Value address, int64_t offset) {
   Value start = LLVM::IntToPtrOp::create(*this, pointer(kShared), address);
   if (offset == 0)
     return start;
   return LLVM::GEPOp::create(*this, start.getType(), getI8Type(), start,
                              ArrayRef<LLVM::GEPArg>{int32_t(offset)});
+}
+
+Value DeviceBuilder::zero() {
+  return LLVM::ConstantOp::create(*this, getF32Type(), getF32FloatAttr(0.0f));
+}
+
+Value DeviceBuilder::createPair(Value first, Value second) {
+  Value pair =
+      LLVM::UndefOp::create(*this, VectorType::get(2, first.getType()));
+  pair = LLVM::InsertElementOp::create(*this, pair, first, number(0));
+  return LLVM::InsertElementOp::create(*this, pair, second, number(1));
 }
 
 std::pair<Value, Value> DeviceBuilder::extendPair(Value bits,
@@ -164,7 +179,6 @@ void DeviceBuilder::fenceForAsyncGlobal() {
       NVVM::SharedSpaceAttr());
 }
 
-static constexpr int64_t kFlagBytes = 8;
 /// Memory of all threads on the device, as LLVM calls it.
 static constexpr StringLiteral kDeviceScope = "device";
 

@@ -14,6 +14,9 @@
 
 namespace mlir::boostr::wgmma {
 
+/// Bytes of a flag in global memory.
+inline constexpr int64_t kFlagBytes = 8;
+
 class DeviceBuilder : public ImplicitLocOpBuilder {
 public:
   using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
@@ -52,6 +55,13 @@ public:
   }
   Value select(Value condition, Value ifTrue, Value ifFalse);
 
+  /// Of f32.
+  Value zero();
+  Value addFloats(Value x, Value y) {
+    return createOrFold<arith::AddFOp>(x, y);
+  }
+  /// A vector of two.
+  Value createPair(Value first, Value second);
   /// Two elements of 16 bits, the bits of an i32, as f32.
   std::pair<Value, Value> extendPair(Value bits, Type elementType);
   /// A number of 16 bits, or an f32, as f32.
@@ -71,6 +81,8 @@ public:
   SmallVector<Value> whenElse(Value condition, ValueRange otherwise,
                               llvm::function_ref<SmallVector<Value>()> body);
 
+  /// The global memory at `address`, an i64.
+  Value globalPointer(Value address);
   /// The shared memory `offset` bytes behind `address`, a number.
   Value sharedPointer(Value address, int64_t offset = 0);
 

@@ -13,28 +13,17 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 static constexpr int64_t kGroup = 8;
-static constexpr unsigned kGlobal = 1;
 
 //===----------------------------------------------------------------------===//
 // Vectors of two
 //===----------------------------------------------------------------------===//
 
-static Value createPair(DeviceBuilder &b, Value first, Value second) {
-  Value pair = LLVM::UndefOp::create(b, VectorType::get(2, first.getType()));
-  pair = LLVM::InsertElementOp::create(b, pair, first, b.number(0));
-  return LLVM::InsertElementOp::create(b, pair, second, b.number(1));
-}
-
 /// Two sums, rounded, as the bits of a register.
 static Value roundPair(DeviceBuilder &b, Value first, Value second,
                        Type elementType) {
   Value rounded = LLVM::FPTruncOp::create(b, VectorType::get(2, elementType),
-                                          createPair(b, first, second));
+                                          b.createPair(first, second));
   return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
-}
-
-static Value add(DeviceBuilder &b, Value x, Value y) {
-  return arith::AddFOp::create(b, x, y);
 }
 
 //===----------------------------------------------------------------------===//
@@ -49,9 +38,7 @@ Value WgmmaKernel::loadBias(const Tile &tile) {
   if (this->tile.spansSegments)
     findSegment(first, isInFirst);
   Value end = select(isInFirst, numColumns);
-  Value base = LLVM::IntToPtrOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal),
-      select(isInFirst, bias));
+  Value base = b.globalPointer(select(isInFirst, bias));
   auto load = [&](Value column) -> Value {
     Value zero = LLVM::ConstantOp::create(
         b, shape.elementType, b.getFloatAttr(shape.elementType, 0.0));
@@ -63,7 +50,7 @@ Value WgmmaKernel::loadBias(const Tile &tile) {
     return b.whenElse(b.isLess(column, end), zero, loadElement)[0];
   };
   Value one = load(first);
-  Value pair = createPair(b, one, load(b.add(first, 1)));
+  Value pair = b.createPair(one, load(b.add(first, 1)));
   return LLVM::BitcastOp::create(b, b.getI32Type(), pair);
 }
 
@@ -85,8 +72,8 @@ void WgmmaKernel::addBias(const ColumnBox &box, MutableArrayRef<Value> sums) {
         LLVM::LoadOp::create(b, b.getI32Type(), pointer), shape.elementType);
     for (int64_t half : {0, 2}) {
       Value &even = sums[group * 4 + half], &odd = sums[group * 4 + half + 1];
-      even = add(b, even, first);
-      odd = add(b, odd, second);
+      even = b.addFloats(even, first);
+      odd = b.addFloats(odd, second);
     }
   }
 }
@@ -150,8 +137,8 @@ void WgmmaKernel::addBox(const ColumnBox &box, ArrayRef<Value> bits,
                          MutableArrayRef<Value> sums) {
   for (int64_t pair : box.getPairs()) {
     auto [even, odd] = b.extendPair(bits[pair], shape.elementType);
-    sums[pair * 2] = add(b, sums[pair * 2], even);
-    sums[pair * 2 + 1] = add(b, sums[pair * 2 + 1], odd);
+    sums[pair * 2] = b.addFloats(sums[pair * 2], even);
+    sums[pair * 2 + 1] = b.addFloats(sums[pair * 2 + 1], odd);
   }
 }
 
@@ -196,7 +183,7 @@ void WgmmaKernel::stageWide(const ColumnBox &box, const SharedBox &target,
     int64_t first = (box.column / kGroup + group) * 4;
     for (int64_t half : {0, 1})
       LLVM::StoreOp::create(
-          b, createPair(b, sums[first + half * 2], sums[first + half * 2 + 1]),
+          b, b.createPair(sums[first + half * 2], sums[first + half * 2 + 1]),
           b.sharedPointer(place, target.offset + half * 8 * 128),
           /*alignment=*/8);
   }
@@ -331,9 +318,7 @@ void WgmmaKernel::storeProductWithOnes(const Tile &tile, Value sums) {
   Value firstRow =
       b.add(inner, b.add(b.mul(b.div(thread, 32), 16), b.div(lane, 4)));
   Value isInside = b.isEqual(b.bitAnd(thread, 3), 0);
-  Value base = LLVM::IntToPtrOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal),
-      select(tile, lhsSums));
+  Value base = b.globalPointer(select(tile, lhsSums));
   Value start = b.number(0);
   if (shape.m.outer) {
     Value outer = coordinates[*shape.m.outer];
@@ -344,15 +329,8 @@ void WgmmaKernel::storeProductWithOnes(const Tile &tile, Value sums) {
   for (int64_t half : {0, 1}) {
     Value row = b.add(firstRow, half * 8);
     b.when(arith::AndIOp::create(b, isInside, b.isLess(row, innerRows)), [&] {
-      Value place =
-          LLVM::GEPOp::create(b, base.getType(), lhsSumType, base,
-                              ArrayRef<LLVM::GEPArg>{b.add(start, row)});
       Value sum = LLVM::ExtractValueOp::create(b, sums, half * 2);
-      if (lhsSumAccumulates)
-        sum = add(b, sum, b.extend(LLVM::LoadOp::create(b, lhsSumType, place)));
-      if (lhsSumType != b.getF32Type())
-        sum = LLVM::FPTruncOp::create(b, lhsSumType, sum);
-      LLVM::StoreOp::create(b, sum, place);
+      storeLhsSum(base, b.add(start, row), sum);
     });
   }
 }

@@ -36,16 +36,11 @@ static constexpr int64_t kWarp = 32;
 static constexpr int64_t kPiece = 4, kPieces = 16, kGroups = 2, kGroupRows = 32;
 /// The swizzle: rows after which it repeats, and bytes that stay together.
 static constexpr int64_t kSwizzleRows = 8, kSwizzleBytes = 16;
-static constexpr unsigned kGlobal = 1;
 
 /// Warps 2 and 3 are for this; warp 0 loads.
 static constexpr int64_t kFirstWarp = 2;
 /// How many of the sums that others leave are read at a time.
 static constexpr int64_t kBatch = 4;
-
-static Value add(DeviceBuilder &b, Value x, Value y) {
-  return arith::AddFOp::create(b, x, y);
-}
 
 void WgmmaKernel::emitLhsSums() {
   Value isSummer = b.isLess(b.number(kFirstWarp * kWarp - 1), thread);
@@ -74,9 +69,7 @@ WgmmaKernel::Position WgmmaKernel::sumTile(const Summer &summer,
     turn = b.rem(tile.firstStep, numLhsParts);
   }
   SmallVector<Value> carried = {position.slot, position.parity, turn};
-  Value zero =
-      LLVM::ConstantOp::create(b, b.getF32Type(), b.getF32FloatAttr(0.0f));
-  carried.append(kPiece, zero);
+  carried.append(kPiece, b.zero());
   carried = b.loop(
       b.number(0), count, b.number(1), carried, [&](Value, ValueRange values) {
         Position current = {values[0], values[1]};
@@ -132,8 +125,7 @@ void WgmmaKernel::finishRow(const Summer &summer, const Tile &tile,
     b.when(isLeader, [&] { b.clearFlag(flag); });
     // What the leader sees all lanes do.
     b.syncWarp();
-    Value zero =
-        LLVM::ConstantOp::create(b, b.getF32Type(), b.getF32FloatAttr(0.0f));
+    Value zero = b.zero();
     storeLhsSums(summer, tile,
                  addLhsSums(summer, firstPlace, numLhsParts, {zero, zero}));
   });
@@ -158,8 +150,8 @@ SmallVector<Value> WgmmaKernel::sumStep(const Summer &summer, Value slot,
       auto [even, odd] =
           b.extendPair(LLVM::ExtractElementOp::create(b, bits, b.number(pair)),
                        shape.elementType);
-      added[2 * pair] = add(b, added[2 * pair], even);
-      added[2 * pair + 1] = add(b, added[2 * pair + 1], odd);
+      added[2 * pair] = b.addFloats(added[2 * pair], even);
+      added[2 * pair + 1] = b.addFloats(added[2 * pair + 1], odd);
     }
   }
   return added;
@@ -204,7 +196,7 @@ WgmmaKernel::LaneSums WgmmaKernel::exchangeSums(const Summer &summer,
                                                  b.number(kWarp),
                                                  ::mlir::gpu::ShuffleMode::XOR)
                       .getShuffleResult();
-    sum = add(b, sum, other);
+    sum = b.addFloats(sum, other);
   }
   LaneSums own = {all[0], all[1]};
   for (int64_t group = 1; group < kGroups; ++group)
@@ -228,8 +220,7 @@ Value WgmmaKernel::getSummedRow(const Summer &summer) {
 Value WgmmaKernel::getLhsSumAddress(const Summer &summer, Value place) {
   Value unit = b.add(b.mul(place, kConsumers), summer.consumer);
   Value element = b.add(b.mul(unit, kUnit), getSummedRow(summer));
-  Value base = LLVM::IntToPtrOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal), lhsPartials);
+  Value base = b.globalPointer(lhsPartials);
   return LLVM::GEPOp::create(b, base.getType(), b.getF32Type(), base,
                              ArrayRef<LLVM::GEPArg>{element});
 }
@@ -241,9 +232,7 @@ Value WgmmaKernel::getLhsSumFlag(const Summer &summer, Value place) {
 
 void WgmmaKernel::leaveLhsSums(const Summer &summer, Value place,
                                LaneSums sums) {
-  Value pair = LLVM::UndefOp::create(b, VectorType::get(2, b.getF32Type()));
-  for (int64_t i : {0, 1})
-    pair = LLVM::InsertElementOp::create(b, pair, sums[i], b.number(i));
+  Value pair = b.createPair(sums[0], sums[1]);
   LLVM::StoreOp::create(b, pair, getLhsSumAddress(summer, place),
                         /*alignment=*/8);
   b.syncWarp();
@@ -275,8 +264,7 @@ WgmmaKernel::LaneSums WgmmaKernel::addLhsSums(const Summer &summer,
                                               Value firstPlace, Value count,
                                               LaneSums sums) {
   auto type = VectorType::get(2, b.getF32Type());
-  Value zero =
-      LLVM::ConstantOp::create(b, b.getF32Type(), b.getF32FloatAttr(0.0f));
+  Value zero = b.zero();
   Value last = b.sub(b.add(firstPlace, count), b.number(1));
   SmallVector<Value> added = b.loop(
       b.number(0), count, b.number(kBatch), sums,
@@ -293,7 +281,7 @@ WgmmaKernel::LaneSums WgmmaKernel::addLhsSums(const Summer &summer,
             Value sum =
                 LLVM::ExtractElementOp::create(b, pairs[i], b.number(j));
             Value isThere = b.isLess(b.add(first, i), count);
-            results[j] = add(b, results[j], b.select(isThere, sum, zero));
+            results[j] = b.addFloats(results[j], b.select(isThere, sum, zero));
           }
         return results;
       });
@@ -310,9 +298,7 @@ void WgmmaKernel::storeLhsSums(const Summer &summer, const Tile &tile,
   setUnit(coordinates, shape.m, m,
           b.add(b.mul(tile.m, kConsumers), summer.consumer));
   Value firstRow = b.add(coordinates[shape.m.inner], getSummedRow(summer));
-  Value base = LLVM::IntToPtrOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal),
-      select(tile, lhsSums));
+  Value base = b.globalPointer(select(tile, lhsSums));
   Value start = b.number(0), rowsEnd = innerRows;
   if (shape.m.outer) {
     Value outer = coordinates[*shape.m.outer];
@@ -322,16 +308,19 @@ void WgmmaKernel::storeLhsSums(const Summer &summer, const Tile &tile,
   }
   for (int64_t i : {0, 1}) {
     Value row = b.add(firstRow, i);
-    b.when(b.isLess(row, rowsEnd), [&] {
-      Value place =
-          LLVM::GEPOp::create(b, base.getType(), lhsSumType, base,
-                              ArrayRef<LLVM::GEPArg>{b.add(start, row)});
-      Value sum = sums[i];
-      if (lhsSumAccumulates)
-        sum = add(b, sum, b.extend(LLVM::LoadOp::create(b, lhsSumType, place)));
-      if (lhsSumType != b.getF32Type())
-        sum = LLVM::FPTruncOp::create(b, lhsSumType, sum);
-      LLVM::StoreOp::create(b, sum, place);
-    });
+    b.when(b.isLess(row, rowsEnd),
+           [&] { storeLhsSum(base, b.add(start, row), sums[i]); });
   }
+}
+
+/// One sum, the result's element `index`.
+void WgmmaKernel::storeLhsSum(Value base, Value index, Value sum) {
+  Value place = LLVM::GEPOp::create(b, base.getType(), lhsSumType, base,
+                                    ArrayRef<LLVM::GEPArg>{index});
+  if (lhsSumAccumulates)
+    sum =
+        b.addFloats(sum, b.extend(LLVM::LoadOp::create(b, lhsSumType, place)));
+  if (lhsSumType != b.getF32Type())
+    sum = LLVM::FPTruncOp::create(b, lhsSumType, sum);
+  LLVM::StoreOp::create(b, sum, place);
 }

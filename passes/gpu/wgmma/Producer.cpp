@@ -11,7 +11,7 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 void WgmmaKernel::emitProducer() {
-  NVVM::SetMaxRegisterOp::create(b, divideRegisters().producer,
+  NVVM::SetMaxRegisterOp::create(b, registers.producer,
                                  NVVM::SetMaxRegisterAction::decrease);
   b.when(b.isEqual(thread, 0), [&] {
     // The first turn of each slot has nothing to wait for.

@@ -42,8 +42,6 @@ using namespace mlir::boostr::wgmma;
 /// Sums that a thread moves at a time: 16 bytes.
 static constexpr int64_t kVector = 4;
 static constexpr int64_t kSumBytes = 4;
-static constexpr int64_t kFlagBytes = 8;
-static constexpr unsigned kGlobal = 1;
 
 //===----------------------------------------------------------------------===//
 // Host
@@ -356,13 +354,11 @@ Value WgmmaKernel::getPartialAddress(Value part) {
   Value wide = arith::ExtUIOp::create(b, b.getI64Type(), part);
   Value offset = arith::MulIOp::create(b, wide, b.number64(getPartialBytes()));
   Value address = arith::AddIOp::create(b, partials, offset);
-  return LLVM::IntToPtrOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal), address);
+  return b.globalPointer(address);
 }
 
 Value WgmmaKernel::getFlag(Value part, Value ofConsumer) {
-  Value base = LLVM::IntToPtrOp::create(
-      b, LLVM::LLVMPointerType::get(b.getContext(), kGlobal), flags);
+  Value base = b.globalPointer(flags);
   Value index = b.add(b.mul(part, kConsumers), ofConsumer);
   return LLVM::GEPOp::create(b, base.getType(), b.getI64Type(), base,
                              ArrayRef<LLVM::GEPArg>{index});

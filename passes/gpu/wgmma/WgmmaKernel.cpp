@@ -72,6 +72,7 @@ WgmmaKernel::WgmmaKernel(ImplicitLocOpBuilder &host,
 
 void WgmmaKernel::emit() {
   collectParameters();
+  registers = divideRegisters();
   initShared();
   Value warpgroup =
       b.div(NVVM::ThreadIdXOp::create(b, b.getI32Type()), kWarpgroup);

@@ -36,7 +36,7 @@ class WgmmaKernel {
 public:
   /// Adds an empty kernel to the module of `op`. The launch leaves the address
   /// of what it allocates at `workspace` (see Workspaces), which is needed
-  /// where blocks may share tiles.
+  /// where blocks may exchange sums.
   WgmmaKernel(ImplicitLocOpBuilder &host, SegmentedContractionOpInterface op,
               const SegmentedContraction &contraction, const WgmmaShape &shape,
               const WgmmaTile &tile, Value workspace);
@@ -244,6 +244,7 @@ private:
   LaneSums addLhsSums(const Summer &summer, Value firstPlace, Value count,
                       LaneSums sums);
   void storeLhsSums(const Summer &summer, const Tile &tile, LaneSums sums);
+  void storeLhsSum(Value base, Value index, Value sum);
 
   // Consumer.cpp
   void emitConsumer();
@@ -392,6 +393,7 @@ private:
   bool lhsSumAccumulates = false;
 
   // Kernel: values that everyone uses.
+  Registers registers;
   Value shared, thread, consumer;
 };
 
