@@ -79,12 +79,11 @@ parseOptions(AsmParser &parser,
 
 /// What a tile has only if it is not the usual, in any order: `, split = 8,
 /// narrow = [64], few_rows = [1]`.
-static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
-                                       SmallVector<int64_t> &narrow,
-                                       SmallVector<int64_t> &rows,
-                                       SmallVector<int64_t> &warp,
-                                       F32Precision &precision, Gemm &gemm,
-                                       int64_t &fewSteps) {
+static ParseResult
+parseGpuTileOptions(AsmParser &parser, int64_t &split,
+                    SmallVector<int64_t> &narrow, SmallVector<int64_t> &rows,
+                    SmallVector<int64_t> &warp, F32Precision &precision,
+                    Gemm &gemm, int64_t &fewSteps, SmallVector<int64_t> &tall) {
   split = 1;
   fewSteps = 0;
   precision = F32Precision::Ieee;
@@ -95,6 +94,8 @@ static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
           return parser.parseInteger(split);
         if (name == "narrow")
           return parseNumberOrNumbers(parser, narrow);
+        if (name == "tall")
+          return parseNumbers(parser, tall);
         if (name == "few_rows")
           return parseNumbers(parser, rows);
         if (name == "few_steps")
@@ -106,8 +107,8 @@ static ParseResult parseGpuTileOptions(AsmParser &parser, int64_t &split,
         if (name == "gemm")
           return parseGemm(parser, gemm);
         return parser.emitError(location)
-               << "expected 'split', 'narrow', 'few_rows', 'few_steps', "
-                  "'warp', 'precision' or 'gemm', got "
+               << "expected 'split', 'narrow', 'tall', 'few_rows', "
+                  "'few_steps', 'warp', 'precision' or 'gemm', got "
                << name;
       });
 }
@@ -125,10 +126,11 @@ static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
                                 ArrayRef<int64_t> narrow,
                                 ArrayRef<int64_t> rows, ArrayRef<int64_t> warp,
                                 F32Precision precision, Gemm gemm,
-                                int64_t fewSteps) {
+                                int64_t fewSteps, ArrayRef<int64_t> tall) {
   if (split != 1)
     printer << ", split = " << split;
   printNumbers(printer, "narrow", narrow);
+  printNumbers(printer, "tall", tall);
   printNumbers(printer, "few_rows", rows);
   if (fewSteps != 0)
     printer << ", few_steps = " << fewSteps;
@@ -378,12 +380,14 @@ static bool arePositiveAndIncrease(ArrayRef<int64_t> numbers) {
   });
 }
 
-LogicalResult
-GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                    GpuKernel kernel, ArrayRef<int64_t> block, int64_t stages,
-                    int64_t group, int64_t split, ArrayRef<int64_t> narrow,
-                    ArrayRef<int64_t> fewRows, ArrayRef<int64_t> warp,
-                    F32Precision precision, Gemm gemm, int64_t fewSteps) {
+LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  GpuKernel kernel, ArrayRef<int64_t> block,
+                                  int64_t stages, int64_t group, int64_t split,
+                                  ArrayRef<int64_t> narrow,
+                                  ArrayRef<int64_t> fewRows,
+                                  ArrayRef<int64_t> warp,
+                                  F32Precision precision, Gemm gemm,
+                                  int64_t fewSteps, ArrayRef<int64_t> tall) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
@@ -410,7 +414,8 @@ GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                           "tf32x3, got "
                        << stringifyGemm(gemm);
   for (auto [name, numbers] :
-       {std::pair("few_rows", fewRows), std::pair("narrow", narrow)})
+       {std::pair("few_rows", fewRows), std::pair("narrow", narrow),
+        std::pair("tall", tall)})
     if (!arePositiveAndIncrease(numbers))
       return emitError() << "'" << name
                          << "' expected positive numbers that increase";

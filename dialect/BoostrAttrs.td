@@ -325,7 +325,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     has, there are kernels with tiles of so many columns, which increase, so that few
     rows occupy many multiprocessors. That kernel is launched which is estimated to
     take the least time, and the first of `narrow` where C has at most `block[0]`
-    rows. A list of one may be written as a number.
+    rows; a list of one may be written as a number. With `tall` there are also
+    kernels with tiles of 192 rows and so many columns, up to 192.
 
     Of `mma`, each warp of a block computes `warp[0] x warp[1]` elements of it.
     `precision` says how it multiplies f32: operands rounded to TF32 (`tf32`), or
@@ -349,7 +350,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
         "::mlir::boostr::F32Precision::Ieee">:$precision,
       DefaultValuedParameter<"::mlir::boostr::Gemm",
         "::mlir::boostr::Gemm::Generated">:$gemm,
-      DefaultValuedParameter<"int64_t", "0">:$fewSteps);
+      DefaultValuedParameter<"int64_t", "0">:$fewSteps,
+      OptionalArrayRefParameter<"int64_t">:$tall);
   let skipDefaultBuilders = 1;
   let builders = [AttrBuilder<(ins "GpuKernel":$kernel,
       "::llvm::ArrayRef<int64_t>":$block, "int64_t":$stages, "int64_t":$group,
@@ -359,14 +361,15 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       CArg<"::llvm::ArrayRef<int64_t>", "{}">:$warp,
       CArg<"F32Precision", "F32Precision::Ieee">:$precision,
       CArg<"Gemm", "Gemm::Generated">:$gemm,
-      CArg<"int64_t", "0">:$fewSteps), [{
+      CArg<"int64_t", "0">:$fewSteps,
+      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$tall), [{
     return $_get($_ctxt, kernel, block, stages, group, split, narrow, fewRows,
-                 warp, precision, gemm, fewSteps);
+                 warp, precision, gemm, fewSteps, tall);
   }]>];
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `stages` `=` $stages `,` `group` `=` $group
-        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision, $gemm, $fewSteps) `` `>`
+        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision, $gemm, $fewSteps, $tall) `` `>`
   }];
   let genVerifyDecl = 1;
 }

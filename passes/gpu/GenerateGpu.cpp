@@ -79,28 +79,45 @@ static InFlightDiagnostic emitMisfit(Operation *op, StringRef reason) {
   return op->emitOpError() << "has a tile that does not fit: " << reason;
 }
 
-/// The kernel that costs least is launched, but the first where no tile has
-/// more than one's rows: reading rhs takes all of the time then.
+/// The estimates of what `tiles` take, when the code runs.
+static SmallVector<Value> estimateCosts(ImplicitLocOpBuilder &b,
+                                        SegmentedContractionOpInterface op,
+                                        const SegmentedContraction &contraction,
+                                        const wgmma::WgmmaShape &shape,
+                                        ArrayRef<wgmma::WgmmaTile> tiles) {
+  OpFoldResult multiprocessors =
+      arith::IndexCastOp::create(b, b.getIndexType(),
+                                 wgmma::countMultiprocessors(b, op))
+          .getResult();
+  wgmma::CostModel model(
+      b, contraction, shape, multiprocessors,
+      /*runsBeside=*/op.getContractions().size() > 1,
+      [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
+        SmallVector<OpFoldResult> extents =
+            getExtents(b, b.getLoc(), contraction, term);
+        return OpFoldResult(cpu::DimGroup{dims, extents}.getSize(b));
+      });
+  return llvm::map_to_vector(tiles, [&](const wgmma::WgmmaTile &tile) {
+    return cpu::toValue(b, model.estimate(tile));
+  });
+}
+
+/// The kernel that costs least is launched; but the first if that `isForFew`
+/// and no tile has more than one's rows: reading rhs takes all of the time
+/// then.
 static void emitCheapest(ImplicitLocOpBuilder &b,
                          SegmentedContractionOpInterface op,
                          const SegmentedContraction &contraction,
                          const wgmma::WgmmaShape &shape,
-                         ArrayRef<wgmma::WgmmaTile> tiles, Value workspace) {
+                         ArrayRef<wgmma::WgmmaTile> tiles, bool isForFew,
+                         Value workspace) {
   auto emit = [&](const wgmma::WgmmaTile &tile) {
     wgmma::WgmmaKernel(b, op, contraction, shape, tile, workspace).emit();
   };
   if (tiles.size() == 1)
     return emit(tiles.front());
   OpBuilder::InsertionGuard guard(b);
-  OpFoldResult multiprocessors =
-      arith::IndexCastOp::create(b, b.getIndexType(),
-                                 wgmma::countMultiprocessors(b, op))
-          .getResult();
-  SmallVector<Value> costs =
-      llvm::map_to_vector(tiles, [&](const wgmma::WgmmaTile &tile) {
-        return wgmma::estimateCost(b, contraction, shape, tile,
-                                   multiprocessors);
-      });
+  SmallVector<Value> costs = estimateCosts(b, op, contraction, shape, tiles);
   // The least from each kernel on.
   SmallVector<Value> least(costs);
   for (size_t i = tiles.size() - 1; i > 0; --i)
@@ -108,11 +125,9 @@ static void emitCheapest(ImplicitLocOpBuilder &b,
   for (auto [number, tile] : llvm::enumerate(tiles.drop_back())) {
     Value isChosen = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                            costs[number], least[number]);
-    if (number == 0)
-      isChosen =
-          arith::OrIOp::create(b, isChosen,
-                               isAtMost(b, countRows(b, contraction),
-                                        wgmma::kConsumers * wgmma::kUnit));
+    if (number == 0 && isForFew)
+      isChosen = arith::OrIOp::create(
+          b, isChosen, isAtMost(b, countRows(b, contraction), tile.rows()));
     auto branch = scf::IfOp::create(b, isChosen, /*withElseRegion=*/true);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
     emit(tile);
@@ -133,6 +148,8 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
   SmallVector<std::optional<wgmma::WgmmaTile>> found;
   for (int64_t columns : attr.getNarrow())
     found.push_back(wgmma::WgmmaTile::getNarrow(*shape, attr, columns, reason));
+  for (int64_t columns : attr.getTall())
+    found.push_back(wgmma::WgmmaTile::getTall(*shape, attr, columns, reason));
   found.push_back(wgmma::WgmmaTile::get(*shape, attr, reason));
   SmallVector<wgmma::WgmmaTile> tiles;
   for (const std::optional<wgmma::WgmmaTile> &tile : found) {
@@ -145,6 +162,7 @@ static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
                          return tile.split > 1;
                        });
   emitCheapest(b, op, contraction, *shape, tiles,
+               /*isForFew=*/!attr.getNarrow().empty(),
                exchangesSums ? workspaces.create() : Value());
   return success();
 }

@@ -13,7 +13,7 @@
 #include "boostr/passes/gpu/gemv/GerTile.h"
 #include "boostr/passes/gpu/gemv/SkinnyTile.h"
 #include "boostr/passes/gpu/mma/MmaTile.h"
-#include "boostr/passes/gpu/wgmma/WgmmaTile.h"
+#include "boostr/passes/gpu/wgmma/ChooseWgmmaTile.h"
 
 namespace mlir::boostr {
 #define GEN_PASS_DEF_SELECTGPUTILE
@@ -31,144 +31,6 @@ struct SelectGpuTile : boostr::impl::SelectGpuTileBase<SelectGpuTile> {
 };
 
 } // namespace
-
-/// Whether every stride of every array, except along memory, is known to be a
-/// multiple of the 16 bytes that the copy engine steps by.
-static bool hasAlignedStrides(SegmentedContractionOpInterface op) {
-  return llvm::all_of(op->getOperandTypes(), [](Type operand) {
-    auto type = cast<MemRefType>(operand);
-    int64_t perStep = 128 / type.getElementTypeBitWidth();
-    if (type.getLayout().isIdentity())
-      return type.getRank() < 2 || (!type.isDynamicDim(type.getRank() - 1) &&
-                                    type.getShape().back() % perStep == 0);
-    SmallVector<int64_t> strides;
-    int64_t offset;
-    return succeeded(type.getStridesAndOffset(strides, offset)) &&
-           !ShapedType::isDynamic(offset) && offset % perStep == 0 &&
-           llvm::all_of(ArrayRef(strides).drop_back(), [&](int64_t stride) {
-             return !ShapedType::isDynamic(stride) && stride % perStep == 0;
-           });
-  });
-}
-
-/// What `columns` columns a tile cost, in columns of the result: those computed
-/// in vain count too, and every tile costs some time at its ends.
-static int64_t getColumnCost(const SegmentedContraction &contraction,
-                             const wgmma::WgmmaShape &shape, int64_t columns) {
-  constexpr int64_t ends = 48;
-  int64_t cost = 0;
-  for (const ContractionSegment &segment : contraction.segments) {
-    int64_t extent = getStaticProduct(segment.terms.front(), contraction.n);
-    // Of an unknown number of columns the larger tile computes faster.
-    if (ShapedType::isDynamic(extent))
-      return -columns;
-    cost += llvm::divideCeil(extent, columns) * (columns + ends);
-    if (shape.segmented != wgmma::SegmentedAxis::N)
-      break;
-  }
-  return cost;
-}
-
-/// Columns of tiles for few rows, where the time is that of reading rhs: so
-/// many tiles that every multiprocessor has one to read for.
-static int64_t getNarrowColumns(const SegmentedContraction &contraction,
-                                const wgmma::WgmmaShape &shape) {
-  int64_t dim = shape.headDim;
-  // Half as many columns if these are still no more tiles than an H100 has
-  // multiprocessors.
-  constexpr int64_t half = wgmma::kUnit / 2;
-  int64_t columns = getStaticProduct(contraction.segments.front().terms.front(),
-                                     contraction.n);
-  if (!shape.n.outer && shape.rhsAlongK && shape.resultBytes == 2 &&
-      !ShapedType::isDynamic(columns) && columns <= kMultiprocessors * half)
-    return half;
-  if (dim == 0 || dim % wgmma::kUnit == 0)
-    return wgmma::kUnit;
-  return dim < wgmma::kUnit ? wgmma::kUnit / dim * dim : dim;
-}
-
-/// How many tiles with `columns` columns there are; `ShapedType::kDynamic` if
-/// that is unknown.
-static int64_t countTiles(const SegmentedContraction &contraction,
-                          const wgmma::WgmmaShape &shape, int64_t tileRows,
-                          int64_t columns) {
-  int64_t rowTiles = 0, columnTiles = 0;
-  for (auto [number, segment] : llvm::enumerate(contraction.segments)) {
-    const ContractionTerm &term = segment.terms.front();
-    int64_t m = getStaticProduct(term, contraction.m),
-            n = getStaticProduct(term, contraction.n);
-    if (ShapedType::isDynamic(m) || ShapedType::isDynamic(n))
-      return ShapedType::kDynamic;
-    if (number == 0 || shape.segmented == wgmma::SegmentedAxis::M)
-      rowTiles += llvm::divideCeil(m, tileRows);
-    if (number == 0 || shape.segmented == wgmma::SegmentedAxis::N)
-      columnTiles += llvm::divideCeil(n, columns);
-  }
-  return rowTiles * columnTiles;
-}
-
-/// `tile` with kernels of narrower tiles, which occupy more multiprocessors if
-/// there turn out to be few rows. Where their number is known, one is enough:
-/// the narrowest of those whose tiles all run at once takes the least time.
-static GpuTileAttr addNarrow(GpuTileAttr tile,
-                             const SegmentedContraction &contraction,
-                             const wgmma::WgmmaShape &shape) {
-  int64_t rows = getStaticProduct(contraction.segments.front().terms.front(),
-                                  contraction.m);
-  int64_t tileRows = tile.getBlock()[0], tileColumns = tile.getBlock()[1];
-  SmallVector<int64_t, 4> narrow;
-  auto get = [&]() {
-    return GpuTileAttr::get(tile.getContext(), tile.getKernel(),
-                            tile.getBlock(), tile.getStages(), tile.getGroup(),
-                            tile.getSplit(), narrow);
-  };
-  auto isUseful = [&](int64_t columns) {
-    int64_t tiles = countTiles(contraction, shape, tileRows, columns);
-    return ShapedType::isDynamic(tiles) ||
-           (narrow.empty() && tiles <= kMultiprocessors);
-  };
-  int64_t first = getNarrowColumns(contraction, shape);
-  bool areFew = !ShapedType::isDynamic(rows) && rows <= tileRows;
-  if (areFew || isUseful(first))
-    narrow.push_back(first);
-  StringRef reason;
-  for (int64_t columns : {64, 128, 192})
-    if (!areFew && columns > first && columns < tileColumns &&
-        isUseful(columns) &&
-        wgmma::WgmmaTile::getNarrow(shape, get(), columns, reason))
-      narrow.push_back(columns);
-  return get();
-}
-
-/// The tile of the wgmma kernel that costs least; null if the contraction is
-/// nothing for it.
-static GpuTileAttr chooseWgmmaTile(GpuTargetAttr target,
-                                   const SegmentedContraction &contraction,
-                                   SegmentedContractionOpInterface op) {
-  if (target.getChip() != "sm_90a" || !hasAlignedStrides(op))
-    return {};
-  StringRef reason;
-  std::optional<wgmma::WgmmaShape> shape =
-      wgmma::WgmmaShape::match(op, contraction, reason);
-  if (!shape)
-    return {};
-  GpuTileAttr best;
-  int64_t leastCost = 0;
-  int64_t step = shape->headDim ? shape->headDim : wgmma::kUnit;
-  for (int64_t columns = 256 / step * step; columns > 0; columns -= step) {
-    auto tile = GpuTileAttr::get(
-        target.getContext(), GpuKernel::Wgmma,
-        {wgmma::kConsumers * wgmma::kUnit, columns, wgmma::kUnit},
-        /*stages=*/4, /*group=*/16, /*split=*/8);
-    int64_t cost = getColumnCost(contraction, *shape, columns);
-    if (!wgmma::WgmmaTile::get(*shape, tile, reason) ||
-        (best && cost >= leastCost))
-      continue;
-    best = tile;
-    leastCost = cost;
-  }
-  return best ? addNarrow(best, contraction, *shape) : best;
-}
 
 /// Whether the product of `dims` is known to be at most `limit` in each
 /// segment.
@@ -218,10 +80,11 @@ static GpuTileAttr addFewSteps(GpuTileAttr tile, GpuTargetAttr target,
     return tile;
   if (!ShapedType::isDynamic(steps))
     return few;
-  return GpuTileAttr::get(
-      tile.getContext(), tile.getKernel(), tile.getBlock(), tile.getStages(),
-      tile.getGroup(), tile.getSplit(), tile.getNarrow(), tile.getFewRows(),
-      tile.getWarp(), tile.getPrecision(), tile.getGemm(), gemv::kMostSteps);
+  return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
+                          tile.getStages(), tile.getGroup(), tile.getSplit(),
+                          tile.getNarrow(), tile.getFewRows(), tile.getWarp(),
+                          tile.getPrecision(), tile.getGemm(), gemv::kMostSteps,
+                          tile.getTall());
 }
 
 /// The gemv kernel's tile if there are known to be few rows, else `tile`, with
@@ -249,7 +112,8 @@ static GpuTileAttr addFew(GpuTileAttr tile, GpuTargetAttr target,
   return GpuTileAttr::get(context, tile.getKernel(), tile.getBlock(),
                           tile.getStages(), tile.getGroup(), tile.getSplit(),
                           tile.getNarrow(), fewRows, tile.getWarp(),
-                          tile.getPrecision());
+                          tile.getPrecision(), tile.getGemm(),
+                          tile.getFewSteps(), tile.getTall());
 }
 
 GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
@@ -257,7 +121,7 @@ GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
                                         SegmentedContractionOpInterface op,
                                         F32Precision precision) {
   MLIRContext *context = target.getContext();
-  if (GpuTileAttr tile = chooseWgmmaTile(target, contraction, op))
+  if (GpuTileAttr tile = wgmma::chooseTile(target, contraction, op))
     return addFew(tile, target, contraction);
   if (GpuTileAttr tile = mma::chooseTile(target, contraction, precision))
     return addFew(tile, target, contraction);
@@ -279,7 +143,7 @@ static GpuTileAttr withGemm(GpuTileAttr tile, Gemm gemm) {
   return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
                           tile.getStages(), tile.getGroup(), tile.getSplit(),
                           tile.getNarrow(), fewRows, tile.getWarp(),
-                          tile.getPrecision(), gemm, fewSteps);
+                          tile.getPrecision(), gemm, fewSteps, tile.getTall());
 }
 
 namespace {

@@ -222,6 +222,7 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 // CHECK-SAME: shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64]>
 // A number alone, as earlier versions wrote it, is a list of one.
 // CHECK-SAME: single = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64]>
+// CHECK-SAME: tall = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64], tall = [192]>
 // CHECK-SAME: target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">
 // CHECK-SAME: tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>
 func.func private @gpu() attributes {
@@ -235,6 +236,7 @@ func.func private @gpu() attributes {
   shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64], split = 8>,
   narrow = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [32, 64, 128]>,
   single = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 64, split = 8>,
+  tall = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, tall = [192], narrow = [64]>,
   target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">,
   tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>}
 
@@ -270,6 +272,12 @@ func.func private @negative_gpu_tile_single_narrow() attributes {
 
 // -----
 
+func.func private @negative_gpu_tile_tall() attributes {
+  // expected-error @below {{'tall' expected positive numbers that increase}}
+  tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, tall = [192, 128]>}
+
+// -----
+
 func.func private @negative_gpu_tile_narrow_name() attributes {
   // expected-error @below {{expected '['}}
   tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, narrow = all>}
@@ -295,7 +303,7 @@ func.func private @negative_gpu_tile_few_steps_of_ger() attributes {
 // -----
 
 func.func private @negative_gpu_tile_option() attributes {
-  // expected-error @below {{expected 'split', 'narrow', 'few_rows', 'few_steps', 'warp', 'precision' or 'gemm', got rows}}
+  // expected-error @below {{expected 'split', 'narrow', 'tall', 'few_rows', 'few_steps', 'warp', 'precision' or 'gemm', got rows}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, rows = [1]>}
 
 // -----

@@ -55,7 +55,7 @@ Value WgmmaKernel::loadBias(const Tile &tile) {
 }
 
 Value WgmmaKernel::getBiasAddress() {
-  return b.add(b.add(shared, b.mul(consumer, 512)), tile.extraOffset());
+  return b.add(b.add(shared, b.mul(consumer, kBiasBytes)), tile.extraOffset());
 }
 
 void WgmmaKernel::stageBias(Value bits) {
@@ -88,7 +88,7 @@ Value WgmmaKernel::getFragment(const SharedBox &box, int64_t group) {
   Value lane = b.bitAnd(thread, 31);
   Value row = b.add(b.mul(b.div(thread, 32), 16), b.bitAnd(lane, 15));
   // The copy engine swizzles the pieces of a row by which 128 bytes it is in.
-  int64_t rowBytes = tile.boxRowBytes(shape, 2);
+  int64_t rowBytes = tile.boxRowBytes(2);
   Value start = b.mul(row, rowBytes);
   Value swizzle = b.bitAnd(b.div(start, kRowBytes), int32_t(rowBytes / 16 - 1));
   Value chunk = b.bitXor(b.div(lane, 16), swizzle);
@@ -212,7 +212,8 @@ std::pair<Value, SmallVector<Value>>
 WgmmaKernel::locateBox(const Tile &tile, const ColumnBox &box,
                        const PerSegment &maps) {
   Coordinates coordinates = noCoordinates();
-  setUnit(coordinates, shape.m, m, b.add(b.mul(tile.m, kConsumers), consumer));
+  setUnit(coordinates, shape.m, m,
+          b.add(b.mul(tile.m, numConsumers), consumer));
   Columns columns = locateColumns(tile, box);
   setPlace(coordinates, shape.n, columns.place);
   return {select(columns.isInFirst, maps),
@@ -312,7 +313,8 @@ WgmmaKernel::Position WgmmaKernel::addFromRing(ArrayRef<ColumnBox> boxes,
 /// The sum of lhs over k: every column of a product with ones has it.
 void WgmmaKernel::storeProductWithOnes(const Tile &tile, Value sums) {
   Coordinates coordinates = noCoordinates();
-  setUnit(coordinates, shape.m, m, b.add(b.mul(tile.m, kConsumers), consumer));
+  setUnit(coordinates, shape.m, m,
+          b.add(b.mul(tile.m, numConsumers), consumer));
   Value inner = coordinates[shape.m.inner];
   Value lane = b.bitAnd(thread, 31);
   Value firstRow =

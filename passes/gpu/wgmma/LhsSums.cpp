@@ -218,7 +218,7 @@ Value WgmmaKernel::getSummedRow(const Summer &summer) {
 /// Of place number `place` in the workspace: that of a piece of a tile that
 /// blocks share, or behind all of these that of a tile.
 Value WgmmaKernel::getLhsSumAddress(const Summer &summer, Value place) {
-  Value unit = b.add(b.mul(place, kConsumers), summer.consumer);
+  Value unit = b.add(b.mul(place, numConsumers), summer.consumer);
   Value element = b.add(b.mul(unit, kUnit), getSummedRow(summer));
   Value base = b.globalPointer(lhsPartials);
   return LLVM::GEPOp::create(b, base.getType(), b.getF32Type(), base,
@@ -296,7 +296,7 @@ void WgmmaKernel::storeLhsSums(const Summer &summer, const Tile &tile,
                                LaneSums sums) {
   Coordinates coordinates = noCoordinates();
   setUnit(coordinates, shape.m, m,
-          b.add(b.mul(tile.m, kConsumers), summer.consumer));
+          b.add(b.mul(tile.m, numConsumers), summer.consumer));
   Value firstRow = b.add(coordinates[shape.m.inner], getSummedRow(summer));
   Value base = b.globalPointer(select(tile, lhsSums));
   Value start = b.number(0), rowsEnd = innerRows;

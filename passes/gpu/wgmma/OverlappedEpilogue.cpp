@@ -199,7 +199,7 @@ void WgmmaKernel::requestAddend(const Tile &tile, const ColumnBox &box,
     // The result has left.
     b.waitForStoreReads(0);
     Value barrier = addendBarrier(number);
-    b.arriveAndExpect(barrier, kUnit * this->tile.boxRowBytes(shape, 2));
+    b.arriveAndExpect(barrier, kUnit * this->tile.boxRowBytes(2));
     auto [map, place] = locateBox(tile, box, addends);
     SharedBox staging = getStaging(number);
     b.loadBox(map, place, b.add(staging.base, staging.offset), barrier);

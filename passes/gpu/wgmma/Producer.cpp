@@ -73,9 +73,9 @@ WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
   // One thread does all this: what it computes for each step is the time that
   // the ring takes to fill.
   SmallVector<SmallVector<Value>> rowPlaces;
-  for (int64_t i = 0; i < kConsumers; ++i)
+  for (int64_t i = 0; i < numConsumers; ++i)
     rowPlaces.push_back(
-        getPlace(shape.m, m, b.add(b.mul(tile.m, kConsumers), i)));
+        getPlace(shape.m, m, b.add(b.mul(tile.m, numConsumers), i)));
   SmallVector<RhsBox> columns = locateRhs(tile, term);
   SmallVector<Value> carried = {position.slot, position.parity};
   carried.append(getPlace(shape.k, term.k, begin));
@@ -100,8 +100,8 @@ WgmmaKernel::Position WgmmaKernel::loadTerm(const Tile &tile, const Term &term,
 void WgmmaKernel::forEachLoadedUnit(
     const Tile &tile,
     llvm::function_ref<void(int64_t consumer, Value unit)> body) {
-  Value first = b.mul(tile.m, kConsumers);
-  for (int64_t i = 0; i < kConsumers; ++i) {
+  Value first = b.mul(tile.m, numConsumers);
+  for (int64_t i = 0; i < numConsumers; ++i) {
     Value unit = b.add(first, i);
     if (this->tile.isNarrow)
       b.when(b.isLess(unit, numUnits), [&] { body(i, unit); });
@@ -112,9 +112,9 @@ void WgmmaKernel::forEachLoadedUnit(
 
 Value WgmmaKernel::countLoadedRows(const Tile &tile) {
   if (!this->tile.isNarrow)
-    return b.number(kConsumers * kUnit);
-  Value units = b.sub(numUnits, b.mul(tile.m, kConsumers));
-  return b.mul(b.min(units, b.number(kConsumers)), unitRows);
+    return b.number(numConsumers * kUnit);
+  Value units = b.sub(numUnits, b.mul(tile.m, numConsumers));
+  return b.mul(b.min(units, b.number(numConsumers)), unitRows);
 }
 
 SmallVector<WgmmaKernel::RhsBox> WgmmaKernel::locateRhs(const Tile &tile,
@@ -161,14 +161,14 @@ void WgmmaKernel::loadStep(const Tile &tile, const Term &term,
 /// by box during the products has come when it is loaded.
 void WgmmaKernel::prefetchAddend(const Tile &tile, Value step) {
   int64_t perUnit = this->tile.getColumnBoxes(shape, 2).size();
-  Value isThere = b.isLess(step, b.number(kConsumers * perUnit));
+  Value isThere = b.isLess(step, b.number(numConsumers * perUnit));
   b.when(isThere, [&] {
     Coordinates coordinates = noCoordinates();
     setUnit(coordinates, shape.m, m,
-            b.add(b.mul(tile.m, kConsumers), b.div(step, perUnit)));
+            b.add(b.mul(tile.m, numConsumers), b.div(step, perUnit)));
     coordinates[shape.n.inner] =
         b.add(b.mul(tile.n, this->tile.columns),
-              b.mul(b.rem(step, perUnit), this->tile.boxColumns(shape, 2)));
+              b.mul(b.rem(step, perUnit), this->tile.boxColumns(2)));
     b.prefetchBox(select(tile, addends),
                   getMapCoordinates(resultDims, coordinates));
   });
@@ -216,7 +216,7 @@ WgmmaKernel::Position WgmmaKernel::loadAddends(const Tile &tile,
     Value barrier = fullBarrier(position.slot);
     b.arriveAndExpect(barrier,
                       b.mul(countLoadedRows(tile),
-                            (end - first) * this->tile.boxRowBytes(shape, 2)));
+                            (end - first) * this->tile.boxRowBytes(2)));
     Value address = stageAddress(position.slot);
     forEachAddendBox(
         tile, [&](int64_t unit, size_t number, ValueRange coordinates) {

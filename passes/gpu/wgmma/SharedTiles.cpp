@@ -80,9 +80,9 @@ struct HostMath {
 
 /// Of the sums of a piece.
 int64_t WgmmaKernel::getPartialBytes() const {
-  int64_t products = tile.columns * kConsumers * kUnit * kSumBytes;
+  int64_t products = tile.columns * numConsumers * kUnit * kSumBytes;
   return products +
-         (sumsByOnes() ? kConsumers * kWarpgroup * 2 * kSumBytes : 0);
+         (sumsByOnes() ? numConsumers * kWarpgroup * 2 * kSumBytes : 0);
 }
 
 namespace {
@@ -224,11 +224,11 @@ void WgmmaKernel::createWorkspace(Value numTilesOnHost, Value pieces) {
   Value places = math.number(0);
   if (sumsByWarps())
     places = math.add(pieces, numTilesOnHost);
-  Value flagBytes =
-      math.mul(math.add(pieces, places), math.number(kConsumers * kFlagBytes));
+  Value flagBytes = math.mul(math.add(pieces, places),
+                             math.number(numConsumers * kFlagBytes));
   Value pieceBytes = math.mul(pieces, math.number(getPartialBytes()));
   Value placeBytes =
-      math.mul(places, math.number(kConsumers * kUnit * kSumBytes));
+      math.mul(places, math.number(numConsumers * kUnit * kSumBytes));
   Value sumBytes = math.add(pieceBytes, placeBytes);
   Value isNeeded = math.isLess(math.number(0), sumBytes);
   auto [memory, mark] =
@@ -341,13 +341,13 @@ WgmmaKernel::Tile WgmmaKernel::decodeUnit(Value unit) {
 /// has room for rhs at least.
 int64_t WgmmaKernel::getChunk() const {
   int64_t stageBytes = tile.isNarrow ? tile.rhsBytes() : tile.stageBytes();
-  int64_t perStage = stageBytes / (kConsumers * kWarpgroup * kSumBytes);
+  int64_t perStage = stageBytes / (numConsumers * kWarpgroup * kSumBytes);
   return std::min<int64_t>(32, perStage / kVector * kVector);
 }
 
 /// Bytes of `count` sums of every thread of the consumers.
-static int64_t getChunkBytes(int64_t count) {
-  return count * kConsumers * kWarpgroup * kSumBytes;
+int64_t WgmmaKernel::getChunkBytes(int64_t count) const {
+  return count * numConsumers * kWarpgroup * kSumBytes;
 }
 
 Value WgmmaKernel::getPartialAddress(Value part) {
@@ -359,7 +359,7 @@ Value WgmmaKernel::getPartialAddress(Value part) {
 
 Value WgmmaKernel::getFlag(Value part, Value ofConsumer) {
   Value base = b.globalPointer(flags);
-  Value index = b.add(b.mul(part, kConsumers), ofConsumer);
+  Value index = b.add(b.mul(part, numConsumers), ofConsumer);
   return LLVM::GEPOp::create(b, base.getType(), b.getI64Type(), base,
                              ArrayRef<LLVM::GEPArg>{index});
 }
@@ -388,7 +388,7 @@ void WgmmaKernel::sendPartial(const Tile &tile, const Sums &sums) {
   int32_t chunk = getChunk(), count = values.size();
   for (int32_t first = 0; first < count; first += chunk) {
     int32_t size = std::min(chunk, count - first);
-    Value start = b.add(b.mul(consumer, getChunkBytes(size) / kConsumers),
+    Value start = b.add(b.mul(consumer, getChunkBytes(size) / numConsumers),
                         b.mul(thread, kVector * kSumBytes));
     Value pointer = advance(base, start);
     for (int32_t i = 0; i < size; i += kVector)
@@ -430,7 +430,7 @@ WgmmaKernel::Position WgmmaKernel::loadPartials(const Tile &tile,
   Value firstPart = b.sub(tile.part, tile.numPartials);
   b.loop(b.number(0), count, b.number(1), {}, [&](Value number, ValueRange) {
     Value part = b.add(firstPart, number);
-    for (int64_t i = 0; i < kConsumers; ++i) {
+    for (int64_t i = 0; i < numConsumers; ++i) {
       Value flag = getFlag(part, b.number(i));
       b.spinUntil(flag, token);
       b.clearFlag(flag);
@@ -495,7 +495,7 @@ SmallVector<Value> WgmmaKernel::addChunk(ValueRange values) {
   int64_t size = sums.size(), width = std::min(kVector, size);
   b.wait(fullBarrier(current.slot), current.parity);
   Value start = b.add(stageAddress(current.slot),
-                      b.add(b.mul(consumer, getChunkBytes(size) / kConsumers),
+                      b.add(b.mul(consumer, getChunkBytes(size) / numConsumers),
                             b.mul(thread, width * kSumBytes)));
   auto type = VectorType::get(width, b.getF32Type());
   for (int64_t i = 0; i < size; i += width) {

@@ -4,79 +4,115 @@
 
 #include "boostr/passes/gpu/wgmma/WgmmaCost.h"
 #include "boostr/passes/cpu/IndexMath.h"
-#include "boostr/passes/cpu/StridedArray.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
+using namespace mlir::boostr::wgmma;
 
-/// What a tile costs at its ends, and sharing those of a round.
-static constexpr int64_t kEnds = 1800, kSharing = 14500;
+/// Cycles of the ends of a tile, of which a block that has several waits for
+/// less where the epilogue overlaps, and what sharing those of a round costs.
+static constexpr int64_t kEnds = 4800, kOverlappedEnds = 1800, kSharing = 38700;
 
-namespace {
-
-/// Sizes of the result and of the sum.
-struct Size {
-  OpFoldResult rows, columnTiles, steps;
-};
-
-} // namespace
-
-static Size getSize(ImplicitLocOpBuilder &b,
-                    const SegmentedContraction &contraction,
-                    const wgmma::WgmmaShape &shape,
-                    const wgmma::WgmmaTile &tile) {
-  auto count = [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
-    SmallVector<OpFoldResult> extents =
-        getExtents(b, b.getLoc(), contraction, term);
-    return OpFoldResult(cpu::DimGroup{dims, extents}.getSize(b));
-  };
-  Size size = {b.getIndexAttr(0), b.getIndexAttr(0), b.getIndexAttr(0)};
-  for (const ContractionTerm &term : contraction.segments.front().terms)
-    size.steps =
-        cpu::add(b, size.steps,
-                 cpu::ceilDiv(b, count(term, contraction.k), wgmma::kUnit));
-  for (auto [number, segment] : llvm::enumerate(contraction.segments)) {
-    const ContractionTerm &term = segment.terms.front();
-    if (number == 0 || shape.segmented == wgmma::SegmentedAxis::M)
-      size.rows = cpu::add(b, size.rows, count(term, contraction.m));
-    if (number > 0 && shape.segmented != wgmma::SegmentedAxis::N)
-      continue;
-    OpFoldResult columns = count(term, contraction.n);
-    if (!tile.spansSegments)
-      columns = cpu::ceilDiv(b, columns, tile.columns);
-    size.columnTiles = cpu::add(b, size.columnTiles, columns);
-  }
-  if (tile.spansSegments)
-    size.columnTiles = cpu::ceilDiv(b, size.columnTiles, tile.columns);
-  return size;
+/// Cycles of a step: shared memory passes 128 bytes in one, a row of an
+/// operand. Each row is written once, those of lhs are read by one consumer,
+/// and those of rhs by each.
+static int64_t getStepCycles(const WgmmaTile &tile) {
+  return 2 * tile.rows() + tile.rhsBytes() / kRowBytes +
+         tile.consumers * tile.columns;
 }
 
-Value wgmma::estimateCost(ImplicitLocOpBuilder &b,
-                          const SegmentedContraction &contraction,
-                          const WgmmaShape &shape, const WgmmaTile &tile,
-                          OpFoldResult multiprocessors) {
-  auto number = [&](int64_t value) -> OpFoldResult {
-    return b.getIndexAttr(value);
-  };
-  constexpr int64_t tileRows = kConsumers * kUnit;
-  Size size = getSize(b, contraction, shape, tile);
+static OpFoldResult add(ImplicitLocOpBuilder &b, OpFoldResult cycles,
+                        int64_t more) {
+  return cpu::add(b, cycles, OpFoldResult(b.getIndexAttr(more)));
+}
+
+static OpFoldResult mul(ImplicitLocOpBuilder &b, OpFoldResult cycles,
+                        int64_t factor) {
+  return cpu::mul(b, cycles, OpFoldResult(b.getIndexAttr(factor)));
+}
+
+CostModel::CostModel(ImplicitLocOpBuilder &b,
+                     const SegmentedContraction &contraction,
+                     const WgmmaShape &shape, OpFoldResult multiprocessors,
+                     bool runsBeside, CountFunction count)
+    : b(b), multiprocessors(multiprocessors), runsBeside(runsBeside),
+      rows(b.getIndexAttr(0)), steps(b.getIndexAttr(0)) {
+  for (const ContractionTerm &term : contraction.segments.front().terms)
+    steps =
+        cpu::add(b, steps, cpu::ceilDiv(b, count(term, contraction.k), kUnit));
+  for (auto [number, segment] : llvm::enumerate(contraction.segments)) {
+    const ContractionTerm &term = segment.terms.front();
+    if (number == 0 || shape.segmented == SegmentedAxis::M)
+      rows = cpu::add(b, rows, count(term, contraction.m));
+    if (number == 0 || shape.segmented == SegmentedAxis::N)
+      columns.push_back(count(term, contraction.n));
+  }
+}
+
+OpFoldResult CostModel::countColumnTiles(const WgmmaTile &tile) const {
+  OpFoldResult count = b.getIndexAttr(0);
+  for (OpFoldResult ofSegment : columns)
+    count =
+        cpu::add(b, count,
+                 tile.spansSegments ? ofSegment
+                                    : cpu::ceilDiv(b, ofSegment, tile.columns));
+  return tile.spansSegments ? cpu::ceilDiv(b, count, tile.columns) : count;
+}
+
+/// `x < y ? ifLess : otherwise`
+static OpFoldResult selectIfLess(ImplicitLocOpBuilder &b, OpFoldResult x,
+                                 OpFoldResult y, OpFoldResult ifLess,
+                                 OpFoldResult otherwise) {
+  std::optional<int64_t> knownX = getConstantIntValue(x),
+                         knownY = getConstantIntValue(y);
+  if (knownX && knownY)
+    return *knownX < *knownY ? ifLess : otherwise;
+  Value isLess = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                       cpu::toValue(b, x), cpu::toValue(b, y));
+  return arith::SelectOp::create(b, isLess, cpu::toValue(b, ifLess),
+                                 cpu::toValue(b, otherwise))
+      .getResult();
+}
+
+/// All tiles in rounds.
+CostModel::Time CostModel::estimateRounds(OpFoldResult tiles,
+                                          OpFoldResult round) const {
+  return {cpu::mul(b, cpu::ceilDiv(b, tiles, multiprocessors), round),
+          cpu::div(b, cpu::mul(b, tiles, round), multiprocessors)};
+}
+
+/// The same, but blocks share the tiles of the last round if that is shorter:
+/// then all are busy. `steps` are cycles.
+CostModel::Time CostModel::estimateShared(OpFoldResult tiles,
+                                          OpFoldResult steps) const {
+  OpFoldResult zero = b.getIndexAttr(0);
+  OpFoldResult round = add(b, steps, kOverlappedEnds);
+  OpFoldResult numWhole = cpu::div(b, tiles, multiprocessors);
+  OpFoldResult whole = cpu::mul(b, numWhole, round);
+  OpFoldResult left =
+      cpu::sub(b, tiles, cpu::mul(b, numWhole, multiprocessors));
+  OpFoldResult part = cpu::div(b, cpu::mul(b, round, left), multiprocessors);
+  OpFoldResult shared = add(b, part, kSharing);
+  OpFoldResult last =
+      selectIfLess(b, zero, left, cpu::min(b, round, shared), zero);
+  OpFoldResult busyInLast = selectIfLess(b, last, round, last, part);
+  return {cpu::add(b, whole, last), cpu::add(b, whole, busyInLast)};
+}
+
+OpFoldResult CostModel::estimate(const WgmmaTile &tile,
+                                 OpFoldResult steps) const {
   OpFoldResult tiles =
-      cpu::mul(b, cpu::ceilDiv(b, size.rows, tileRows), size.columnTiles);
-  OpFoldResult loads = cpu::mul(b, size.steps, number(tileRows + tile.columns));
-  OpFoldResult round = cpu::add(b, loads, number(kEnds));
+      cpu::mul(b, cpu::ceilDiv(b, rows, tile.rows()), countColumnTiles(tile));
+  OpFoldResult stepCycles = mul(b, steps, getStepCycles(tile));
+  OpFoldResult round = add(b, stepCycles, kEnds);
   // Few rows are shared otherwise.
-  if (tile.isNarrow || tile.split == 1)
-    return cpu::toValue(
-        b, cpu::mul(b, cpu::ceilDiv(b, tiles, multiprocessors), round));
-  OpFoldResult whole = cpu::div(b, tiles, multiprocessors);
-  OpFoldResult left = cpu::sub(b, tiles, cpu::mul(b, whole, multiprocessors));
-  OpFoldResult part = cpu::div(b, cpu::mul(b, loads, left), multiprocessors);
-  OpFoldResult shared = cpu::add(b, part, number(kEnds + kSharing));
-  Value isLeft = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::ne, cpu::toValue(b, left), cpu::constant(b, 0));
-  Value last = arith::SelectOp::create(
-      b, isLeft, cpu::toValue(b, cpu::min(b, round, shared)),
-      cpu::constant(b, 0));
-  return cpu::toValue(
-      b, cpu::add(b, cpu::mul(b, whole, round), OpFoldResult(last)));
+  bool mayBeShared = tile.split > 1 && !tile.isNarrow;
+  Time time = mayBeShared ? estimateShared(tiles, stepCycles)
+                          : estimateRounds(tiles, round);
+  if (mayBeShared)
+    for (OpFoldResult *cycles : {&time.all, &time.busy})
+      *cycles = add(b, *cycles, kEnds - kOverlappedEnds);
+  if (!runsBeside)
+    return time.all;
+  return cpu::add(b, mul(b, time.all, 5), mul(b, time.busy, 3));
 }

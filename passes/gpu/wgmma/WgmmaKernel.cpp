@@ -24,7 +24,8 @@ static constexpr unsigned kShared = 3;
 
 /// A module with a kernel that has no parameters and no body yet.
 static LLVM::LLVMFuncOp createKernel(ImplicitLocOpBuilder &host,
-                                     SegmentedContractionOpInterface op) {
+                                     SegmentedContractionOpInterface op,
+                                     int64_t numThreads) {
   MLIRContext *context = host.getContext();
   auto module = op->getParentOfType<ModuleOp>();
   SymbolTable symbols(module);
@@ -50,7 +51,7 @@ static LLVM::LLVMFuncOp createKernel(ImplicitLocOpBuilder &host,
   kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                   inside.getUnitAttr());
   kernel->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
-                  inside.getDenseI32ArrayAttr({int32_t(kThreads)}));
+                  inside.getDenseI32ArrayAttr({int32_t(numThreads)}));
   // One block owns the registers of the multiprocessor: without this the
   // warpgroups could not trade them.
   kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
@@ -65,8 +66,10 @@ WgmmaKernel::WgmmaKernel(ImplicitLocOpBuilder &host,
                          const WgmmaShape &shape, const WgmmaTile &tile,
                          Value workspace)
     : host(host), b(host.getLoc(), host.getContext()), op(op),
-      contraction(contraction), shape(shape), tile(tile), workspace(workspace),
-      kernel(createKernel(host, op)), parameters(host, b, kernel) {
+      contraction(contraction), shape(shape), tile(tile),
+      numConsumers(tile.consumers), workspace(workspace),
+      kernel(createKernel(host, op, tile.threads())),
+      parameters(host, b, kernel) {
   b.setInsertionPointToStart(&kernel.getBody().front());
 }
 
@@ -88,13 +91,16 @@ void WgmmaKernel::emit() {
 }
 
 /// Where a kernel waits for another one (IndependentKernels.h), ptxas takes a
-/// few registers more for what loads, and sums need some. Large tiles are 0.5 %
-/// slower where what multiplies has 232 registers.
+/// few registers more for what loads, as do the small boxes of some narrow
+/// tiles, and sums need some. Large tiles are 0.5 % slower where what
+/// multiplies has 232 registers.
 WgmmaKernel::Registers WgmmaKernel::divideRegisters() {
   if (sumsByWarps())
     return {48, 224};
+  if (numConsumers == kTallConsumers)
+    return {56, 152};
   bool mayWait = op.getContractions().size() > 1;
-  return mayWait ? Registers{40, 232} : Registers{24, 240};
+  return mayWait || tile.isNarrow ? Registers{40, 232} : Registers{24, 240};
 }
 
 /// Addresses, barriers and the matrix of ones.
@@ -106,14 +112,14 @@ void WgmmaKernel::initShared() {
   Value id = b.threadId();
   thread = b.rem(id, kWarpgroup);
   // Consumers, and the warps that sum their rows.
-  int64_t numReaders = sumsByWarps() ? 2 * kConsumers : kConsumers;
+  int64_t numReaders = sumsByWarps() ? 2 * numConsumers : numConsumers;
   b.when(b.isEqual(id, 0), [&] {
     for (int64_t slot = 0; slot < tile.stages; ++slot) {
       b.initBarrier(fullBarrier(b.number(slot)), 1);
       b.initBarrier(emptyBarrier(b.number(slot)), numReaders);
     }
     if (shape.readsAddend && overlapsEpilogue())
-      for (int64_t i = 0; i < kConsumers * kMaxOverlappedBoxes; ++i)
+      for (int64_t i = 0; i < numConsumers * kMaxOverlappedBoxes; ++i)
         b.initBarrier(b.add(shared, tile.addendBarrierOffset() + i * 8), 1);
     NVVM::FenceMbarrierInitOp::create(b);
   });
@@ -155,7 +161,7 @@ void WgmmaKernel::launch(OpFoldResult tiles, OpFoldResult steps) {
     createWorkspace(numTilesOnHost, pieces);
   Value one = cpu::constant(host, 1);
   ::mlir::gpu::KernelDim3 blocks{numBlocks, one, one},
-      threads{cpu::constant(host, kThreads), one, one};
+      threads{cpu::constant(host, tile.threads()), one, one};
   ::mlir::gpu::LaunchFuncOp::create(
       host,
       SymbolRefAttr::get(
@@ -290,7 +296,7 @@ WgmmaKernel::Ring WgmmaKernel::createRing(OpFoldResult tiles) {
   OpFoldResult rows = cpu::mul(host, mWalk.innerBox, mWalk.outerBox);
   OpFoldResult unitBytes = cpu::mul(host, cpu::ceilDiv(host, rows, groupRows),
                                     number(groupRows * kRowBytes));
-  OpFoldResult units = cpu::min(host, mWalk.count, number(kConsumers));
+  OpFoldResult units = cpu::min(host, mWalk.count, number(numConsumers));
   OpFoldResult lhsBytes = cpu::mul(host, units, unitBytes);
   OpFoldResult stageBytes = cpu::add(host, lhsBytes, number(tile.rhsBytes()));
   OpFoldResult fitting = cpu::div(host, number(tile.ringBytes()), stageBytes);
@@ -303,7 +309,7 @@ WgmmaKernel::Ring WgmmaKernel::createRing(OpFoldResult tiles) {
       number(leastStages));
   Value areFew = arith::CmpIOp::create(host, arith::CmpIPredicate::ult,
                                        cpu::toValue(host, mWalk.count),
-                                       cpu::constant(host, kConsumers));
+                                       cpu::constant(host, numConsumers));
   OpFoldResult most =
       arith::SelectOp::create(host, areFew, cpu::toValue(host, needed),
                               cpu::constant(host, tile.stages))
@@ -359,10 +365,9 @@ void WgmmaKernel::collectResults() {
     Value destination = destinations[product.number];
     resultType = getElementTypeOrSelf(destination);
     resultDims = getViewDims(shape, product.map);
-    int64_t rowBytes = tile.boxRowBytes(shape, shape.resultBytes);
+    int64_t rowBytes = tile.boxRowBytes(shape.resultBytes);
     Walk columns;
-    columns.innerBox =
-        host.getIndexAttr(tile.boxColumns(shape, shape.resultBytes));
+    columns.innerBox = host.getIndexAttr(tile.boxColumns(shape.resultBytes));
     columns.outerBox = host.getIndexAttr(1);
     Extents box = getBox({{&shape.m, mWalk}, {&shape.n, columns}});
     results.push_back(parameters.addTensorMap(
@@ -460,7 +465,7 @@ void WgmmaKernel::collectParameters() {
                columnTiles = host.getIndexAttr(0);
   for (auto [number, segmentExtents] : llvm::enumerate(extents)) {
     Walk walk = getRowWalk(segmentExtents);
-    OpFoldResult rows = cpu::ceilDiv(host, walk.count, kConsumers);
+    OpFoldResult rows = cpu::ceilDiv(host, walk.count, numConsumers);
     OpFoldResult columns = tile.spansSegments
                                ? countColumns(segmentExtents)
                                : countColumnTiles(segmentExtents);

@@ -301,6 +301,7 @@ private:
               llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
   Tile decodeUnit(Value unit);
   int64_t getChunk() const;
+  int64_t getChunkBytes(int64_t count) const;
   int64_t countChunks() const;
   Value getPartialAddress(Value part);
   Value getFlag(Value part, Value ofConsumer);
@@ -353,6 +354,7 @@ private:
   const SegmentedContraction &contraction;
   const WgmmaShape &shape;
   const WgmmaTile tile;
+  const int64_t numConsumers;
   const Value workspace;
   LLVM::LLVMFuncOp kernel;
   KernelParameters parameters;

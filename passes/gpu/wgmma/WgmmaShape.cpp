@@ -11,8 +11,8 @@ using namespace mlir;
 using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
-/// The largest number of columns of one warpgroup product.
-static constexpr int64_t kMaxColumns = 256;
+/// The largest head dimension.
+static constexpr int64_t kMaxHeadDim = 256;
 /// Elements of 16 bits in 16 bytes, of which strides must be multiples.
 static constexpr int64_t kStrideElements = 8;
 
@@ -252,7 +252,7 @@ WgmmaShape::match(SegmentedContractionOpInterface op,
     return fail("memory of lhs, which is summed, does not run along m");
   if (shape.n.outer) {
     shape.headDim = getHeadDim(term);
-    if (!shape.rhsAlongK || shape.headDim <= 0 || shape.headDim > kMaxColumns ||
+    if (!shape.rhsAlongK || shape.headDim <= 0 || shape.headDim > kMaxHeadDim ||
         shape.headDim % kStrideElements != 0)
       return fail("the head dimension is no multiple of 8 up to 256");
   }

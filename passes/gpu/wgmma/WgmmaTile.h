@@ -15,13 +15,21 @@ namespace mlir::boostr::wgmma {
 /// Rows of a warpgroup's product, and rows and columns of a box of 16-bit
 /// elements: 64 elements are the 128 bytes of one swizzled row.
 inline constexpr int64_t kUnit = 64;
-/// Warpgroups that multiply; a third one feeds them.
+/// Warpgroups that multiply, 64 rows of a tile each; another one feeds them.
 inline constexpr int64_t kConsumers = 2;
+/// Of tall tiles.
+inline constexpr int64_t kTallConsumers = 3;
 inline constexpr int64_t kWarpgroup = 128;
-inline constexpr int64_t kThreads = (kConsumers + 1) * kWarpgroup;
 /// Bytes of a row of a box, and of a box of 64 rows.
 inline constexpr int64_t kRowBytes = 128;
 inline constexpr int64_t kBoxBytes = kUnit * kRowBytes;
+/// The most columns of one warpgroup product, and of a tall tile, whose threads
+/// have fewer registers.
+inline constexpr int64_t kMaxColumns = 256, kMaxTallColumns = 192;
+/// Bytes of a row of bias.
+inline constexpr int64_t kBiasBytes = kMaxColumns * 2;
+/// The fewest columns of a box that the copy engine swizzles.
+inline constexpr int64_t kLeastBoxColumns = 16;
 /// The fewest boxes through which a consumer's results leave, in turn.
 inline constexpr int64_t kLeastStagingBoxes = 2;
 
@@ -46,6 +54,8 @@ struct ColumnBox {
 };
 
 struct WgmmaTile {
+  /// Warpgroups that multiply.
+  int64_t consumers = kConsumers;
   /// Columns of a tile; multiple of 8 up to 256.
   int64_t columns = 0;
   /// Heads in these columns; 0 if n is flat, or if they are a part of a head,
@@ -77,12 +87,27 @@ struct WgmmaTile {
   static std::optional<WgmmaTile> getNarrow(const WgmmaShape &shape,
                                             GpuTileAttr tile, int64_t columns,
                                             StringRef &reason);
+  /// The same with `kTallConsumers`: `columns` is one of the tile's `tall`.
+  static std::optional<WgmmaTile> getTall(const WgmmaShape &shape,
+                                          GpuTileAttr tile, int64_t columns,
+                                          StringRef &reason);
 
+  /// The most columns of a box of 16-bit elements: 64, or the largest power of
+  /// two that divides the tile's, unless boxes end where heads do.
+  int64_t unitColumns() const {
+    if (heads > 0)
+      return kUnit;
+    return std::clamp<int64_t>(columns & -columns, kLeastBoxColumns, kUnit);
+  }
   /// Columns of a box of rhs: all, if one can have them.
   int64_t rhsBoxColumns() const {
-    return rhsAlongK && !spansSegments ? columns : kUnit;
+    if (!rhsAlongK)
+      return kUnit;
+    return spansSegments ? unitColumns() : columns;
   }
-  int64_t lhsBytes() const { return kConsumers * kBoxBytes; }
+  int64_t rows() const { return consumers * kUnit; }
+  int64_t threads() const { return (consumers + 1) * kWarpgroup; }
+  int64_t lhsBytes() const { return consumers * kBoxBytes; }
   int64_t rhsBytes() const;
   /// Of all rows.
   int64_t stageBytes() const { return lhsBytes() + rhsBytes(); }
@@ -92,10 +117,10 @@ struct WgmmaTile {
 
   // Offsets in shared memory, from a multiple of 1024.
   int64_t stagingOffset() const { return ringBytes(); }
-  /// A row of 512 bytes of bias for each consumer, or the matrix of ones: no
-  /// contraction has both.
+  /// A row of bias for each consumer, or the matrix of ones: no contraction has
+  /// both.
   int64_t extraOffset() const { return stagingOffset() + stagingBytes(); }
-  int64_t barrierOffset() const { return extraOffset() + kExtraBytes; }
+  int64_t barrierOffset() const { return extraOffset() + extraBytes(); }
   /// Of the barriers of addends, one for each box of a consumer.
   int64_t addendBarrierOffset() const {
     return barrierOffset() + 2 * stages * 8;
@@ -110,25 +135,33 @@ struct WgmmaTile {
                                         int64_t bytes) const;
   /// Columns of a box of the result, whose elements have `bytes` bytes: those
   /// of a row of 128 bytes, but none of the next tile's.
-  int64_t boxColumns(const WgmmaShape &shape, int64_t bytes) const {
-    int64_t width = kRowBytes / bytes;
-    return shape.n.outer ? width : std::min(width, columns);
+  int64_t boxColumns(int64_t bytes) const {
+    return std::min(kRowBytes / bytes, unitColumns());
   }
   /// Bytes of a row of such a box.
-  int64_t boxRowBytes(const WgmmaShape &shape, int64_t bytes) const {
-    return boxColumns(shape, bytes) * bytes;
-  }
+  int64_t boxRowBytes(int64_t bytes) const { return boxColumns(bytes) * bytes; }
   /// How many boxes of each consumer fit in a stage of the ring.
   int64_t boxesPerStage() const {
-    return isNarrow ? 1 : stageBytes() / (kConsumers * kBoxBytes);
+    return isNarrow ? 1 : stageBytes() / (consumers * kBoxBytes);
   }
 
 private:
-  static constexpr int64_t kAlignment = 1024, kExtraBytes = 1024;
-  int64_t stagingBytes() const { return kConsumers * stagingBoxes * kBoxBytes; }
+  /// `tile`, whose consumers, columns, stages, group and split are given, with
+  /// the rest.
+  static std::optional<WgmmaTile> fit(const WgmmaShape &shape, WgmmaTile tile,
+                                      StringRef &reason);
+  /// The same, with all stages that fit.
+  static std::optional<WgmmaTile> fitNarrow(const WgmmaShape &shape,
+                                            WgmmaTile tile, StringRef &reason);
+
+  static constexpr int64_t kAlignment = 1024, kOnesBytes = 1024;
+  int64_t stagingBytes() const { return consumers * stagingBoxes * kBoxBytes; }
+  int64_t extraBytes() const {
+    return std::max(kOnesBytes, consumers * kBiasBytes);
+  }
   /// A full and an empty one for each stage, and those of addends.
   int64_t barrierBytes() const {
-    return (2 * stages + kConsumers * kMaxOverlappedBoxes) * 8;
+    return (2 * stages + consumers * kMaxOverlappedBoxes) * 8;
   }
 };
 

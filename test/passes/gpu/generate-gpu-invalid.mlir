@@ -49,13 +49,13 @@ func.func @negative_wgmma_strides(%a: memref<2x3x9xbf16>, %w: memref<8x9xbf16>, 
 
 // -----
 
-// A box of results has 64 columns: it would reach into the other half of the head.
-func.func @negative_wgmma_part_of_head(%x: memref<2x3x64xbf16>, %w: memref<288x64xbf16>,
-    %q: memref<2x1x3x96xbf16>, %k: memref<2x1x3x96xbf16>, %v: memref<2x1x3x96xbf16>) {
-  // expected-error @below {{has a tile that does not fit: columns of a tile must be whole heads, or 64, 128 or 192 columns that divide one}}
-  boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 1 num_kv_heads = 1 head_dim = 96
+// A box of results has 16 columns here: one would reach into the next head.
+func.func @negative_wgmma_part_of_head(%x: memref<2x3x64xbf16>, %w: memref<216x64xbf16>,
+    %q: memref<2x1x3x72xbf16>, %k: memref<2x1x3x72xbf16>, %v: memref<2x1x3x72xbf16>) {
+  // expected-error @below {{has a tile that does not fit: columns of a tile must be whole heads, or 64, 128 or 192 columns that divide one, or a multiple of 16 whose largest power of two up to 64 divides heads and segments}}
+  boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 1 num_kv_heads = 1 head_dim = 72
       {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 48, 64], stages = 4, group = 16>]}
-      : memref<2x3x64xbf16>, memref<288x64xbf16>, memref<2x1x3x96xbf16>, memref<2x1x3x96xbf16>, memref<2x1x3x96xbf16>
+      : memref<2x3x64xbf16>, memref<216x64xbf16>, memref<2x1x3x72xbf16>, memref<2x1x3x72xbf16>, memref<2x1x3x72xbf16>
   return
 }
 
@@ -555,10 +555,31 @@ module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_75", featur
 // -----
 
 func.func @negative_wgmma_columns(%a: memref<?x?x512xbf16>, %w: memref<960x512xbf16>, %y: memref<?x?x960xbf16>) {
-  // expected-error @below {{columns that are no heads fill rows of 128 bytes of the result, or are 32 of 16 bits}}
+  // expected-error @below {{has a tile that does not fit: columns that are no heads come in multiples of 16, or 32 of an f32 result}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 96, 64], stages = 4, group = 16>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 72, 64], stages = 4, group = 16>]}
       : memref<?x?x512xbf16>, memref<960x512xbf16>, memref<?x?x960xbf16>, memref<?x?x960xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_wgmma_f32_columns(%dy: memref<?x?x960xbf16>, %a: memref<?x?x512xbf16>, %w: memref<960x512xbf16>,
+    %dw: memref<960x512xf32>) {
+  // expected-error @below {{has a tile that does not fit: columns that are no heads come in multiples of 16, or 32 of an f32 result}}
+  boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) wrt(weight)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 48, 64], stages = 4, group = 16>]}
+      : memref<?x?x960xbf16>, memref<?x?x512xbf16>, memref<960x512xbf16>, memref<960x512xf32>
+  return
+}
+
+// -----
+
+func.func @negative_wgmma_tall(%a: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>, %y: memref<?x?x1024xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a tall tile of wgmma has up to 192 columns}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, tall = [256]>]}
+      : memref<?x?x512xbf16>, memref<1024x512xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>
   return
 }
 

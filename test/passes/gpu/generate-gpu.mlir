@@ -75,17 +75,21 @@ func.func @shared_tiles(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>,
 }
 
 // Few tokens occupy more multiprocessors with narrow tiles: half a head here, a
-// whole one, or one and a half. The kernel that costs least is launched: 8 steps of
-// 128 rows and as many columns as a tile has, and 1800 at its ends, in each round.
+// whole one, or one and a half; tiles of three consumers may be fewer than one for each.
+// The kernel that costs least is launched: 8 steps that take what passes through shared
+// memory, and 4800 cycles at its ends (1800 if the epilogue overlaps), in each round.
 // Boxes of lhs have as many rows as there are tokens.
 
 // CHECK-LABEL: func @narrow_tiles(
-// CHECK:         %[[COST0:.+]] = arith.muli %{{.+}}, %c3336 : index
-// CHECK:         %[[COST1:.+]] = arith.muli %{{.+}}, %c3848 : index
-// CHECK:         %[[COST2:.+]] = arith.muli %{{.+}}, %c4360 : index
-// CHECK:         %[[WHOLE:.+]] = arith.muli %{{.+}}, %c4872 : index
-// CHECK:         %[[COST3:.+]] = arith.addi %[[WHOLE]], %{{.+}} : index
-// CHECK:         %[[LEAST2:.+]] = arith.minui %[[COST2]], %[[COST3]]
+// CHECK:         %[[COST0:.+]] = arith.muli %{{.+}}, %c8384 : index
+// CHECK:         %[[COST1:.+]] = arith.muli %{{.+}}, %c9920 : index
+// CHECK:         %[[COST2:.+]] = arith.muli %{{.+}}, %c11456 : index
+// CHECK:         %[[COST3:.+]] = arith.muli %{{.+}}, %c14016 : index
+// CHECK:         %[[WHOLE:.+]] = arith.muli %{{.+}}, %c9992 : index
+// CHECK:         %[[ROUNDS:.+]] = arith.addi %[[WHOLE]], %{{.+}} : index
+// CHECK:         %[[COST4:.+]] = arith.addi %[[ROUNDS]], %c3000 : index
+// CHECK:         %[[LEAST3:.+]] = arith.minui %[[COST3]], %[[COST4]]
+// CHECK:         %[[LEAST2:.+]] = arith.minui %[[COST2]], %[[LEAST3]]
 // CHECK:         %[[LEAST1:.+]] = arith.minui %[[COST1]], %[[LEAST2]]
 // CHECK:         %[[LEAST0:.+]] = arith.minui %[[COST0]], %[[LEAST1]]
 // CHECK:         %[[CHEAPEST:.+]] = arith.cmpi eq, %[[COST0]], %[[LEAST0]]
@@ -102,11 +106,15 @@ func.func @shared_tiles(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>,
 // CHECK:             scf.if %[[THIRD]]
 // CHECK:               gpu.launch_func @[[ACROSS:.+]]::@fused_qkv
 // CHECK:             } else {
-// CHECK:               gpu.launch_func @[[WIDE:.+]]::@fused_qkv
+// CHECK:               %[[FOURTH:.+]] = arith.cmpi eq, %[[COST3]], %[[LEAST3]]
+// CHECK:               scf.if %[[FOURTH]]
+// CHECK:                 gpu.launch_func @[[TALL:.+]]::@fused_qkv {{.*}}threads in (%c512, %c1, %c1)
+// CHECK:               } else {
+// CHECK:                 gpu.launch_func @[[WIDE:.+]]::@fused_qkv {{.*}}threads in (%c384, %c1, %c1)
 func.func @narrow_tiles(%x: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>,
     %q: memref<?x4x?x128xbf16>, %k: memref<?x2x?x128xbf16>, %v: memref<?x2x?x128xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 4 num_kv_heads = 2 head_dim = 128
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 128, 192]>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 128, 192], tall = [192]>]}
       : memref<?x?x512xbf16>, memref<1024x512xbf16>,
         memref<?x4x?x128xbf16>, memref<?x2x?x128xbf16>, memref<?x2x?x128xbf16>
   return
@@ -208,5 +216,9 @@ func.func @elsewhere() {
 // CHECK-NOT:       nvvm.cp.async.bulk.tensor.shared.cluster.global
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 192, k = 16>
 // CHECK-COUNT-3:   nvvm.cp.async.bulk.tensor.global.shared.cta
+// CHECK:       gpu.module @[[TALL]]
+// CHECK:         llvm.func @fused_qkv({{.*}}nvvm.maxntid = array<i32: 512>
+// CHECK:         nvvm.setmaxregister decrease 56
+// CHECK:         nvvm.setmaxregister increase 152
 // CHECK:       gpu.module @[[WIDE]]
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>

@@ -16,12 +16,22 @@ func.func @large_bf16(%a: memref<32x512x1024xbf16>, %w: memref<1024x1024xbf16>, 
   return
 }
 
-// 64 tiles of 256 columns would leave half of an H100 without any: so there are the narrowest that all run at once.
+// 64 tiles of 256 columns would leave half of an H100 without any: so there are those that take the least time.
 // CHECK-LABEL: func @half_of_the_device(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [128]>]
 func.func @half_of_the_device(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<4x512x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<4x512x1024xbf16>, memref<1024x1024xbf16>, memref<4x512x1024xbf16>, memref<4x512x1024xbf16>
+  return
+}
+
+// 144 tiles of 128 x 256 are more than run at once, 128 of 192 x 192 are not.
+// CHECK-LABEL: func @tall_tiles(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, tall = [192]>]
+func.func @tall_tiles(%x: memref<1x768x4096xbf16>, %w: memref<6144x4096xbf16>, %q: memref<1x32x768x128xbf16>,
+    %k: memref<1x8x768x128xbf16>, %v: memref<1x8x768x128xbf16>) {
+  boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 32 num_kv_heads = 8 head_dim = 128
+      : memref<1x768x4096xbf16>, memref<6144x4096xbf16>, memref<1x32x768x128xbf16>, memref<1x8x768x128xbf16>, memref<1x8x768x128xbf16>
   return
 }
 
@@ -35,9 +45,10 @@ func.func @weight_gradient(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>
   return
 }
 
-// Of heads of 128, 192 columns are one and a half: tiles have columns of several heads, and of two segments.
+// As many kernels as take nearly the least time for any number of rows. Of heads of 128, 192 columns are one and a
+// half: tiles have columns of several heads, and of two segments.
 // CHECK-LABEL: func @across_segments(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 128, 192], few_rows = [1, 8]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 96, 160, 192, 224], tall = [192], few_rows = [1, 8]>]
 func.func @across_segments(%x: memref<?x?x4096xbf16>, %w: memref<6144x4096xbf16>, %q: memref<?x32x?x128xbf16>,
     %k: memref<?x8x?x128xbf16>, %v: memref<?x8x?x128xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 32 num_kv_heads = 8 head_dim = 128
@@ -45,9 +56,9 @@ func.func @across_segments(%x: memref<?x?x4096xbf16>, %w: memref<6144x4096xbf16>
   return
 }
 
-// Heads of 80 columns are not cut.
+// Heads of 80 columns are not cut where rows are few or many, and between in pieces of 16.
 // CHECK-LABEL: func @heads_of_80(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 240, 64], stages = 4, group = 16, split = 8, narrow = [80], few_rows = [1, 16]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 240, 64], stages = 4, group = 16, split = 8, narrow = [80, 112, 160, 208], few_rows = [1, 16]>]
 func.func @heads_of_80(%x: memref<?x?x1024xbf16>, %w: memref<2880x1024xbf16>, %q: memref<?x12x?x80xbf16>,
     %k: memref<?x12x?x80xbf16>, %v: memref<?x12x?x80xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 12 num_kv_heads = 12 head_dim = 80
@@ -57,7 +68,7 @@ func.func @heads_of_80(%x: memref<?x?x1024xbf16>, %w: memref<2880x1024xbf16>, %q
 
 // Columns that fill the tiles best: two of 192 rather than two of 256.
 // CHECK-LABEL: func @columns_bf16(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 192, 64], stages = 4, group = 16, split = 8, narrow = [32, 64, 128], few_rows = [1, 16]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 192, 64], stages = 4, group = 16, split = 8, narrow = [32, 64, 96], few_rows = [1, 16]>]
 func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: memref<?x?x384xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x512xbf16>, memref<384x512xbf16>, memref<?x?x384xbf16>, memref<?x?x384xbf16>
@@ -68,7 +79,7 @@ func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: 
 // CHECK-LABEL: func @heads_f16(
 // LARGE-LABEL: func @heads_f16(
 // LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, few_rows = [1, 16], warp = [64, 64]>]
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8, narrow = [64], few_rows = [1, 16]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8, narrow = [32, 64, 96], tall = [192], few_rows = [1, 16]>]
 func.func @heads_f16(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>, %q: memref<?x14x?x64xf16>,
     %k: memref<?x1x?x64xf16>, %v: memref<?x1x?x64xf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 14 num_kv_heads = 1 head_dim = 64
