@@ -38,6 +38,14 @@ def test_fused_qkv_across_segments():
     qkv.check(module, "bf16", heads, "across", (2, 550, 64), True)
 
 
+def test_fused_qkv_of_tall_tiles():
+    """Tiles of 192 rows, which three warpgroups multiply: 128 for as many multiprocessors."""
+    heads = Heads(32, 8, 128)
+    module = compile_functions(
+        [qkv.function(qkv.name_of("bf16", heads, "tall", True), "bf16", heads, (2, 384, 64), True)])
+    qkv.check(module, "bf16", heads, "tall", (2, 384, 64), True)
+
+
 @pytest.mark.parametrize("element, hidden", [("f16", 128), ("bf16", 1288), ("f64", 19)])
 def test_fused_qkv_grad(element, hidden):
     """Bias gradients, of one column of tiles and of several; accumulation into the same type and

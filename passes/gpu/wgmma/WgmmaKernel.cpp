@@ -91,8 +91,8 @@ void WgmmaKernel::emit() {
 }
 
 /// Where a kernel waits for another one (IndependentKernels.h), ptxas takes a
-/// few registers more for what loads, as do the small boxes of some narrow
-/// tiles, and sums need some. Large tiles are 0.5 % slower where what
+/// few registers more for what loads, as do small boxes of narrow tiles and
+/// several terms, and sums need some. Large tiles are 0.5 % slower where what
 /// multiplies has 232 registers.
 WgmmaKernel::Registers WgmmaKernel::divideRegisters() {
   if (sumsByWarps())
@@ -100,7 +100,8 @@ WgmmaKernel::Registers WgmmaKernel::divideRegisters() {
   if (numConsumers == kTallConsumers)
     return {56, 152};
   bool mayWait = op.getContractions().size() > 1;
-  return mayWait || tile.isNarrow ? Registers{40, 232} : Registers{24, 240};
+  bool loadsMuch = tile.isNarrow || terms.size() > 1;
+  return mayWait || loadsMuch ? Registers{40, 232} : Registers{24, 240};
 }
 
 /// Addresses, barriers and the matrix of ones.
