@@ -175,6 +175,27 @@ def geometric_means(results):
     return "\n".join(lines)
 
 
+# Ours stand out; variants of it have no color of their own.
+COLORS = {"floor": "0.75", "eager": "#c6dbef", "compile": "#9ecae1", "library": "#6baed6", "batched": "#3182bd",
+          "triton": "#08519c", "ours": "#d62728", "ours-cublaslt": "#f2a6a6"}
+
+
+def draw_op(axes, results, op, names):
+    """Bars of all contenders for each shape."""
+    shapes = list(dict.fromkeys(row["shape"] for row in results))
+    width = 0.85 / len(names)
+    for position, name in enumerate(names):
+        found = [(shapes.index(row["shape"]), row["tflops"]) for row in results if row["contender"] == name]
+        if not found:
+            continue
+        axes.bar([x + (position - (len(names) - 1) / 2) * width for x, _ in found], [y for _, y in found], width,
+                 label=name, color=COLORS.get(name, f"C{position}"))
+    axes.set_title(op, fontsize=9)
+    axes.set_xticks(range(len(shapes)), shapes, fontsize=8)
+    axes.grid(axis="y", linewidth=0.4)
+    axes.set_axisbelow(True)
+
+
 def picture(results, title, path):
     try:
         import matplotlib
@@ -182,25 +203,19 @@ def picture(results, title, path):
         import matplotlib.pyplot as plt
     except ImportError:
         return
-    groups = [(op, shape) for op in modules.OPS
-              for shape in dict.fromkeys(r["shape"] for r in results if r["op"] == op) if "decode" not in shape]
-    names = list(dict.fromkeys(r["contender"] for r in results))
-    if not groups:
+    results = [row for row in results if "decode" not in row["shape"]]
+    ops = [op for op in modules.OPS if any(row["op"] == op for row in results)]
+    if not ops:
         return
-    figure, axes = plt.subplots(figsize=(max(8, 0.9 * len(groups)), 4.5))
-    for position, name in enumerate(names):
-        xs, ys = [], []
-        for x, (op, shape) in enumerate(groups):
-            found = [r for r in results if (r["op"], r["shape"], r["contender"]) == (op, shape, name)]
-            if found:
-                xs.append(x + (position - len(names) / 2) * 0.8 / len(names))
-                ys.append(found[0]["tflops"])
-        axes.bar(xs, ys, 0.8 / len(names), label=name)
-    axes.set_xticks(range(len(groups)), [f"{op}\n{shape}" for op, shape in groups], rotation=60, ha="right", fontsize=7)
-    axes.set_ylabel("TFLOP/s of the products")
-    axes.set_title(title)
-    axes.legend(fontsize=7, ncol=4)
-    figure.tight_layout()
+    names = list(dict.fromkeys(row["contender"] for row in results))
+    figure, panels = plt.subplots(len(ops), 1, figsize=(9, 1 + 2.2 * len(ops)), squeeze=False, sharey=True)
+    for axes, op in zip(panels[:, 0], ops):
+        draw_op(axes, [row for row in results if row["op"] == op], op, names)
+        axes.set_ylabel("TFLOP/s", fontsize=8)
+    handles = {label: handle for axes in panels[:, 0] for handle, label in zip(*axes.get_legend_handles_labels())}
+    figure.suptitle(f"Products by all contenders, {title}", fontsize=10)
+    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=len(names), fontsize=8, frameon=False)
+    figure.tight_layout(rect=(0, 0.04, 1, 1))
     figure.savefig(path, dpi=120)
 
 
