@@ -228,8 +228,8 @@ static void takeLeast(MutableArrayRef<double> costs, ArrayRef<double> others) {
     cost = std::min(cost, other);
 }
 
-/// Adds the kernel that saves most, until none would save much in any case: each
-/// takes time to compile.
+/// Adds the kernel that saves most, until none would save much in any case:
+/// each takes time to compile.
 FurtherTiles FurtherTileChooser::choose() {
   int64_t rows = sumExtents(contraction.m, SegmentedAxis::M);
   bool areKnown = !ShapedType::isDynamic(rows);
