@@ -24,6 +24,7 @@
 // Steps of narrow tiles are too short for this; there the sums are a product
 // with ones (Consumer.cpp).
 
+#include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
@@ -41,6 +42,12 @@ static constexpr int64_t kSwizzleRows = 8, kSwizzleBytes = 16;
 static constexpr int64_t kFirstWarp = 2;
 /// How many of the sums that others leave are read at a time.
 static constexpr int64_t kBatch = 4;
+
+/// The tiles of a row that do a part each.
+OpFoldResult WgmmaKernel::countLhsParts(OpFoldResult columnTiles) {
+  constexpr int64_t most = 4;
+  return cpu::min(host, columnTiles, host.getIndexAttr(most));
+}
 
 void WgmmaKernel::emitLhsSums() {
   Value isSummer = b.isLess(b.number(kFirstWarp * kWarp - 1), thread);

@@ -23,7 +23,7 @@
 #ifndef BOOSTR_PASSES_GPU_WGMMA_WGMMAKERNEL_H
 #define BOOSTR_PASSES_GPU_WGMMA_WGMMAKERNEL_H
 
-#include "boostr/passes/gpu/wgmma/TensorMap.h"
+#include "boostr/passes/gpu/wgmma/KernelParameters.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"
 #include <array>
 
@@ -144,7 +144,17 @@ private:
   using StepFunction =
       llvm::function_ref<SmallVector<Value>(Value step, ValueRange carried)>;
 
-  // WgmmaKernel.cpp: the frame.
+  // WgmmaKernel.cpp
+  /// Registers of a thread that loads and of one that multiplies: together as
+  /// many as all threads begin with, 168 each.
+  struct Registers {
+    int32_t producer, consumer;
+  };
+  Registers divideRegisters();
+  void initShared();
+  void launch(OpFoldResult tiles, OpFoldResult steps);
+
+  // CollectParameters.cpp
   void collectParameters();
   Walk getWalk(const Axis &axis, ArrayRef<OpFoldResult> extents);
   Walk getRowWalk(ArrayRef<OpFoldResult> extents);
@@ -157,8 +167,9 @@ private:
   Ring createRing(OpFoldResult tiles);
   void collectTerm(unsigned number);
   void collectResults();
-  void initShared();
-  void launch(OpFoldResult tiles, OpFoldResult steps);
+
+  // Tiles.cpp
+  OpFoldResult getLastRowsReciprocal(OpFoldResult rowTiles);
   SmallVector<Value> forEachTile(
       ValueRange carried,
       llvm::function_ref<SmallVector<Value>(const Tile &, ValueRange)> body);
@@ -171,8 +182,6 @@ private:
   Value select(const Tile &tile, const PerSegment &values) {
     return select(tile.isInFirst, values);
   }
-
-  // The ring and the coordinates of units.
   Value fullBarrier(Value slot);
   Value emptyBarrier(Value slot);
   Value stageAddress(Value slot);
@@ -189,13 +198,6 @@ private:
   Columns locateColumns(const Tile &tile, const ColumnBox &box);
   SmallVector<Value> getMapCoordinates(ArrayRef<unsigned> dims,
                                        const Coordinates &coordinates);
-
-  /// Registers of a thread that loads and of one that multiplies: together as
-  /// many as all threads begin with, 168 each.
-  struct Registers {
-    int32_t producer, consumer;
-  };
-  Registers divideRegisters();
 
   // Producer.cpp
   void emitProducer();
@@ -225,6 +227,7 @@ private:
   Position loadOwnedAddends(const Tile &tile, Position position);
 
   // LhsSums.cpp
+  OpFoldResult countLhsParts(OpFoldResult columnTiles);
   void emitLhsSums();
   Position sumTile(const Summer &summer, const Tile &tile, Position position);
   SmallVector<Value> sumStep(const Summer &summer, Value slot, ValueRange sums);

@@ -5,8 +5,8 @@
 // Kernel parameters: what the host computes before a launch, and what it is
 // called in the kernel.
 
-#ifndef BOOSTR_PASSES_GPU_WGMMA_TENSORMAP_H
-#define BOOSTR_PASSES_GPU_WGMMA_TENSORMAP_H
+#ifndef BOOSTR_PASSES_GPU_WGMMA_KERNELPARAMETERS_H
+#define BOOSTR_PASSES_GPU_WGMMA_KERNELPARAMETERS_H
 
 #include "boostr/passes/cpu/StridedArray.h"
 #include "boostr/passes/gpu/wgmma/DeviceBuilder.h"
@@ -61,4 +61,4 @@ private:
 
 } // namespace mlir::boostr::wgmma
 
-#endif // BOOSTR_PASSES_GPU_WGMMA_TENSORMAP_H
+#endif // BOOSTR_PASSES_GPU_WGMMA_KERNELPARAMETERS_H

@@ -2,7 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "boostr/passes/gpu/wgmma/TensorMap.h"
+#include "boostr/passes/gpu/wgmma/KernelParameters.h"
 #include "boostr/passes/cpu/IndexMath.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
