@@ -367,6 +367,9 @@ void ContractionEmitter::emitPacked() {
   const PanelFormat &format = formatOf(/*isLhs=*/true);
   OpFoldResult size = mul(b, mul(b, slots, spanSteps), blockSize);
   packed = scratch.allocate(size, format.elementType);
+  if (segments.front().lhsSum)
+    lhsParts = scratch.allocate(
+        mul(b, mul(b, slots, spanSteps), countLhsPart()), sumType);
 
   auto loop = scf::ForOp::create(
       b, constant(b, 0), getMaxRows(),
@@ -692,6 +695,10 @@ void ContractionEmitter::packLhs(const Block &block) {
     addSteps(scratch, step, source);
     Value place = toValue(b, add(b, getPackedBlock(block, number),
                                  format.getOffset(b, firstRow)));
+    if (block.segment.lhsSum) {
+      source.rowSums = lhsParts;
+      source.firstSum = getLhsPart(block, number, firstRow);
+    }
     packPanels(b, source, format, packed, place);
   };
   if (countParts() == 1)
@@ -714,46 +721,43 @@ Value ContractionEmitter::loadLhs(ImplicitLocOpBuilder &body, Value block,
   return convertFloat(body, element, sumType);
 }
 
-/// Adds up the packed rows of the block, and stores their sums as a block of
-/// one column.
+/// Sums of rows that there is room for with each block of steps: panels may be
+/// filled with more rows than there are.
+OpFoldResult ContractionEmitter::countLhsPart() {
+  return add(b, blockRows, b.getIndexAttr(rowFormat.width + lanes));
+}
+
+/// Where the part of the sum of packed row `row` of the block lies that its
+/// steps of block `number` of them add up to.
+Value ContractionEmitter::getLhsPart(const Block &block, Value number,
+                                     OpFoldResult row) {
+  OpFoldResult inSpan =
+      span ? sub(b, number, span->first) : OpFoldResult(number);
+  OpFoldResult part = add(b, mul(b, block.packedRows, spanSteps), inSpan);
+  return toValue(b, add(b, mul(b, part, countLhsPart()), row));
+}
+
+/// Adds up the parts of the sums of the block's packed rows, in the order of
+/// steps, and stores the sums as a block of one column.
 void ContractionEmitter::sumLhs(const Block &block) {
   Scratch scratch(b);
-  const PanelFormat &format = rowFormat;
   Value sums = scratch.allocate(mc, sumType);
-  auto type = VectorType::get({format.chunk()}, sumType);
-  Value zeros = arith::ConstantOp::create(
-      b, DenseElementsAttr::get(type, b.getZeroAttr(sumType)));
-  auto addChunks = [&](Value row, Value number, Value sum) -> Value {
-    Step step = selectStep(block.segment, number);
-    Value place = toValue(
-        b, add(b, getPackedBlock(block, number), format.getOffset(b, row)));
-    Value numChunks = toValue(b, ceilDiv(b, step.length, format.chunk()));
-    auto loop =
-        scf::ForOp::create(b, constant(b, 0), numChunks, constant(b, 1), sum);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    OpFoldResult chunk =
-        mul(b, loop.getInductionVar(), b.getIndexAttr(format.chunkStride()));
-    Value elements = vector::LoadOp::create(
-        b, VectorType::get({format.chunk()}, format.elementType), packed,
-        ValueRange{toValue(b, add(b, place, chunk))});
-    Value next = arith::AddFOp::create(b, loop.getRegionIterArgs().front(),
-                                       convertFloat(b, elements, sumType));
-    scf::YieldOp::create(b, next);
-    return loop.getResult(0);
-  };
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(sumType));
   forLoop(b, block.rows.length, [&](Value row) {
     auto [begin, end] = getSpanSteps(block.segment);
     auto loop = scf::ForOp::create(b, begin, end, constant(b, 1),
-                                   loadLhsSum(block, row, zeros));
+                                   loadLhsSum(block, row, zero));
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loop.getBody());
-      scf::YieldOp::create(b, addChunks(row, loop.getInductionVar(),
-                                        loop.getRegionIterArgs().front()));
+      Value part = memref::LoadOp::create(
+          b, lhsParts, getLhsPart(block, loop.getInductionVar(), row));
+      scf::YieldOp::create(
+          b, arith::AddFOp::create(b, loop.getRegionIterArgs().front(), part)
+                 .getResult());
     }
     saveLhsSum(block, row, loop.getResult(0), [&] {
-      memref::StoreOp::create(b, addLanes(loop.getResult(0)), sums, row);
+      memref::StoreOp::create(b, loop.getResult(0), sums, row);
     });
   });
 

@@ -60,8 +60,7 @@ private:
   };
   /// Blocks of steps that are packed at a time, from `first` on, where there is
   /// no room for all; and the blocks of results that they contribute to
-  /// meanwhile. Their sums are kept from span to span, those of a row of lhs as
-  /// a vector.
+  /// meanwhile. Their sums are kept from span to span.
   struct Span {
     Value first, isFirst, isLast;
     Value firstBlock, endBlock;
@@ -243,6 +242,8 @@ private:
   int64_t getPartRows() const;
   int64_t countParts() const;
   void packLhs(const Block &block);
+  Value getLhsPart(const Block &block, Value number, OpFoldResult row);
+  OpFoldResult countLhsPart();
   void sumLhs(const Block &block);
 
   // Spans of steps (StepSpans.cpp).
@@ -261,7 +262,7 @@ private:
   void copySums(const Block &block, const SumBlock &sums, Value rows,
                 bool isLoad);
   Value getLhsSum(const Block &block, Value row);
-  Value loadLhsSum(const Block &block, Value row, Value zeros);
+  Value loadLhsSum(const Block &block, Value row, Value zero);
   void saveLhsSum(const Block &block, Value row, Value sum,
                   llvm::function_ref<void()> finish);
 
@@ -414,6 +415,9 @@ private:
   /// which usually has all.
   Value packed;
   OpFoldResult numSteps, spanSteps;
+  /// Where rows of lhs are summed up: of each packed row the sums of each of
+  /// its blocks of steps.
+  Value lhsParts;
   /// What they may take.
   OpFoldResult packedBytes;
   /// True if there may be spans of fewer steps; then the one that code is

@@ -88,7 +88,8 @@ private:
     gather(row, countRows(row), firstStep);
   }
   void gatherRest(Value row, Value count, Value endStep);
-  void gatherStep(Value rowOffset, Value place, Value k, bool isZero);
+  void gatherStep(Value row, Value rowOffset, Value place, Value k,
+                  bool isZero);
 
   /// Where `row` of the block begins in the panels.
   Value getPlace(Value row) {
@@ -104,6 +105,9 @@ private:
     vector::StoreOp::create(b, vector, panels, ValueRange{offset});
   }
   void transpose(MutableArrayRef<Value> lanesOfRows);
+  Value getSumPlace(Value row);
+  void addToSum(Value sum, Value row);
+  void addToSums(ArrayRef<Value> square, Value row);
 
   /// Rows of the group that begins with `row` and are to be filled.
   Value countRows(Value row) {
@@ -175,6 +179,44 @@ void Packer::transpose(MutableArrayRef<Value> rows) {
     row = vector::BitCastOp::create(b, packed, row);
 }
 
+Value Packer::getSumPlace(Value row) {
+  Value index = arith::SubIOp::create(b, row, source.firstRow);
+  return toValue(b, add(b, source.firstSum, OpFoldResult(index)));
+}
+
+/// Adds `sum` to that of `row`, or a vector to those from `row` on.
+void Packer::addToSum(Value sum, Value row) {
+  Value place = getSumPlace(row);
+  if (!isa<VectorType>(sum.getType())) {
+    Value before = memref::LoadOp::create(b, source.rowSums, place);
+    memref::StoreOp::create(b, arith::AddFOp::create(b, before, sum),
+                            source.rowSums, place);
+    return;
+  }
+  Value before = vector::LoadOp::create(b, cast<VectorType>(sum.getType()),
+                                        source.rowSums, ValueRange{place});
+  vector::StoreOp::create(b, arith::AddFOp::create(b, before, sum),
+                          source.rowSums, ValueRange{place});
+}
+
+/// Adds the steps of a square, vectors of rows from `row` on, to the sums: in
+/// pairs, so that additions wait less for each other and errors stay small.
+void Packer::addToSums(ArrayRef<Value> square, Value row) {
+  SmallVector<Value> terms;
+  for (Value step : square) {
+    if (pair == 1) {
+      terms.push_back(step);
+      continue;
+    }
+    auto [first, next] = splitPairs(b, step);
+    terms.append({first, next});
+  }
+  for (size_t count = terms.size(); count > 1; count /= 2)
+    for (size_t i = 0; i < count / 2; ++i)
+      terms[i] = arith::AddFOp::create(b, terms[2 * i], terms[2 * i + 1]);
+  addToSum(terms.front(), row);
+}
+
 /// Steps follow each other, and so they shall: chunks are copied, those of all
 /// rows of a panel before the next, so that panels are written from their
 /// beginning to their end.
@@ -195,11 +237,21 @@ void Packer::packRows() {
             [&](Value k) {
               Value chunk = toValue(b, add(b, place, getChunkOffset(k)));
               forLoop(b, b.getIndexAttr(0), width, [&](Value i) {
-                Value rowOffset = getRowOffset(toValue(b, add(b, row, i)));
+                Value member = toValue(b, add(b, row, i));
+                Value steps =
+                    loadVector(getRowOffset(member), k, format.chunk());
                 store(
-                    loadVector(rowOffset, k, format.chunk()),
+                    steps,
                     toValue(b, add(b, chunk,
                                    mul(b, i, b.getIndexAttr(format.chunk())))));
+                if (!source.rowSums)
+                  return;
+                Type sumType = getElementTypeOrSelf(source.rowSums);
+                addToSum(
+                    vector::ReductionOp::create(b, vector::CombiningKind::ADD,
+                                                convertFloat(b, steps, sumType),
+                                                arith::FastMathFlags::reassoc),
+                    member);
               });
             },
             /*step=*/format.chunk());
@@ -224,6 +276,8 @@ void Packer::packSquare(Value row, Value k) {
           loadVector(getRowOffset(toValue(b, add(b, row, b.getIndexAttr(i)))),
                      k, format.chunk()));
   }
+  if (source.rowSums)
+    addToSums(square, row);
   transpose(square);
   Value chunk = getChunkOffset(k), first = getPlace(row);
   for (auto [i, vector] : llvm::enumerate(square)) {
@@ -331,7 +385,8 @@ void Packer::packColumns() {
 }
 
 /// One element; zero for steps past the end.
-void Packer::gatherStep(Value rowOffset, Value place, Value k, bool isZero) {
+void Packer::gatherStep(Value row, Value rowOffset, Value place, Value k,
+                        bool isZero) {
   Value element;
   if (isZero) {
     element = arith::ConstantOp::create(b, b.getZeroAttr(format.elementType));
@@ -340,6 +395,9 @@ void Packer::gatherStep(Value rowOffset, Value place, Value k, bool isZero) {
     Value loaded = memref::LoadOp::create(
         b, source.array.flat, toValue(b, add(b, rowOffset, kOffset)));
     element = convertFloat(b, loaded, format.elementType);
+    if (source.rowSums)
+      addToSum(convertFloat(b, loaded, getElementTypeOrSelf(source.rowSums)),
+               row);
   }
   int64_t together = format.side == PanelSide::Rows ? format.chunk() : pair;
   Value inner = arith::RemUIOp::create(b, k, constant(b, together));
@@ -356,10 +414,11 @@ void Packer::gather(Value row, Value count, Value firstStep) {
     Value member = toValue(b, add(b, row, i));
     Value rowOffset = getRowOffset(member), place = getPlace(member);
     forLoop(b, firstStep, end, [&](Value k) {
-      gatherStep(rowOffset, place, k, /*isZero=*/false);
+      gatherStep(member, rowOffset, place, k, /*isZero=*/false);
     });
-    forLoop(b, end, filled,
-            [&](Value k) { gatherStep(rowOffset, place, k, /*isZero=*/true); });
+    forLoop(b, end, filled, [&](Value k) {
+      gatherStep(member, rowOffset, place, k, /*isZero=*/true);
+    });
   });
 }
 
@@ -375,6 +434,17 @@ void Packer::gatherRest(Value row, Value count, Value endStep) {
 
 void Packer::pack() {
   bool isRows = format.side == PanelSide::Rows;
+  if (source.rowSums) {
+    auto type = VectorType::get({lanes}, getElementTypeOrSelf(source.rowSums));
+    Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
+    forLoop(
+        b, source.firstRow, source.endFill,
+        [&](Value row) {
+          vector::StoreOp::create(b, zeros, source.rowSums,
+                                  ValueRange{getSumPlace(row)});
+        },
+        /*step=*/lanes);
+  }
   switch (source.strategy) {
   case PackStrategy::AlongRows:
     return isRows ? packSquares() : packColumns();

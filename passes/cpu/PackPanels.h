@@ -49,12 +49,16 @@ struct PackSource {
   Value firstRow, endRow, endFill, numSteps;
   /// The steps to pack, whole chunks or up to the last; null for all.
   Value beginStep, endStep;
+  /// Where the sum of the packed steps of each row is stored, from `firstSum`
+  /// on: for rows that are filled too, up to a whole vector. Null if nowhere.
+  Value rowSums, firstSum;
 
   Value getStepOffset(ImplicitLocOpBuilder &b, Value k) const;
 };
 
 /// Emits the packing of `source` into the flat memory `panels`, the first of
-/// which begins at `base` with row `source.firstRow`.
+/// which begins at `base` with row `source.firstRow`. Sums of rows are for
+/// panels of rows.
 void packPanels(ImplicitLocOpBuilder &b, const PackSource &source,
                 const PanelFormat &format, Value panels, Value base);
 

@@ -151,8 +151,7 @@ void ContractionEmitter::emitSpans(Value firstRow) {
     OpFoldResult blocks = b.getIndexAttr(0);
     for (const Segment &segment : segments)
       blocks = add(b, blocks, countRowBlocks(segment, firstRow));
-    span->lhsSums = allocate(mul(b, mul(b, blocks, OpFoldResult(blockRows)),
-                                 b.getIndexAttr(rowFormat.chunk())));
+    span->lhsSums = allocate(mul(b, blocks, OpFoldResult(blockRows)));
   }
   auto emitSpan = [&](Value first) {
     span->first = first;
@@ -222,39 +221,36 @@ void ContractionEmitter::copySums(const Block &block, const SumBlock &sums,
       /*step=*/lanes);
 }
 
-/// Where the vector of sums of a packed row is kept.
+/// Where the sum of a packed row is kept.
 Value ContractionEmitter::getLhsSum(const Block &block, Value row) {
-  OpFoldResult number = add(b, mul(b, block.packedRows, blockRows), row);
-  return toValue(b, mul(b, number, b.getIndexAttr(rowFormat.chunk())));
+  return toValue(b, add(b, mul(b, block.packedRows, blockRows), row));
 }
 
-/// The vector that sums of a row begin with.
+/// What the sum of a row begins with.
 Value ContractionEmitter::loadLhsSum(const Block &block, Value row,
-                                     Value zeros) {
+                                     Value zero) {
   if (!span)
-    return zeros;
+    return zero;
   auto choice = scf::IfOp::create(
       b, span->isFirst,
       [&](OpBuilder &nested, Location loc) {
-        scf::YieldOp::create(nested, loc, zeros);
+        scf::YieldOp::create(nested, loc, zero);
       },
       [&](OpBuilder &nested, Location loc) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPoint(nested.getInsertionBlock(),
                             nested.getInsertionPoint());
-        Value place = getLhsSum(block, row);
-        Value sum = vector::LoadOp::create(b, cast<VectorType>(zeros.getType()),
-                                           span->lhsSums, place);
+        Value sum =
+            memref::LoadOp::create(b, span->lhsSums, getLhsSum(block, row));
         scf::YieldOp::create(b, sum);
       });
   return choice.getResult(0);
 }
 
-/// Keeps the vector of sums of a row, or emits `finish` once it is complete.
+/// Keeps the sum of a row, or emits `finish` once it is complete.
 void ContractionEmitter::saveLhsSum(const Block &block, Value row, Value sum,
                                     llvm::function_ref<void()> finish) {
   ifLastSpan(finish, [&] {
-    Value place = getLhsSum(block, row);
-    vector::StoreOp::create(b, sum, span->lhsSums, ValueRange{place});
+    memref::StoreOp::create(b, sum, span->lhsSums, getLhsSum(block, row));
   });
 }
