@@ -314,10 +314,13 @@ private:
   void prefetchResult(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
                       Value row, Value column, Value chunk);
   void accumulate(const Block &block, const Range &columns,
-                  const SumBlock &sums);
+                  const Epilogue &epilogue);
   OpFoldResult countStepsTogether(const Block &block);
+  bool asksForResults(const Epilogue &epilogue);
+  void prefetchResults(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
+                       OpFoldResult number, Value chunk);
   void multiplyRows(const Block &block, const Range &columns,
-                    const SumBlock &sums, const RhsBuffer &rhs,
+                    const Epilogue &epilogue, const RhsBuffer &rhs,
                     const StepGroup &group, Value row, Value number);
   RegisterTile getRegisterTile(Value length, const SumBlock &sums,
                                Value number);

@@ -85,7 +85,7 @@ void ContractionEmitter::computeBlock(const Block &block) {
     takeTurns(block, columns, epilogue);
     return ifLastSpan([] {}, [&] { copy(/*isLoad=*/false); });
   }
-  accumulate(block, columns, sums);
+  accumulate(block, columns, epilogue);
   ifLastSpan([&] { storeBlock(b, epilogue, constant(b, 0), epilogue.numRows); },
              [&] { copy(/*isLoad=*/false); });
 }
@@ -380,9 +380,9 @@ void ContractionEmitter::prefetchResult(ImplicitLocOpBuilder &body,
 /// rows of lhs. A panel is in the first-level cache when it is multiplied;
 /// columns pass by for every panel.
 void ContractionEmitter::accumulate(const Block &block, const Range &columns,
-                                    const SumBlock &sums) {
+                                    const Epilogue &epilogue) {
   if (rhsLayout)
-    return accumulatePacked(block, columns, sums);
+    return accumulatePacked(block, columns, epilogue.sums);
   Scratch scratch(b);
   Value memory = block.columnPanels;
   if (!memory)
@@ -400,12 +400,18 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
     StepGroup group = {first, end, numPanels, isLast};
     forLoop(b, numPanels, [&](Value panel) {
       forLoop(b, group.first, group.end, [&](Value number) {
-        multiplyRows(block, columns, sums, rhs, group, panel, number);
+        multiplyRows(block, columns, epilogue, rhs, group, panel, number);
       });
     });
   };
   forLoop(b, begin, endStep, multiplyGroup, together);
 }
+
+/// How far rows of a result may be apart, in bytes, to be asked for: those of a
+/// block that lie a multiple of a page apart share few sets of the cache.
+static constexpr int64_t kMaxResultStride = 1024;
+/// Blocks of steps that results are asked for in the last of.
+static constexpr int64_t kMinBlocksForResults = 4;
 
 /// How many times `cached_bytes` the packed columns may take if these are of
 /// all steps then.
@@ -455,7 +461,7 @@ Value ContractionEmitter::getRhsPanel(Value panel, Value number) {
 /// Packs a panel of rows of rhs for some steps, if it is not there, and
 /// multiplies it with the packed columns.
 void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
-                                      const SumBlock &sums,
+                                      const Epilogue &epilogue,
                                       const RhsBuffer &rhs,
                                       const StepGroup &group, Value row,
                                       Value number) {
@@ -471,6 +477,7 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
     ifElse(b, block.hasColumns, [] {}, pack);
   else
     pack();
+  const SumBlock &sums = epilogue.sums;
   RegisterTile registerTile = getRegisterTile(source.numSteps, sums, number);
   registerTile.rows = rhs.panels;
   registerTile.columns = packed;
@@ -485,17 +492,92 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
   OpFoldResult nextSize = select(b, group.isLast, b.getIndexAttr(0), blockSize);
   NextPanel nextPanel = getNextPanel(source, group, row, number);
   bool areColumnsThere = keepsPackedColumns();
+  // In the last block of steps results are asked for instead, if at all.
+  Value isLastBlock;
+  if (asksForResults(epilogue))
+    isLastBlock = arith::AndIOp::create(
+        b, group.isLast,
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                              toValue(b, add(b, number, b.getIndexAttr(1))),
+                              group.end));
   // A piece goes with each chunk: many at once hold up the loads.
   multiplyPanel(
       registerTile, sums, row, lhs, numColumns,
       [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-        if (!areColumnsThere)
-          prefetchNextColumns(body, packed, next, nextSize, group.numPanels,
-                              numColumns, row, column, chunk);
+        auto prefetchColumns = [&] {
+          if (!areColumnsThere)
+            prefetchNextColumns(body, packed, next, nextSize, group.numPanels,
+                                numColumns, row, column, chunk);
+        };
+        if (!isLastBlock)
+          prefetchColumns();
+        else
+          ifElse(
+              body, isLastBlock,
+              [&] {
+                OpFoldResult number =
+                    add(body, mul(body, row, numColumns), column);
+                prefetchResults(body, epilogue, number, chunk);
+              },
+              prefetchColumns);
         prefetchNextPanel(body, block, source, rhs, nextPanel,
                           registerTile.numChunks, numColumns, column, chunk);
       },
       [](Value) {});
+}
+
+/// True if results are to be asked for before they are stored: rows of them
+/// follow each other closely, so that those of a block have room in the cache,
+/// and there are steps enough for their lines to come one by one.
+bool ContractionEmitter::asksForResults(const Epilogue &epilogue) {
+  if (tile.getKernel() == CpuKernel::Amx || !epilogue.isContiguous)
+    return false;
+  const StridedArray &array = epilogue.result.array;
+  std::optional<int64_t> stride =
+      getConstantIntValue(array.strides[contraction.m.back()]);
+  std::optional<int64_t> steps = getConstantIntValue(
+      stepsOf(segments.front().terms.front().extents).getSize(b));
+  int64_t bytes = array.getElementType().getIntOrFloatBitWidth() / 8;
+  return stride && *stride * bytes <= kMaxResultStride && steps &&
+         *steps >= kMinBlocksForResults * kc;
+}
+
+/// Asks for the part that falls to a chunk of tile `number` of the block of
+/// where its results will be stored: pieces of up to four lines of a row, one
+/// row after the other.
+void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
+                                         const Epilogue &epilogue,
+                                         OpFoldResult number, Value chunk) {
+  const EpilogueArray &result = epilogue.result;
+  int64_t width = 4 * getLineElements(result.array.getElementType());
+  while (width > lanes && !areContiguous(width))
+    width /= 2;
+  int64_t perRow = llvm::divideCeil(nc, width);
+  int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
+  int64_t share = llvm::divideCeil(
+      mc * perRow,
+      rowFormat.countPanels(nc) * columnFormat.countPanels(mc) * chunks);
+  OpFoldResult first =
+      mul(body, add(body, mul(body, number, body.getIndexAttr(chunks)), chunk),
+          body.getIndexAttr(share));
+  for (int64_t i = 0; i < share; ++i) {
+    OpFoldResult piece = add(body, first, body.getIndexAttr(i));
+    Value row = toValue(body, div(body, piece, perRow));
+    Value column = toValue(
+        body, mul(body, rem(body, piece, perRow), body.getIndexAttr(width)));
+    auto isLess = [&](Value x, Value y) -> Value {
+      return arith::CmpIOp::create(body, arith::CmpIPredicate::ult, x, y);
+    };
+    Value exists = arith::AndIOp::create(body, isLess(row, epilogue.numRows),
+                                         isLess(column, epilogue.numColumns));
+    ifElse(body, exists, [&] {
+      Value rowOffset = memref::LoadOp::create(body, result.rowOffsets, row);
+      Value columnOffset =
+          memref::LoadOp::create(body, result.columnOffsets, column);
+      prefetchPiece(body, result.array.flat,
+                    add(body, rowOffset, columnOffset), width);
+    });
+  }
 }
 
 /// The tile for `length` steps, of block `number` of them.
