@@ -203,6 +203,50 @@ func.func @out_proj_residual_bf16(%attn: memref<1x5x8xbf16>, %weight: memref<8x8
   return
 }
 
+// In the last block of steps lines of the result are asked for, before that the
+// columns of the next steps. Rows of the result have to be close, since those
+// of wide arrays would share few sets of the cache, and blocks of steps four.
+
+// CHECK-LABEL: func @result_of_close_rows(
+// CHECK-SAME:    memref<1x8x32xf32>, %{{[^:]+}}: memref<16x32xf32>, %{{[^:]+}}: memref<1x8x16xf32>, %[[Y:[^:]+]]: memref<1x8x16xf32>
+// CHECK:         %[[RESULT:.+]] = memref.reinterpret_cast %[[Y]]
+// CHECK:         %[[PACKED:.+]] = memref.alloc() {{.*}} : memref<256xf32>
+// CHECK:         scf.if
+// CHECK:           memref.prefetch %[[RESULT]][%{{.+}}], read, locality<2>, data
+// CHECK:         } else {
+// CHECK:           memref.prefetch %[[PACKED]][%{{.+}}], read, locality<2>, data
+// CHECK:         vector.fma
+func.func @result_of_close_rows(%a: memref<1x8x32xf32>, %w: memref<16x32xf32>, %r: memref<1x8x16xf32>, %y: memref<1x8x16xf32>) {
+  boostr.out_proj_residual %a, %w residual(%r) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [8, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096>}
+      : memref<1x8x32xf32>, memref<16x32xf32>, memref<1x8x16xf32>, memref<1x8x16xf32>
+  return
+}
+
+// CHECK-LABEL: func @result_of_far_rows(
+// CHECK-SAME:    %[[Y:[^:]+]]: memref<1x8x512xf32>)
+// CHECK:         %[[RESULT:.+]] = memref.reinterpret_cast %[[Y]]
+// CHECK-NOT:     memref.prefetch %[[RESULT]]
+// CHECK:         return
+func.func @result_of_far_rows(%a: memref<1x8x32xf32>, %w: memref<512x32xf32>, %r: memref<1x8x512xf32>, %y: memref<1x8x512xf32>) {
+  boostr.out_proj_residual %a, %w residual(%r) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [8, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096>}
+      : memref<1x8x32xf32>, memref<512x32xf32>, memref<1x8x512xf32>, memref<1x8x512xf32>
+  return
+}
+
+// CHECK-LABEL: func @result_of_few_steps(
+// CHECK-SAME:    %[[Y:[^:]+]]: memref<1x8x16xf32>)
+// CHECK:         %[[RESULT:.+]] = memref.reinterpret_cast %[[Y]]
+// CHECK-NOT:     memref.prefetch %[[RESULT]]
+// CHECK:         return
+func.func @result_of_few_steps(%a: memref<1x8x24xf32>, %w: memref<16x24xf32>, %r: memref<1x8x16xf32>, %y: memref<1x8x16xf32>) {
+  boostr.out_proj_residual %a, %w residual(%r) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [8, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096>}
+      : memref<1x8x24xf32>, memref<16x24xf32>, memref<1x8x16xf32>, memref<1x8x16xf32>
+  return
+}
+
 // f64 is summed in f64. A register tile of several vectors: two rows of three.
 
 // CHECK-LABEL: func @out_proj_residual_f64(
