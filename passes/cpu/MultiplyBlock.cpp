@@ -554,9 +554,9 @@ void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
     width /= 2;
   int64_t perRow = llvm::divideCeil(nc, width);
   int64_t chunks = llvm::divideCeil(kc, rowFormat.chunk());
-  int64_t share = llvm::divideCeil(
-      mc * perRow,
-      rowFormat.countPanels(nc) * columnFormat.countPanels(mc) * chunks);
+  int64_t share =
+      llvm::divideCeil(mc * perRow, rowFormat.countPanels(nc) *
+                                        columnFormat.countPanels(mc) * chunks);
   OpFoldResult first =
       mul(body, add(body, mul(body, number, body.getIndexAttr(chunks)), chunk),
           body.getIndexAttr(share));
@@ -574,8 +574,8 @@ void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
       Value rowOffset = memref::LoadOp::create(body, result.rowOffsets, row);
       Value columnOffset =
           memref::LoadOp::create(body, result.columnOffsets, column);
-      prefetchPiece(body, result.array.flat,
-                    add(body, rowOffset, columnOffset), width);
+      prefetchPiece(body, result.array.flat, add(body, rowOffset, columnOffset),
+                    width);
     });
   }
 }
