@@ -494,6 +494,28 @@ func.func @out_proj_residual_grad_bias_only(%d_output: memref<1x4x8xf32>,
   return
 }
 
+// Where d_output lies along tokens its rows are copied, a chunk of steps at a
+// time, whose sum is added to that of the row.
+
+// CHECK-LABEL: func @out_proj_residual_grad_bias_along_tokens(
+// CHECK:         memref.alloc() {{.*}} : memref<64xf32>
+// CHECK:         %[[PARTS:.+]] = memref.alloc() {{.*}} : memref<20xf32>
+// CHECK:         scf.parallel
+// CHECK:           %[[STEPS:.+]] = vector.load {{.*}} : memref<{{.+}}xf32, strided<[1]>>, vector<4xf32>
+// CHECK:           %[[SUM:.+]] = vector.reduction <add>, %[[STEPS]]
+// CHECK:           %[[BEFORE:.+]] = memref.load %[[PARTS]][%[[PLACE:.+]]]
+// CHECK:           %[[PART:.+]] = arith.addf %[[BEFORE]], %[[SUM]]
+// CHECK:           memref.store %[[PART]], %[[PARTS]][%[[PLACE]]]
+// CHECK:         return
+func.func @out_proj_residual_grad_bias_along_tokens(%d_output: memref<1x4x8xf32, strided<[32, 1, 4]>>,
+    %attn: memref<1x4x64xf32>, %weight: memref<8x64xf32>, %d_bias: memref<8xf32>) {
+  boostr.out_proj_residual_grad %d_output, %attn, %weight outs(%d_bias) wrt(bias)
+      {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [4, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096>}
+      : memref<1x4x8xf32, strided<[32, 1, 4]>>, memref<1x4x64xf32>, memref<8x64xf32>, memref<8xf32>
+  return
+}
+
 // A trainer's f32 gradient of a bf16 weight: read, added to and stored as f32.
 
 // CHECK-LABEL: func @out_proj_residual_grad_accumulate_f32(
