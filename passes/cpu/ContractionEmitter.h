@@ -269,7 +269,7 @@ private:
   // Where rhs was packed ahead of time (PackedRhs.cpp).
   void usePackedRhs(PackedArrayOp op);
   void accumulatePacked(const Block &block, const Range &columns,
-                        const SumBlock &sums);
+                        const Epilogue &epilogue);
   void prefetchPackedPanel(ImplicitLocOpBuilder &body, Value memory,
                            Value panel, Value number, Value numPieces);
   void fillColumnTable(Value table, const Term &term, const Range &columns,

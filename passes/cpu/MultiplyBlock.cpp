@@ -382,7 +382,7 @@ void ContractionEmitter::prefetchResult(ImplicitLocOpBuilder &body,
 void ContractionEmitter::accumulate(const Block &block, const Range &columns,
                                     const Epilogue &epilogue) {
   if (rhsLayout)
-    return accumulatePacked(block, columns, epilogue.sums);
+    return accumulatePacked(block, columns, epilogue);
   Scratch scratch(b);
   Value memory = block.columnPanels;
   if (!memory)

@@ -34,7 +34,8 @@ void ContractionEmitter::usePackedRhs(PackedArrayOp op) {
 /// in which they lie.
 void ContractionEmitter::accumulatePacked(const Block &block,
                                           const Range &columns,
-                                          const SumBlock &sums) {
+                                          const Epilogue &epilogue) {
+  const SumBlock &sums = epilogue.sums;
   const Term &first = block.segment.terms.front();
   OpFoldResult packedBlock = add(b, first.firstPackedBlock, block.other);
   Value panels = first.rhs.flat;
@@ -46,6 +47,7 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   // everything with each chunk: many at once hold up its loads.
   bool isSpread = tile.getKernel() == CpuKernel::Amx;
   bool areColumnsThere = keepsPackedColumns();
+  bool areResultsAskedFor = isTransposed && asksForResults(epilogue);
   auto [begin, end] = getSpanSteps(block.segment);
   forLoop(b, begin, end, [&, end = end](Value number) {
     RegisterTile registerTile =
@@ -68,6 +70,12 @@ void ContractionEmitter::accumulatePacked(const Block &block,
       multiplyPanel(
           registerTile, sums, row, firstColumn, numColumns,
           [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
+            if (areResultsAskedFor)
+              ifElse(body, isLast, [&] {
+                OpFoldResult tileNumber =
+                    add(body, mul(body, row, numColumns), column);
+                prefetchResults(body, epilogue, tileNumber, chunk);
+              });
             if (!isSpread)
               return;
             if (!areColumnsThere)
