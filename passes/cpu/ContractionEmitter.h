@@ -270,8 +270,6 @@ private:
   void usePackedRhs(PackedArrayOp op);
   void accumulatePacked(const Block &block, const Range &columns,
                         const Epilogue &epilogue);
-  void prefetchPackedPanel(ImplicitLocOpBuilder &body, Value memory,
-                           Value panel, Value number, Value numPieces);
   void fillColumnTable(Value table, const Term &term, const Range &columns,
                        int64_t count);
   Value getPieceStart(Value step);

@@ -43,9 +43,6 @@ void ContractionEmitter::accumulatePacked(const Block &block,
   Value rest = isTransposed ? block.rows.length : columns.length;
   Value numRows = toValue(b, ceilDiv(b, rows, rowFormat.width));
   Value numColumns = toValue(b, ceilDiv(b, rest, columnFormat.width));
-  // With AMX columns for the steps that follow are on their way too, a piece of
-  // everything with each chunk: many at once hold up its loads.
-  bool isSpread = tile.getKernel() == CpuKernel::Amx;
   bool areColumnsThere = keepsPackedColumns();
   bool areResultsAskedFor = isTransposed && asksForResults(epilogue);
   auto [begin, end] = getSpanSteps(block.segment);
@@ -67,6 +64,8 @@ void ContractionEmitter::accumulatePacked(const Block &block,
     forLoop(b, numRows, [&](Value row) {
       Value panel = rowFormat.getPanel(b, isTransposed ? rhs : lhs, row);
       registerTile.firstRow = panel;
+      // A piece of everything goes with each chunk: many at once hold up the
+      // loads.
       multiplyPanel(
           registerTile, sums, row, firstColumn, numColumns,
           [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
@@ -76,8 +75,6 @@ void ContractionEmitter::accumulatePacked(const Block &block,
                     add(body, mul(body, row, numColumns), column);
                 prefetchResults(body, epilogue, tileNumber, chunk);
               });
-            if (!isSpread)
-              return;
             if (!areColumnsThere)
               prefetchNextColumns(body, registerTile.columns, next, nextSize,
                                   numRows, numColumns, row, column, chunk);
@@ -89,29 +86,9 @@ void ContractionEmitter::accumulatePacked(const Block &block,
             prefetchRowPanel(body, panels, nextPanel, registerTile.numChunks,
                              numColumns, column, chunk);
           },
-          [&](Value column) {
-            if (isTransposed && !isSpread)
-              prefetchPackedPanel(b, panels, panel, column, numColumns);
-          });
+          [](Value) {});
     });
   });
-}
-
-/// Asks for piece `number` of `numPieces` of what follows the panel of rows at
-/// `panel`: as much as a panel is on its way after the last.
-void ContractionEmitter::prefetchPackedPanel(ImplicitLocOpBuilder &body,
-                                             Value memory, Value panel,
-                                             Value number, Value numPieces) {
-  int64_t line = getLineElements(rowFormat.elementType);
-  Value numLines = constant(body, llvm::divideCeil(rowFormat.size(), line));
-  Value share = arith::CeilDivUIOp::create(body, numLines, numPieces);
-  OpFoldResult start = min(body, mul(body, number, share), numLines);
-  OpFoldResult count =
-      sub(body, min(body, add(body, start, share), numLines), start);
-  OpFoldResult next = add(body, panel, body.getIndexAttr(rowFormat.size()));
-  prefetch(body, memory,
-           add(body, next, mul(body, start, body.getIndexAttr(line))),
-           mul(body, count, body.getIndexAttr(line)));
 }
 
 /// Where `count` columns begin from the first of `columns` on; those that are
