@@ -325,13 +325,11 @@ private:
   Value isLastNarrow(const Block &block);
   /// Multiplies the tile's panel of rows, number `row`, with each of
   /// `numColumns` from `firstColumn` on; `atChunk` emits what is done meanwhile
-  /// (the builder, the tile's column and the chunk are given), `afterTile` what
-  /// follows each.
+  /// (the builder, the tile's column and the chunk are given).
   void multiplyPanel(
       RegisterTile registerTile, const SumBlock &sums, Value row,
       Value firstColumn, Value numColumns,
-      llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
-      llvm::function_ref<void(Value)> afterTile);
+      llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk);
   void prefetchNextColumns(ImplicitLocOpBuilder &body, Value panels,
                            OpFoldResult first, OpFoldResult size, Value numRows,
                            Value numColumns, Value row, Value column,

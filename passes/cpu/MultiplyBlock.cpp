@@ -215,8 +215,7 @@ void ContractionEmitter::multiplyTurn(const Turn &turn,
                                         chunk);
                   });
             });
-      },
-      [](Value) {});
+      });
 }
 
 /// Stores the sums of panel `row` of rows.
@@ -522,8 +521,7 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
               prefetchColumns);
         prefetchNextPanel(body, block, source, rhs, nextPanel,
                           registerTile.numChunks, numColumns, column, chunk);
-      },
-      [](Value) {});
+      });
 }
 
 /// True if results are to be asked for before they are stored: rows of them
@@ -622,13 +620,12 @@ static constexpr int64_t kMinTiles = 8;
 void ContractionEmitter::multiplyPanel(
     RegisterTile registerTile, const SumBlock &sums, Value row,
     Value firstColumn, Value numColumns,
-    llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
-    llvm::function_ref<void(Value)> afterTile) {
+    llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk) {
   registerTile.firstColumn = firstColumn;
   registerTile.firstSum = sums.getTile(b, row, constant(b, 0));
   if (!isTransposed || !tile.getStreamsColumns())
-    return multiplyTiles(b, tile.getKernel(), registerTile, numColumns, atChunk,
-                         afterTile);
+    return multiplyTiles(b, tile.getKernel(), registerTile, numColumns,
+                         atChunk);
   // For fewer tiles half of the panel at a time.
   Value numChunks = registerTile.numChunks;
   Value isFew = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, numColumns,
@@ -648,12 +645,11 @@ void ContractionEmitter::multiplyPanel(
     Value isBegin = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, first,
                                           constant(b, 0));
     ofPart.isFirst = arith::AndIOp::create(b, registerTile.isFirst, isBegin);
-    multiplyTiles(
-        b, tile.getKernel(), ofPart, numColumns,
-        [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
-          atChunk(body, column, toValue(body, add(body, first, chunk)));
-        },
-        afterTile);
+    multiplyTiles(b, tile.getKernel(), ofPart, numColumns,
+                  [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
+                    atChunk(body, column,
+                            toValue(body, add(body, first, chunk)));
+                  });
   };
   forLoop(b, b.getIndexAttr(0), numChunks, multiplyPart, OpFoldResult(part));
 }

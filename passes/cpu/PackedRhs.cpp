@@ -85,8 +85,7 @@ void ContractionEmitter::accumulatePacked(const Block &block,
                 add(body, panel, body.getIndexAttr(rowFormat.size()));
             prefetchRowPanel(body, panels, nextPanel, registerTile.numChunks,
                              numColumns, column, chunk);
-          },
-          [](Value) {});
+          });
     });
   });
 }

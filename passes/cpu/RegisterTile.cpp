@@ -18,7 +18,6 @@ using namespace mlir::boostr::cpu;
 
 using Carried = SmallVector<Value>;
 using AtChunk = llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)>;
-using AfterTile = llvm::function_ref<void(Value)>;
 
 /// `base + offset`, where the offset is known.
 static Value plus(ImplicitLocOpBuilder &b, Value base, int64_t offset) {
@@ -367,8 +366,7 @@ static RegisterTile getColumn(ImplicitLocOpBuilder &b,
 /// Each tile by itself: vectors of sums leave no registers for what follows a
 /// tile.
 static void multiplyVectors(ImplicitLocOpBuilder &b, const RegisterTile &first,
-                            Value numColumns, AtChunk atChunk,
-                            AfterTile afterTile) {
+                            Value numColumns, AtChunk atChunk) {
   forLoop(b, numColumns, [&](Value column) {
     RegisterTile registerTile = getColumn(b, first, column);
     VectorTile tile(registerTile);
@@ -380,14 +378,12 @@ static void multiplyVectors(ImplicitLocOpBuilder &b, const RegisterTile &first,
                    atChunk(body, column, chunk);
                    return tile.multiplyChunk(body, chunk, sums);
                  }));
-    afterTile(column);
   });
 }
 
 /// Tiles hand on the registers of sums.
 static void multiplyAmx(ImplicitLocOpBuilder &b, const RegisterTile &first,
-                        Value numColumns, AtChunk atChunk,
-                        AfterTile afterTile) {
+                        Value numColumns, AtChunk atChunk) {
   auto loop = scf::ForOp::create(b, constant(b, 0), numColumns, constant(b, 1),
                                  begin(b, AmxTile(first), first.isFirst));
   OpBuilder::InsertionGuard guard(b);
@@ -408,19 +404,18 @@ static void multiplyAmx(ImplicitLocOpBuilder &b, const RegisterTile &first,
   Carried next = choose(b, isZero, [&](ImplicitLocOpBuilder &inner, bool zero) {
     return tile.exchange(inner, sums, zero);
   });
-  afterTile(column);
   scf::YieldOp::create(b, next);
 }
 
 static void multiply(ImplicitLocOpBuilder &b, CpuKernel kernel,
                      const RegisterTile &first, Value numColumns,
-                     AtChunk atChunk, AfterTile afterTile) {
+                     AtChunk atChunk) {
   switch (kernel) {
   case CpuKernel::Fma:
   case CpuKernel::Dot:
-    return multiplyVectors(b, first, numColumns, atChunk, afterTile);
+    return multiplyVectors(b, first, numColumns, atChunk);
   case CpuKernel::Amx:
-    return multiplyAmx(b, first, numColumns, atChunk, afterTile);
+    return multiplyAmx(b, first, numColumns, atChunk);
   }
 }
 
@@ -436,22 +431,19 @@ int64_t mlir::boostr::cpu::getNarrowWidth(const PanelFormat &columnFormat) {
 
 void mlir::boostr::cpu::multiplyTiles(ImplicitLocOpBuilder &b, CpuKernel kernel,
                                       const RegisterTile &first,
-                                      Value numColumns, AtChunk atChunk,
-                                      AfterTile afterTile) {
+                                      Value numColumns, AtChunk atChunk) {
   if (!first.isLastNarrow)
-    return multiply(b, kernel, first, numColumns, atChunk, afterTile);
+    return multiply(b, kernel, first, numColumns, atChunk);
   Value numNarrow =
       arith::IndexCastUIOp::create(b, b.getIndexType(), first.isLastNarrow);
   Value numWhole = arith::SubIOp::create(b, numColumns, numNarrow);
-  multiply(b, kernel, first, numWhole, atChunk, afterTile);
+  multiply(b, kernel, first, numWhole, atChunk);
   ifElse(b, first.isLastNarrow, [&] {
     RegisterTile narrow = getColumn(b, first, numWhole);
     narrow.numColumns = getNarrowWidth(first.columnFormat);
-    multiply(
-        b, kernel, narrow, constant(b, 1),
-        [&](ImplicitLocOpBuilder &body, Value, Value chunk) {
-          atChunk(body, numWhole, chunk);
-        },
-        [&](Value) { afterTile(numWhole); });
+    multiply(b, kernel, narrow, constant(b, 1),
+             [&](ImplicitLocOpBuilder &body, Value, Value chunk) {
+               atChunk(body, numWhole, chunk);
+             });
   });
 }

@@ -44,14 +44,12 @@ int64_t getNarrowWidth(const PanelFormat &columnFormat);
 /// `numColumns` tiles from `first` on, whose columns and sums follow each other
 /// in memory, with vectors of `vector.fma` or with tiles of `amx`. `atChunk`
 /// emits what is to be done meanwhile, once for each chunk of steps: it is
-/// given a builder, the tile's number and the chunk's. `afterTile` emits what
-/// follows a tile. Both are called a second time if the last tile may be
-/// narrow, which has code of its own.
+/// given a builder, the tile's number and the chunk's. It is called a second
+/// time if the last tile may be narrow, which has code of its own.
 void multiplyTiles(
     ImplicitLocOpBuilder &b, CpuKernel kernel, const RegisterTile &first,
     Value numColumns,
-    llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk,
-    llvm::function_ref<void(Value)> afterTile);
+    llvm::function_ref<void(ImplicitLocOpBuilder &, Value, Value)> atChunk);
 
 } // namespace mlir::boostr::cpu
 

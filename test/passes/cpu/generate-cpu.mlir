@@ -861,11 +861,12 @@ func.func @untouched_other_ops(%a: memref<4x4xf32>, %b: memref<4x4xf32>, %c: mem
 // SMALL-LABEL: func
 
 // A weight that was packed ahead of time is multiplied where it lies: nothing of it is packed,
-// and the array that it stands for is gone.
+// and the array that it stands for is gone. The next panel of it is asked for meanwhile.
 // CHECK-LABEL: func @packed_weight(
 // CHECK-SAME: %{{[^:]*}}: memref<1x40x64xf32>, %[[P:[^:]*]]: memref<12480xi8>
 // CHECK: %[[PANELS:.*]] = memref.view %[[P]][%c192][] : memref<12480xi8> to memref<3072xf32>
 // CHECK-NOT: boostr.packed_array
+// CHECK: memref.prefetch %[[PANELS]][%{{.+}}], read, locality<2>, data
 // CHECK: memref.load %[[PANELS]]
 // CHECK: vector.fma
 func.func @packed_weight(%a: memref<1x40x64xf32>, %p: memref<12480xi8>, %y: memref<1x40x32xf32>) {
