@@ -2,8 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Which tiles a block walks over, and where tiles, stages of the ring, boxes and
-// units of axes are.
+// Which tiles a block walks over, and where tiles, stages of the ring, boxes
+// and units of axes are.
 
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
