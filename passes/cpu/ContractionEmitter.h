@@ -316,7 +316,7 @@ private:
   OpFoldResult countStepsTogether(const Block &block);
   bool asksForResults(const Epilogue &epilogue);
   void prefetchResults(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
-                       OpFoldResult number, Value chunk);
+                       Value numColumns, Value row, Value column, Value chunk);
   void multiplyRows(const Block &block, const Range &columns,
                     const Epilogue &epilogue, const RhsBuffer &rhs,
                     const StepGroup &group, Value row, Value number);

@@ -514,9 +514,7 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
           ifElse(
               body, isLastBlock,
               [&] {
-                OpFoldResult number =
-                    add(body, mul(body, row, numColumns), column);
-                prefetchResults(body, epilogue, number, chunk);
+                prefetchResults(body, epilogue, numColumns, row, column, chunk);
               },
               prefetchColumns);
         prefetchNextPanel(body, block, source, rhs, nextPanel,
@@ -540,12 +538,14 @@ bool ContractionEmitter::asksForResults(const Epilogue &epilogue) {
          *steps >= kMinBlocksForResults * kc;
 }
 
-/// Asks for the part that falls to a chunk of tile `number` of the block of
-/// where its results will be stored: pieces of up to four lines of a row, one
-/// row after the other.
+/// Asks for the part that falls to a chunk of tile (`row`, `column`) of the
+/// block of where its results will be stored: pieces of up to four lines of a
+/// row, one row after the other.
 void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
                                          const Epilogue &epilogue,
-                                         OpFoldResult number, Value chunk) {
+                                         Value numColumns, Value row,
+                                         Value column, Value chunk) {
+  OpFoldResult number = add(body, mul(body, row, numColumns), column);
   const EpilogueArray &result = epilogue.result;
   int64_t width = 4 * getLineElements(result.array.getElementType());
   while (width > lanes && !areContiguous(width))
@@ -560,18 +560,20 @@ void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
           body.getIndexAttr(share));
   for (int64_t i = 0; i < share; ++i) {
     OpFoldResult piece = add(body, first, body.getIndexAttr(i));
-    Value row = toValue(body, div(body, piece, perRow));
-    Value column = toValue(
+    Value resultRow = toValue(body, div(body, piece, perRow));
+    Value resultColumn = toValue(
         body, mul(body, rem(body, piece, perRow), body.getIndexAttr(width)));
     auto isLess = [&](Value x, Value y) -> Value {
       return arith::CmpIOp::create(body, arith::CmpIPredicate::ult, x, y);
     };
-    Value exists = arith::AndIOp::create(body, isLess(row, epilogue.numRows),
-                                         isLess(column, epilogue.numColumns));
+    Value exists =
+        arith::AndIOp::create(body, isLess(resultRow, epilogue.numRows),
+                              isLess(resultColumn, epilogue.numColumns));
     ifElse(body, exists, [&] {
-      Value rowOffset = memref::LoadOp::create(body, result.rowOffsets, row);
+      Value rowOffset =
+          memref::LoadOp::create(body, result.rowOffsets, resultRow);
       Value columnOffset =
-          memref::LoadOp::create(body, result.columnOffsets, column);
+          memref::LoadOp::create(body, result.columnOffsets, resultColumn);
       prefetchPiece(body, result.array.flat, add(body, rowOffset, columnOffset),
                     width);
     });

@@ -71,9 +71,7 @@ void ContractionEmitter::accumulatePacked(const Block &block,
           [&](ImplicitLocOpBuilder &body, Value column, Value chunk) {
             if (areResultsAskedFor)
               ifElse(body, isLast, [&] {
-                OpFoldResult tileNumber =
-                    add(body, mul(body, row, numColumns), column);
-                prefetchResults(body, epilogue, tileNumber, chunk);
+                prefetchResults(body, epilogue, numColumns, row, column, chunk);
               });
             if (!areColumnsThere)
               prefetchNextColumns(body, registerTile.columns, next, nextSize,

@@ -62,12 +62,22 @@ struct Part {
 
 } // namespace
 
+/// The product of the extents of `dims` of a term.
+static Value countIndices(ImplicitLocOpBuilder &b,
+                          const SegmentedContraction &contraction,
+                          const ContractionTerm &term,
+                          ArrayRef<unsigned> dims) {
+  SmallVector<OpFoldResult> extents =
+      getExtents(b, b.getLoc(), contraction, term);
+  return cpu::DimGroup{dims, extents}.getSize(b);
+}
+
 /// The number of rows of the contraction's result.
 static Value countRows(ImplicitLocOpBuilder &b,
                        const SegmentedContraction &contraction) {
-  SmallVector<OpFoldResult> extents = getExtents(
-      b, b.getLoc(), contraction, contraction.segments.front().terms.front());
-  return cpu::DimGroup{contraction.m, extents}.getSize(b);
+  return countIndices(b, contraction,
+                      contraction.segments.front().terms.front(),
+                      contraction.m);
 }
 
 static Value isAtMost(ImplicitLocOpBuilder &b, Value number, int64_t limit) {
@@ -90,12 +100,9 @@ static SmallVector<Value> estimateCosts(ImplicitLocOpBuilder &b,
                                  wgmma::countMultiprocessors(b, op))
           .getResult();
   wgmma::CostModel model(
-      b, contraction, shape, multiprocessors,
-      /*runsBeside=*/op.getContractions().size() > 1,
+      b, contraction, shape, multiprocessors, mayRunTogether(op),
       [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
-        SmallVector<OpFoldResult> extents =
-            getExtents(b, b.getLoc(), contraction, term);
-        return OpFoldResult(cpu::DimGroup{dims, extents}.getSize(b));
+        return OpFoldResult(countIndices(b, contraction, term, dims));
       });
   return llvm::map_to_vector(tiles, [&](const wgmma::WgmmaTile &tile) {
     return cpu::toValue(b, model.estimate(tile));
@@ -392,9 +399,9 @@ static LogicalResult emitFewSteps(ImplicitLocOpBuilder &b,
     return op->emitOpError()
            << "has a tile with 'few_steps', expected a product, and memory of "
               "rhs that is known to run along n in pieces of 16 bytes";
-  SmallVector<OpFoldResult> extents = getExtents(
-      b, b.getLoc(), contraction, contraction.segments.front().terms.front());
-  Value count = cpu::DimGroup{contraction.k, extents}.getSize(b);
+  Value count =
+      countIndices(b, contraction, contraction.segments.front().terms.front(),
+                   contraction.k);
   auto branch = scf::IfOp::create(b, isAtMost(b, count, steps),
                                   /*withElseRegion=*/true);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());

@@ -15,6 +15,10 @@ bool boostr::canRunTogether(GpuTargetAttr target) {
   return mma::getGeneration(target) >= 90;
 }
 
+bool boostr::mayRunTogether(SegmentedContractionOpInterface op) {
+  return op.getContractions().size() > 1;
+}
+
 /// The body of what `op` launches; null if that is nothing.
 static Region *getLaunchedBody(Operation *op) {
   if (auto launch = dyn_cast<gpu::LaunchOp>(op))

@@ -17,12 +17,17 @@
 #define BOOSTR_PASSES_GPU_INDEPENDENTKERNELS_H
 
 #include "boostr/dialect/BoostrAttrs.h"
+#include "boostr/dialect/SegmentedContraction.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 namespace mlir::boostr {
 
 /// Whether kernels can do this on `target`, that is from sm_90 on.
 bool canRunTogether(GpuTargetAttr target);
+
+/// Whether `op` has several kernels that may, as far as is known before these
+/// are generated.
+bool mayRunTogether(SegmentedContractionOpInterface op);
 
 /// Adds to the bodies of all kernels that are launched from `first` up to
 /// `end`, operations of one block, what lets them run with others: with later

@@ -5,6 +5,7 @@
 #include "boostr/passes/gpu/wgmma/ChooseWgmmaTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/GpuTile.h"
+#include "boostr/passes/gpu/IndependentKernels.h"
 #include "boostr/passes/gpu/wgmma/WgmmaCost.h"
 
 using namespace mlir;
@@ -67,9 +68,11 @@ struct FurtherTiles {
   }
 };
 
-/// Extents that a contraction may have when it runs.
+/// Extents that a contraction may have when it runs: those of the model, and
+/// so many steps.
 struct Case {
-  int64_t rows, steps, weight;
+  CostModel model;
+  int64_t steps, weight;
 };
 
 /// A kernel that may be added, and what it takes in each case.
@@ -85,22 +88,27 @@ public:
   FurtherTileChooser(SegmentedContractionOpInterface op,
                      const SegmentedContraction &contraction,
                      const WgmmaShape &shape, GpuTileAttr tile)
-      : op(op), contraction(contraction), shape(shape), tile(tile) {}
+      : b(op.getLoc(), op), op(op), contraction(contraction), shape(shape),
+        tile(tile) {}
 
   FurtherTiles choose();
 
 private:
   int64_t sumExtents(ArrayRef<unsigned> dims, SegmentedAxis axis);
   int64_t getFewRowsColumns();
+  SmallVector<int64_t> getStepsToTry();
+  CostModel createModel(int64_t rows);
   void collectCases(int64_t knownRows);
   SmallVector<double> estimate(const WgmmaTile &candidate);
   SmallVector<Candidate> collectCandidates();
 
+  /// All that is computed with it is constant.
+  ImplicitLocOpBuilder b;
   SegmentedContractionOpInterface op;
   const SegmentedContraction &contraction;
   const WgmmaShape &shape;
   GpuTileAttr tile;
-  SmallVector<Case> cases;
+  SmallVector<Case, 0> cases;
 };
 
 } // namespace
@@ -138,43 +146,52 @@ int64_t FurtherTileChooser::getFewRowsColumns() {
   return dim < kUnit ? kUnit / dim * dim : dim;
 }
 
+/// Steps of 64 indices of k: few and many if their number is unknown.
+SmallVector<int64_t> FurtherTileChooser::getStepsToTry() {
+  int64_t steps = 0;
+  for (const ContractionTerm &term : contraction.segments.front().terms) {
+    int64_t extent = getStaticProduct(term, contraction.k);
+    if (ShapedType::isDynamic(extent))
+      return {8, 32, 128};
+    steps += llvm::divideCeil(extent, kUnit);
+  }
+  return {steps};
+}
+
+/// With `rows` where their number is unknown.
+CostModel FurtherTileChooser::createModel(int64_t rows) {
+  return CostModel(b, contraction, shape, b.getIndexAttr(kMultiprocessors),
+                   mayRunTogether(op),
+                   [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
+                     int64_t extent = getStaticProduct(term, dims);
+                     bool isKnown = !ShapedType::isDynamic(extent);
+                     return OpFoldResult(
+                         b.getIndexAttr(isKnown ? extent : rows));
+                   });
+}
+
 /// Numbers of rows that are not known are some of those that are no more than a
 /// few rounds of tiles; powers of two, the most frequent, weigh more.
 void FurtherTileChooser::collectCases(int64_t knownRows) {
   constexpr int64_t most = 4096;
   int64_t step = tile.getBlock()[0];
-  SmallVector<int64_t> rows = {knownRows}, steps = {0};
-  if (ShapedType::isDynamic(knownRows))
-    rows = llvm::to_vector(llvm::seq_inclusive(int64_t(2), most / step));
-  for (const ContractionTerm &term : contraction.segments.front().terms) {
-    int64_t extent = getStaticProduct(term, contraction.k);
-    if (ShapedType::isDynamic(extent)) {
-      steps = {8, 32, 128};
-      break;
-    }
-    steps.front() += llvm::divideCeil(extent, kUnit);
+  SmallVector<int64_t> rowsToTry = {knownRows};
+  if (ShapedType::isDynamic(knownRows)) {
+    rowsToTry.clear();
+    for (int64_t rows = 2 * step; rows <= most; rows += step)
+      rowsToTry.push_back(rows);
   }
-  for (int64_t i : rows)
-    for (int64_t j : steps) {
-      bool isKnown = i == knownRows;
-      int64_t weight = llvm::isPowerOf2_64(i) ? 3 : 1;
-      cases.push_back({isKnown ? i : i * step, j, isKnown ? 1 : weight});
-    }
+  for (int64_t rows : rowsToTry)
+    for (int64_t steps : getStepsToTry())
+      cases.push_back(
+          {createModel(rows), steps, llvm::isPowerOf2_64(rows) ? 3 : 1});
 }
 
 /// What a kernel takes in each case.
 SmallVector<double> FurtherTileChooser::estimate(const WgmmaTile &candidate) {
-  // All that it computes is constant.
-  ImplicitLocOpBuilder b(op.getLoc(), op);
   return llvm::map_to_vector(cases, [&](const Case &each) {
-    auto count = [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
-      int64_t extent = getStaticProduct(term, dims);
-      bool isKnown = !ShapedType::isDynamic(extent);
-      return OpFoldResult(b.getIndexAttr(isKnown ? extent : each.rows));
-    };
-    CostModel model(b, contraction, shape, b.getIndexAttr(kMultiprocessors),
-                    /*runsBeside=*/op.getContractions().size() > 1, count);
-    OpFoldResult cost = model.estimate(candidate, b.getIndexAttr(each.steps));
+    OpFoldResult cost =
+        each.model.estimate(candidate, b.getIndexAttr(each.steps));
     return double(getConstantIntValue(cost).value());
   });
 }
@@ -278,7 +295,8 @@ GpuTileAttr wgmma::chooseTile(GpuTargetAttr target,
   GpuTileAttr best;
   int64_t leastCost = 0;
   int64_t step = shape->headDim ? shape->headDim : kUnit;
-  for (int64_t columns = 256 / step * step; columns > 0; columns -= step) {
+  for (int64_t columns = kMaxColumns / step * step; columns > 0;
+       columns -= step) {
     auto tile = GpuTileAttr::get(target.getContext(), GpuKernel::Wgmma,
                                  {kConsumers * kUnit, columns, kUnit},
                                  /*stages=*/4, /*group=*/16, /*split=*/8);

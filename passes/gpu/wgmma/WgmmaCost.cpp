@@ -4,6 +4,7 @@
 
 #include "boostr/passes/gpu/wgmma/WgmmaCost.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/cpu/StridedArray.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -69,9 +70,7 @@ static OpFoldResult selectIfLess(ImplicitLocOpBuilder &b, OpFoldResult x,
     return *knownX < *knownY ? ifLess : otherwise;
   Value isLess = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
                                        cpu::toValue(b, x), cpu::toValue(b, y));
-  return arith::SelectOp::create(b, isLess, cpu::toValue(b, ifLess),
-                                 cpu::toValue(b, otherwise))
-      .getResult();
+  return cpu::select(b, isLess, ifLess, otherwise);
 }
 
 /// All tiles in rounds.

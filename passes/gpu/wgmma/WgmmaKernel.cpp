@@ -6,7 +6,7 @@
 
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
 #include "boostr/passes/cpu/IndexMath.h"
-#include "boostr/passes/gpu/GpuTile.h"
+#include "boostr/passes/gpu/IndependentKernels.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
@@ -97,9 +97,9 @@ WgmmaKernel::Registers WgmmaKernel::divideRegisters() {
     return {48, 224};
   if (numConsumers == kTallConsumers)
     return {56, 152};
-  bool mayWait = op.getContractions().size() > 1;
   bool loadsMuch = tile.isNarrow || terms.size() > 1;
-  return mayWait || loadsMuch ? Registers{40, 232} : Registers{24, 240};
+  return mayRunTogether(op) || loadsMuch ? Registers{40, 232}
+                                         : Registers{24, 240};
 }
 
 /// Addresses, barriers and the matrix of ones.
