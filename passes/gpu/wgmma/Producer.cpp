@@ -174,7 +174,7 @@ void WgmmaKernel::prefetchAddend(const Tile &tile, Value step) {
   });
 }
 
-/// Every box of the addend, of both consumers.
+/// Every box of the addend, of all consumers.
 void WgmmaKernel::forEachAddendBox(
     const Tile &tile,
     llvm::function_ref<void(int64_t, size_t, ValueRange)> body) {

@@ -5,13 +5,13 @@
 // The sm_90a kernel of a segmented contraction, and its launch.
 //
 // Blocks are persistent: each walks over tiles of the result. Warpgroup 0 feeds
-// a ring of stages in shared memory by the copy engine (TMA); the other two
-// multiply 64 rows each by all columns of the tile, with accumulators in
-// registers. Results leave through staging boxes in shared memory, again by the
-// copy engine, straight to where the contraction wants them: where they can,
-// beside the products of the next tile (OverlappedEpilogue.cpp). An addend of
-// the result's shape comes to the same boxes, or through the ring behind the
-// last step of k.
+// a ring of stages in shared memory by the copy engine (TMA); the others,
+// two or three, multiply 64 rows each by all columns of the tile, with
+// accumulators in registers. Results leave through staging boxes in shared
+// memory, again by the copy engine, straight to where the contraction wants
+// them: where they can, beside the products of the next tile
+// (OverlappedEpilogue.cpp). An addend of the result's shape comes to the same
+// boxes, or through the ring behind the last step of k.
 //
 //   producer   for each tile: for each step of k: wait empty, load, -> full
 //   consumer   for each tile: for each step of k: wait full, multiply, -> empty
