@@ -7,6 +7,7 @@
 #include "boostr/dialect/BoostrOps.h"
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/CountIndices.h"
 #include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/IndependentKernels.h"
 #include "boostr/passes/gpu/Workspaces.h"
@@ -19,8 +20,7 @@
 #include "boostr/passes/gpu/gemv/SkinnyKernel.h"
 #include "boostr/passes/gpu/mma/MmaKernel.h"
 #include "boostr/passes/gpu/simt/SimtKernel.h"
-#include "boostr/passes/gpu/wgmma/WgmmaCost.h"
-#include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
+#include "boostr/passes/gpu/wgmma/WgmmaKernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -58,119 +58,43 @@ struct Memory {
 struct Part {
   SegmentedContraction contraction;
   GpuTileAttr tile;
+  /// Whether its kernel leaves room for a later one.
+  bool leavesRoom = false;
+  /// Of kernels of wgmma that were compared beside those of another part.
+  SmallVector<Value> costs = {}, mayShare = {};
 };
 
 } // namespace
-
-/// The product of the extents of `dims` of a term.
-static Value countIndices(ImplicitLocOpBuilder &b,
-                          const SegmentedContraction &contraction,
-                          const ContractionTerm &term,
-                          ArrayRef<unsigned> dims) {
-  SmallVector<OpFoldResult> extents =
-      getExtents(b, b.getLoc(), contraction, term);
-  return cpu::DimGroup{dims, extents}.getSize(b);
-}
-
-/// The number of rows of the contraction's result.
-static Value countRows(ImplicitLocOpBuilder &b,
-                       const SegmentedContraction &contraction) {
-  return countIndices(b, contraction,
-                      contraction.segments.front().terms.front(),
-                      contraction.m);
-}
-
-static Value isAtMost(ImplicitLocOpBuilder &b, Value number, int64_t limit) {
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::ule, number,
-                               cpu::constant(b, limit));
-}
 
 static InFlightDiagnostic emitMisfit(Operation *op, StringRef reason) {
   return op->emitOpError() << "has a tile that does not fit: " << reason;
 }
 
-/// The estimates of what `tiles` take, when the code runs.
-static SmallVector<Value> estimateCosts(ImplicitLocOpBuilder &b,
-                                        SegmentedContractionOpInterface op,
-                                        const SegmentedContraction &contraction,
-                                        const wgmma::WgmmaShape &shape,
-                                        ArrayRef<wgmma::WgmmaTile> tiles) {
-  OpFoldResult multiprocessors =
-      arith::IndexCastOp::create(b, b.getIndexType(),
-                                 wgmma::countMultiprocessors(b, op))
-          .getResult();
-  wgmma::CostModel model(
-      b, contraction, shape, multiprocessors, mayRunTogether(op),
-      [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
-        return OpFoldResult(countIndices(b, contraction, term, dims));
-      });
-  return llvm::map_to_vector(tiles, [&](const wgmma::WgmmaTile &tile) {
-    return cpu::toValue(b, model.estimate(tile));
-  });
-}
-
-/// The kernel that costs least is launched; but the first if that `isForFew`
-/// and no tile has more than one's rows: reading rhs takes all of the time
-/// then.
-static void emitCheapest(ImplicitLocOpBuilder &b,
-                         SegmentedContractionOpInterface op,
-                         const SegmentedContraction &contraction,
-                         const wgmma::WgmmaShape &shape,
-                         ArrayRef<wgmma::WgmmaTile> tiles, bool isForFew,
-                         Value workspace) {
-  auto emit = [&](const wgmma::WgmmaTile &tile) {
-    wgmma::WgmmaKernel(b, op, contraction, shape, tile, workspace).emit();
-  };
-  if (tiles.size() == 1)
-    return emit(tiles.front());
-  OpBuilder::InsertionGuard guard(b);
-  SmallVector<Value> costs = estimateCosts(b, op, contraction, shape, tiles);
-  // The least from each kernel on.
-  SmallVector<Value> least(costs);
-  for (size_t i = tiles.size() - 1; i > 0; --i)
-    least[i - 1] = arith::MinUIOp::create(b, costs[i - 1], least[i]);
-  for (auto [number, tile] : llvm::enumerate(tiles.drop_back())) {
-    Value isChosen = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                           costs[number], least[number]);
-    if (number == 0 && isForFew)
-      isChosen = arith::OrIOp::create(
-          b, isChosen, isAtMost(b, countRows(b, contraction), tile.rows()));
-    auto branch = scf::IfOp::create(b, isChosen, /*withElseRegion=*/true);
-    b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    emit(tile);
-    b.setInsertionPoint(branch.elseBlock()->getTerminator());
-  }
-  emit(tiles.back());
+static FailureOr<wgmma::WgmmaKernels>
+getWgmmaKernels(SegmentedContractionOpInterface op, const Part &part) {
+  StringRef reason;
+  std::optional<wgmma::WgmmaShape> shape =
+      wgmma::WgmmaShape::match(op, part.contraction, reason);
+  if (!shape)
+    return op->emitOpError() << "is nothing for the wgmma kernel: " << reason;
+  std::optional<wgmma::WgmmaKernels> kernels = wgmma::WgmmaKernels::get(
+      part.contraction, *shape, part.tile, part.leavesRoom, reason);
+  if (!kernels)
+    return emitMisfit(op, reason);
+  return *kernels;
 }
 
 static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
                                SegmentedContractionOpInterface op,
-                               const SegmentedContraction &contraction,
-                               GpuTileAttr attr, Workspaces &workspaces) {
-  StringRef reason;
-  std::optional<wgmma::WgmmaShape> shape =
-      wgmma::WgmmaShape::match(op, contraction, reason);
-  if (!shape)
-    return op->emitOpError() << "is nothing for the wgmma kernel: " << reason;
-  SmallVector<std::optional<wgmma::WgmmaTile>> found;
-  for (int64_t columns : attr.getNarrow())
-    found.push_back(wgmma::WgmmaTile::getNarrow(*shape, attr, columns, reason));
-  for (int64_t columns : attr.getTall())
-    found.push_back(wgmma::WgmmaTile::getTall(*shape, attr, columns, reason));
-  found.push_back(wgmma::WgmmaTile::get(*shape, attr, reason));
-  SmallVector<wgmma::WgmmaTile> tiles;
-  for (const std::optional<wgmma::WgmmaTile> &tile : found) {
-    if (!tile)
-      return emitMisfit(op, reason);
-    tiles.push_back(*tile);
-  }
-  bool exchangesSums = contraction.segments.front().lhsSum ||
-                       llvm::any_of(tiles, [](const wgmma::WgmmaTile &tile) {
-                         return tile.split > 1;
-                       });
-  emitCheapest(b, op, contraction, *shape, tiles,
-               /*isForFew=*/!attr.getNarrow().empty(),
-               exchangesSums ? workspaces.create() : Value());
+                               const Part &part, Workspaces &workspaces) {
+  FailureOr<wgmma::WgmmaKernels> kernels = getWgmmaKernels(op, part);
+  if (failed(kernels))
+    return failure();
+  kernels->costs = part.costs;
+  kernels->mayShare = part.mayShare;
+  if (kernels->costs.empty())
+    wgmma::estimateCosts(b, op, *kernels);
+  kernels->emit(b, op, workspaces);
   return success();
 }
 
@@ -291,15 +215,16 @@ static LogicalResult emitMma(ImplicitLocOpBuilder &b,
 
 static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
-                                const SegmentedContraction &contraction,
-                                GpuTileAttr tile, Memory &memory,
+                                const Part &part, Memory &memory,
                                 bool hasOneRowBlock = false) {
+  const SegmentedContraction &contraction = part.contraction;
+  GpuTileAttr tile = part.tile;
   switch (tile.getKernel()) {
   case GpuKernel::Simt:
     return emitPlain<simt::SimtTile, simt::SimtKernel>(b, op, contraction,
                                                        tile);
   case GpuKernel::Wgmma:
-    return emitWgmma(b, op, contraction, tile, memory.workspaces);
+    return emitWgmma(b, op, part, memory.workspaces);
   case GpuKernel::Mma:
     return emitMma(b, op, contraction, tile);
   case GpuKernel::Gemv:
@@ -329,9 +254,8 @@ static LogicalResult emitSums(ImplicitLocOpBuilder &b,
     return op->emitOpError() << "expected the module to have an attribute '"
                              << BoostrDialect::getGpuTargetAttrName()
                              << "'; run boostr-set-gpu-target before";
-  return emitKernel(b, op, sums,
-                    chooseGpuTile(target, sums, op, tile.getPrecision()),
-                    memory);
+  return emitKernel(
+      b, op, {sums, chooseGpuTile(target, sums, tile.getPrecision())}, memory);
 }
 
 static Value isEqual(ImplicitLocOpBuilder &b, Value number, int64_t other) {
@@ -355,7 +279,7 @@ static LogicalResult emitProduct(ImplicitLocOpBuilder &b,
   auto branch =
       scf::IfOp::create(b, isEqual(b, done, 0), /*withElseRegion=*/true);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
-  if (failed(emitKernel(b, op, contraction, tile, memory)))
+  if (failed(emitKernel(b, op, {contraction, tile}, memory)))
     return failure();
   b.setInsertionPoint(branch.elseBlock()->getTerminator());
   if (!cublaslt::hasSums(contraction))
@@ -405,7 +329,7 @@ static LogicalResult emitFewSteps(ImplicitLocOpBuilder &b,
   auto branch = scf::IfOp::create(b, isAtMost(b, count, steps),
                                   /*withElseRegion=*/true);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
-  if (failed(emitKernel(b, op, contraction, few, memory)))
+  if (failed(emitKernel(b, op, {contraction, few}, memory)))
     return failure();
   b.setInsertionPoint(branch.elseBlock()->getTerminator());
   return success();
@@ -414,9 +338,10 @@ static LogicalResult emitFewSteps(ImplicitLocOpBuilder &b,
 /// The kernel of `tile`, or one for few rows or steps if there are no more when
 /// the code runs.
 static LogicalResult emit(ImplicitLocOpBuilder &b,
-                          SegmentedContractionOpInterface op,
-                          const SegmentedContraction &contraction,
-                          GpuTileAttr tile, Memory &memory) {
+                          SegmentedContractionOpInterface op, const Part &part,
+                          Memory &memory) {
+  const SegmentedContraction &contraction = part.contraction;
+  GpuTileAttr tile = part.tile;
   OpBuilder::InsertionGuard guard(b);
   Value numRows;
   for (int64_t rows : tile.getFewRows()) {
@@ -434,7 +359,7 @@ static LogicalResult emit(ImplicitLocOpBuilder &b,
     Value isFew = isAtMost(b, numRows, rows);
     auto branch = scf::IfOp::create(b, isFew, /*withElseRegion=*/true);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    if (failed(emitKernel(b, op, contraction, few, memory,
+    if (failed(emitKernel(b, op, {contraction, few}, memory,
                           /*hasOneRowBlock=*/true)))
       return failure();
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
@@ -444,7 +369,7 @@ static LogicalResult emit(ImplicitLocOpBuilder &b,
     return failure();
   if (tile.getGemm() != Gemm::Generated)
     return emitCublaslt(b, op, contraction, tile, memory);
-  return emitKernel(b, op, contraction, tile, memory);
+  return emitKernel(b, op, part, memory);
 }
 
 //===----------------------------------------------------------------------===//
@@ -464,28 +389,9 @@ getParts(SegmentedContractionOpInterface op) {
   SmallVector<Part, 2> parts;
   for (auto [contraction, tile] :
        llvm::zip_equal(contractions, tiles.getAsRange<GpuTileAttr>()))
-    parts.push_back({std::move(contraction), tile});
+    parts.push_back(
+        {std::move(contraction), tile, leavesRoom(op, parts.size())});
   return parts;
-}
-
-/// Whether there are fewer tiles than multiprocessors whatever the extents that
-/// are not known: blocks share them where there is much to sum up.
-static bool hasFewTiles(SegmentedContractionOpInterface op, const Part &part) {
-  llvm::SmallSetVector<unsigned, 3> results;
-  for (const ContractionSegment &segment : part.contraction.segments)
-    if (segment.product)
-      results.insert(segment.product->number);
-  SmallVector<Value> destinations = op.getDestinations();
-  int64_t elements = 0;
-  for (unsigned number : results) {
-    auto type = cast<ShapedType>(destinations[number].getType());
-    if (!type.hasStaticShape())
-      return false;
-    elements += type.getNumElements();
-  }
-  ArrayRef<int64_t> block = part.tile.getBlock();
-  return part.tile.getKernel() == GpuKernel::Wgmma &&
-         elements < kMultiprocessors * block[0] * block[1];
 }
 
 /// Whether the kernels of `op` may run at the same time: none needs what
@@ -498,26 +404,49 @@ static bool areIndependent(SegmentedContractionOpInterface op,
          });
 }
 
-/// Emits parts that may run at the same time. One whose blocks share tiles is
-/// the first: what has to be done before its launch would stand between both
-/// launches, and its end, where blocks wait for each other, is filled.
+/// Sets what kernels of wgmma cost beside each other.
+static LogicalResult compareTogether(ImplicitLocOpBuilder &b,
+                                     SegmentedContractionOpInterface op,
+                                     MutableArrayRef<Part> parts) {
+  if (parts.size() != 2 || !llvm::all_of(parts, [](const Part &part) {
+        return part.tile.getKernel() == GpuKernel::Wgmma;
+      }))
+    return success();
+  FailureOr<wgmma::WgmmaKernels> first = getWgmmaKernels(op, parts[0]),
+                                 second = getWgmmaKernels(op, parts[1]);
+  if (failed(first) || failed(second))
+    return failure();
+  wgmma::estimateCostsTogether(b, op, *first, *second);
+  for (auto [part, kernels] :
+       {std::tie(parts[0], *first), std::tie(parts[1], *second)}) {
+    part.costs = kernels.costs;
+    part.mayShare = kernels.mayShare;
+  }
+  return success();
+}
+
+/// Emits parts that may run at the same time. What has to be done before the
+/// launch of a later one is done before that of the first: it would stand
+/// between both.
 static LogicalResult emitTogether(ImplicitLocOpBuilder &b,
                                   SegmentedContractionOpInterface op,
-                                  ArrayRef<Part> parts, Memory &memory) {
-  SmallVector<const Part *, 2> order;
-  for (bool isFirst : {true, false})
-    for (const Part &part : parts)
-      if (hasFewTiles(op, part) == isFirst)
-        order.push_back(&part);
-  for (auto [number, part] : llvm::enumerate(order)) {
+                                  MutableArrayRef<Part> parts, Memory &memory) {
+  if (failed(compareTogether(b, op, parts)))
+    return failure();
+  Operation *last = op->getPrevNode();
+  auto getFirst = [&](Operation *before) {
+    return before ? std::next(before->getIterator()) : op->getBlock()->begin();
+  };
+  for (auto [number, part] : llvm::enumerate(parts)) {
     Operation *before = op->getPrevNode();
-    if (failed(emit(b, op, part->contraction, part->tile, memory)))
+    if (failed(emit(b, op, part, memory)))
       return failure();
-    Block::iterator first =
-        before ? std::next(before->getIterator()) : op->getBlock()->begin();
-    letRunTogether(first, op->getIterator(),
+    letRunTogether(getFirst(before), op->getIterator(),
                    /*withLater=*/number + 1 < parts.size(),
                    /*withEarlier=*/number > 0);
+    if (number > 0)
+      memory.workspaces.allocateAhead(getFirst(before), op->getIterator(),
+                                      getFirst(last));
   }
   return success();
 }
@@ -541,7 +470,7 @@ static LogicalResult generate(SegmentedContractionOpInterface op) {
       return failure();
   } else {
     for (const Part &part : *parts)
-      if (failed(emit(b, op, part.contraction, part.tile, memory)))
+      if (failed(emit(b, op, part, memory)))
         return failure();
   }
   memory.release(op);

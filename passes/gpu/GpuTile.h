@@ -15,12 +15,17 @@ namespace mlir::boostr {
 /// Of an H100, on which tiles were measured.
 inline constexpr int64_t kMultiprocessors = 132;
 
-/// The kernel and tile for `contraction`, which is one of `op` in buffer form;
-/// `precision` is that of products of f32. There is always one: `simt` fits
+/// The kernels and tiles for `contractions`, those of `op` in buffer form;
+/// `precision` is that of products of f32. There always are: `simt` fits
 /// everything.
+SmallVector<GpuTileAttr, 2>
+chooseGpuTiles(GpuTargetAttr target, SegmentedContractionOpInterface op,
+               ArrayRef<SegmentedContraction> contractions,
+               F32Precision precision);
+
+/// That for a contraction by itself that is nothing for `wgmma`.
 GpuTileAttr chooseGpuTile(GpuTargetAttr target,
                           const SegmentedContraction &contraction,
-                          SegmentedContractionOpInterface op,
                           F32Precision precision);
 
 } // namespace mlir::boostr

@@ -4,8 +4,11 @@
 
 #include "boostr/passes/gpu/IndependentKernels.h"
 #include "boostr/passes/gpu/mma/Instruction.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/SymbolTable.h"
 
 using namespace mlir;
@@ -17,6 +20,10 @@ bool boostr::canRunTogether(GpuTargetAttr target) {
 
 bool boostr::mayRunTogether(SegmentedContractionOpInterface op) {
   return op.getContractions().size() > 1;
+}
+
+bool boostr::leavesRoom(SegmentedContractionOpInterface op, unsigned number) {
+  return number + 1 < op.getContractions().size();
 }
 
 /// The body of what `op` launches; null if that is nothing.
@@ -41,19 +48,41 @@ static void letLaterBegin(Region &body) {
   control(builder, body.getLoc(), NVVM::GridDepActionKind::launch_dependents);
 }
 
-/// When all threads of the block are done: while one waits, the copy engine
-/// works for none of them.
+/// Whether this is the last block along x, at a place in `body`.
+static Value isLastBlock(ImplicitLocOpBuilder &b, Region &body) {
+  Value number, count;
+  if (auto launch = dyn_cast<gpu::LaunchOp>(body.getParentOp())) {
+    number = launch.getBlockIds().x;
+    count = launch.getGridSize().x;
+  } else {
+    number = NVVM::BlockIdXOp::create(b, b.getI32Type());
+    count = NVVM::GridDimXOp::create(b, b.getI32Type());
+  }
+  Value one =
+      arith::ConstantOp::create(b, b.getIntegerAttr(number.getType(), 1));
+  Value next = arith::AddIOp::create(b, number, one);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, next, count);
+}
+
+/// The last block waits for all, since a kernel is done when its last block is:
+/// others that are done leave their multiprocessor to those that have not
+/// begun. When all threads of the block are done: while one waits, the copy
+/// engine works for none of them.
 static void waitForEarlier(Region &body) {
-  for (Block &block : body) {
-    Operation *terminator = block.getTerminator();
-    if (terminator->getNumSuccessors() != 0)
-      continue;
-    OpBuilder builder(terminator);
-    if (isa<LLVM::ReturnOp>(terminator))
-      NVVM::Barrier0Op::create(builder, terminator->getLoc());
+  SmallVector<Operation *> ends;
+  for (Block &block : body)
+    if (block.getTerminator()->getNumSuccessors() == 0)
+      ends.push_back(block.getTerminator());
+  for (Operation *end : ends) {
+    ImplicitLocOpBuilder b(end->getLoc(), end);
+    auto branch = scf::IfOp::create(b, isLastBlock(b, body),
+                                    /*withElseRegion=*/false);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    if (isa<LLVM::ReturnOp>(end))
+      NVVM::Barrier0Op::create(b);
     else
-      gpu::BarrierOp::create(builder, terminator->getLoc());
-    control(builder, terminator->getLoc(), NVVM::GridDepActionKind::wait);
+      gpu::BarrierOp::create(b);
+    control(b, b.getLoc(), NVVM::GridDepActionKind::wait);
   }
 }
 

@@ -29,6 +29,11 @@ bool canRunTogether(GpuTargetAttr target);
 /// are generated.
 bool mayRunTogether(SegmentedContractionOpInterface op);
 
+/// Whether the kernel of contraction `number` of `op` leaves room for a later
+/// one of these. Then its blocks share no tiles: that would occupy what the
+/// later one can use.
+bool leavesRoom(SegmentedContractionOpInterface op, unsigned number);
+
 /// Adds to the bodies of all kernels that are launched from `first` up to
 /// `end`, operations of one block, what lets them run with others: with later
 /// ones, with earlier ones, or both.

@@ -118,14 +118,22 @@ static GpuTileAttr addFew(GpuTileAttr tile, GpuTargetAttr target,
 
 GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
                                         const SegmentedContraction &contraction,
-                                        SegmentedContractionOpInterface op,
                                         F32Precision precision) {
-  MLIRContext *context = target.getContext();
-  if (GpuTileAttr tile = wgmma::chooseTile(target, contraction, op))
-    return addFew(tile, target, contraction);
-  if (GpuTileAttr tile = mma::chooseTile(target, contraction, precision))
-    return addFew(tile, target, contraction);
-  return addFew(chooseSimtTile(context, contraction), target, contraction);
+  GpuTileAttr tile = mma::chooseTile(target, contraction, precision);
+  if (!tile)
+    tile = chooseSimtTile(target.getContext(), contraction);
+  return addFew(tile, target, contraction);
+}
+
+SmallVector<GpuTileAttr, 2> mlir::boostr::chooseGpuTiles(
+    GpuTargetAttr target, SegmentedContractionOpInterface op,
+    ArrayRef<SegmentedContraction> contractions, F32Precision precision) {
+  SmallVector<GpuTileAttr, 2> tiles =
+      wgmma::chooseTiles(target, op, contractions);
+  for (auto [contraction, tile] : llvm::zip_equal(contractions, tiles))
+    tile = tile ? addFew(tile, target, contraction)
+                : chooseGpuTile(target, contraction, precision);
+  return tiles;
 }
 
 //===----------------------------------------------------------------------===//
@@ -258,11 +266,13 @@ void SelectGpuTile::runOnOperation() {
                             << "'; run boostr-set-gpu-target before";
           return WalkResult::interrupt();
         }
+        SmallVector<SegmentedContraction, 0> contractions =
+            op.getContractions();
         SmallVector<Attribute> tiles;
-        for (const SegmentedContraction &contraction : op.getContractions())
-          tiles.push_back(
-              chooseGemm(chooseGpuTile(target, contraction, op, f32Precision),
-                         gemm, contraction, op));
+        for (auto [contraction, tile] : llvm::zip_equal(
+                 contractions,
+                 chooseGpuTiles(target, op, contractions, f32Precision)))
+          tiles.push_back(chooseGemm(tile, gemm, contraction, op));
         op->setAttr(name, ArrayAttr::get(&getContext(), tiles));
         return WalkResult::advance();
       });

@@ -4,8 +4,11 @@
 
 #include "boostr/passes/gpu/Workspaces.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Iterators.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
@@ -22,6 +25,72 @@ Value Workspaces::create() {
   LLVM::StoreOp::create(b, LLVM::ZeroOp::create(b, type), pointer);
   pointers.push_back(pointer);
   return pointer;
+}
+
+static bool isCallOf(Operation *op, StringRef name) {
+  auto call = dyn_cast<LLVM::CallOp>(op);
+  return call && call.getCallee() == name;
+}
+
+/// Whether `op` stores the address of a workspace that was allocated.
+static bool keepsWorkspace(Operation *op) {
+  auto store = dyn_cast<LLVM::StoreOp>(op);
+  Operation *stored = store ? store.getValue().getDefiningOp() : nullptr;
+  return stored && isCallOf(stored, kAllocateName);
+}
+
+/// Takes away what no allocation within `op` needs.
+static void keepAllocations(Operation *op) {
+  op->walk<WalkOrder::PostOrder, ReverseIterator>([](Operation *inside) {
+    if (isCallOf(inside, kTokenName)) {
+      OpBuilder builder(inside);
+      Value none = arith::ConstantIntOp::create(
+          builder, inside->getLoc(), inside->getResult(0).getType(), 0);
+      inside->replaceAllUsesWith(ValueRange(none));
+    }
+    bool isEmpty = llvm::all_of(inside->getRegions(), [](Region &region) {
+      return llvm::all_of(region, [](Block &block) {
+        return block.without_terminator().empty();
+      });
+    });
+    bool isNeeded = !inside->use_empty() || !isEmpty ||
+                    keepsWorkspace(inside) ||
+                    inside->hasTrait<OpTrait::IsTerminator>();
+    if (!isNeeded || isa<gpu::LaunchOp>(inside))
+      inside->erase();
+  });
+}
+
+void Workspaces::allocateAhead(Block::iterator first, Block::iterator end,
+                               Block::iterator before) {
+  SmallVector<Operation *> allocations, originals;
+  for (Operation &op : llvm::make_range(first, end)) {
+    originals.push_back(&op);
+    op.walk([&](Operation *inside) {
+      if (isCallOf(inside, kAllocateName))
+        allocations.push_back(inside);
+    });
+  }
+  if (allocations.empty())
+    return;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(&*before);
+  IRMapping mapping;
+  SmallVector<Operation *> copies;
+  for (Operation *original : originals)
+    copies.push_back(b.clone(*original, mapping));
+  for (Operation *copy : llvm::reverse(copies))
+    keepAllocations(copy);
+  for (Operation *allocation : allocations) {
+    auto store = cast<LLVM::StoreOp>(
+        *llvm::find_if(allocation->getUsers(), keepsWorkspace));
+    b.setInsertionPoint(allocation);
+    Value block = LLVM::LoadOp::create(b, allocation->getResult(0).getType(),
+                                       store.getAddr());
+    store.erase();
+    allocation->replaceAllUsesWith(ValueRange(block));
+    allocation->erase();
+  }
 }
 
 void Workspaces::release() {

@@ -10,6 +10,11 @@
 
 namespace mlir::boostr {
 
+/// What compiled code calls for memory, and for a number to mark flags in it
+/// with (boostr_runtime.h).
+inline constexpr StringLiteral kAllocateName = "boostr_allocate",
+                               kTokenName = "boostr_cuda_token";
+
 /// Memory of the device that kernels of an op may need while they run. All of
 /// it is released behind the last launch: in between, a release would keep
 /// kernels from running at the same time, or give one the memory of another.
@@ -20,6 +25,10 @@ public:
   /// A pointer on the host's stack, for the address of a workspace once it is
   /// allocated; null until then.
   Value create();
+  /// Makes the allocations among the operations from `first` up to `end`, of
+  /// one block, happen ahead of `before`, under the same conditions.
+  void allocateAhead(Block::iterator first, Block::iterator end,
+                     Block::iterator before);
   /// Emits the releases.
   void release();
 

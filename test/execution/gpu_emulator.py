@@ -168,10 +168,11 @@ def emulate(text):
     for line in text.split("\n"):
         launch = LAUNCH.search(line)
         if launch:
-            block, _, _, _, blocks, thread, _, _, _, threads, shared = launch.groups()
+            block, _, _, grid, blocks, thread, _, _, _, threads, shared = launch.groups()
             size = "%size_of_shared"
             lines += ["scf.execute_region {", "%zero = arith.constant 0 : index",
                       "%one = arith.constant 1 : index",
+                      f"{grid} = arith.addi {blocks}, %zero : index",
                       f"{size} = arith.index_cast {shared} : i32 to index" if shared else
                       f"{size} = arith.constant 0 : index",
                       f"scf.for {block} = %zero to {blocks} step %one {{",

@@ -68,171 +68,204 @@ struct FurtherTiles {
   }
 };
 
-/// Extents that a contraction may have when it runs: those of the model, and
-/// so many steps.
-struct Case {
-  CostModel model;
-  int64_t steps, weight;
+/// A contraction and its widest tile.
+struct Product {
+  const SegmentedContraction &contraction;
+  WgmmaShape shape;
+  GpuTileAttr tile;
+  /// Whether its kernels leave room for those of another one.
+  bool leavesRoom;
 };
 
-/// A kernel that may be added, and what it takes in each case.
+/// A kernel of the product `product`, and what its blocks take in each case.
 struct Candidate {
+  unsigned product;
   int64_t columns;
-  bool isTall;
-  SmallVector<double> costs;
+  bool isTall, isNeeded;
+  SmallVector<BlockTimes<int64_t>, 0> times;
 };
 
-/// Chooses the kernels beside that of `tile`.
+/// Chooses the kernels beside those of the tiles of one product, or of two that
+/// run at the same time. A case is a number of tokens, of what is not known of
+/// the extents.
 class FurtherTileChooser {
 public:
-  FurtherTileChooser(SegmentedContractionOpInterface op,
-                     const SegmentedContraction &contraction,
-                     const WgmmaShape &shape, GpuTileAttr tile)
-      : b(op.getLoc(), op), op(op), contraction(contraction), shape(shape),
-        tile(tile) {}
+  explicit FurtherTileChooser(ArrayRef<Product> products)
+      : products(products) {}
 
-  FurtherTiles choose();
+  SmallVector<FurtherTiles, 2> choose();
 
 private:
-  int64_t sumExtents(ArrayRef<unsigned> dims, SegmentedAxis axis);
-  int64_t getFewRowsColumns();
-  SmallVector<int64_t> getStepsToTry();
-  CostModel createModel(int64_t rows);
-  void collectCases(int64_t knownRows);
-  SmallVector<double> estimate(const WgmmaTile &candidate);
-  SmallVector<Candidate> collectCandidates();
+  using Kernels = SmallVector<const Candidate *>;
 
-  /// All that is computed with it is constant.
-  ImplicitLocOpBuilder b;
-  SegmentedContractionOpInterface op;
-  const SegmentedContraction &contraction;
-  const WgmmaShape &shape;
-  GpuTileAttr tile;
-  SmallVector<Case, 0> cases;
+  void collectCases();
+  void collectCandidates(unsigned number);
+  bool addCandidate(unsigned number, bool isTall, bool isNeeded,
+                    const std::optional<WgmmaTile> &tile,
+                    bool isShared = false);
+  SmallVector<double> estimate(ArrayRef<const Candidate *> kernels);
+  double sumCosts(ArrayRef<double> costs);
+  bool areNearlyLeast(ArrayRef<double> costs);
+  const Candidate *findMostUseful(Kernels taken);
+  void dropNeedless(Kernels &taken);
+
+  ArrayRef<Product> products;
+  SmallVector<int64_t> cases;
+  std::vector<Candidate> candidates;
+  /// What the best of all kernels take in each case.
+  SmallVector<double> least;
 };
 
 } // namespace
 
 /// Of `dims`, which are m or n, in all segments if these differ along `axis`;
 /// `ShapedType::kDynamic` if that is unknown.
-int64_t FurtherTileChooser::sumExtents(ArrayRef<unsigned> dims,
-                                       SegmentedAxis axis) {
+static int64_t sumExtents(const Product &product, ArrayRef<unsigned> dims,
+                          SegmentedAxis axis) {
   int64_t sum = 0;
-  for (const ContractionSegment &segment : contraction.segments) {
+  for (const ContractionSegment &segment : product.contraction.segments) {
     int64_t extent = getStaticProduct(segment.terms.front(), dims);
     if (ShapedType::isDynamic(extent))
       return ShapedType::kDynamic;
     sum += extent;
-    if (shape.segmented != axis)
+    if (product.shape.segmented != axis)
       break;
   }
   return sum;
 }
 
+static int64_t countRows(const Product &product) {
+  return sumExtents(product, product.contraction.m, SegmentedAxis::M);
+}
+
+static int64_t countColumns(const Product &product) {
+  return sumExtents(product, product.contraction.n, SegmentedAxis::N);
+}
+
+static bool hasKnownSteps(const Product &product) {
+  ArrayRef<ContractionTerm> terms = product.contraction.segments.front().terms;
+  return llvm::none_of(terms, [&](const ContractionTerm &term) {
+    return ShapedType::isDynamic(getStaticProduct(term, product.contraction.k));
+  });
+}
+
 /// Columns of tiles for few rows, where the time is that of reading rhs: as few
 /// as make no more tiles than an H100 has multiprocessors, each of which reads.
-int64_t FurtherTileChooser::getFewRowsColumns() {
-  int64_t all = sumExtents(contraction.n, SegmentedAxis::N);
+static int64_t getFewRowsColumns(const Product &product) {
+  int64_t all = countColumns(product);
   StringRef reason;
   // Boxes of rhs have 64 columns where memory runs along these.
-  if (shape.rhsAlongK && !ShapedType::isDynamic(all))
+  if (product.shape.rhsAlongK && !ShapedType::isDynamic(all))
     for (int64_t columns : {32, 64, 96, 128})
       if (llvm::divideCeil(all, columns) <= kMultiprocessors &&
-          WgmmaTile::getNarrow(shape, tile, columns, reason))
+          WgmmaTile::getNarrow(product.shape, product.tile, columns, reason))
         return columns;
-  int64_t dim = shape.headDim;
+  int64_t dim = product.shape.headDim;
   if (dim == 0 || dim % kUnit == 0)
     return kUnit;
   return dim < kUnit ? kUnit / dim * dim : dim;
 }
 
-/// Steps of 64 indices of k: few and many if their number is unknown.
-SmallVector<int64_t> FurtherTileChooser::getStepsToTry() {
-  int64_t steps = 0;
-  for (const ContractionTerm &term : contraction.segments.front().terms) {
-    int64_t extent = getStaticProduct(term, contraction.k);
-    if (ShapedType::isDynamic(extent))
-      return {8, 32, 128};
-    steps += llvm::divideCeil(extent, kUnit);
-  }
-  return {steps};
-}
-
-/// With `rows` where their number is unknown.
-CostModel FurtherTileChooser::createModel(int64_t rows) {
-  return CostModel(b, contraction, shape, b.getIndexAttr(kMultiprocessors),
-                   mayRunTogether(op),
-                   [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
-                     int64_t extent = getStaticProduct(term, dims);
-                     bool isKnown = !ShapedType::isDynamic(extent);
-                     return OpFoldResult(
-                         b.getIndexAttr(isKnown ? extent : rows));
-                   });
-}
-
-/// Numbers of rows that are not known are some of those that are no more than a
-/// few rounds of tiles; powers of two, the most frequent, weigh more.
-void FurtherTileChooser::collectCases(int64_t knownRows) {
-  constexpr int64_t most = 4096;
-  int64_t step = tile.getBlock()[0];
-  SmallVector<int64_t> rowsToTry = {knownRows};
-  if (ShapedType::isDynamic(knownRows)) {
-    rowsToTry.clear();
-    for (int64_t rows = 2 * step; rows <= most; rows += step)
-      rowsToTry.push_back(rows);
-  }
-  for (int64_t rows : rowsToTry)
-    for (int64_t steps : getStepsToTry())
-      cases.push_back(
-          {createModel(rows), steps, llvm::isPowerOf2_64(rows) ? 3 : 1});
-}
-
-/// What a kernel takes in each case.
-SmallVector<double> FurtherTileChooser::estimate(const WgmmaTile &candidate) {
-  return llvm::map_to_vector(cases, [&](const Case &each) {
-    OpFoldResult cost =
-        each.model.estimate(candidate, b.getIndexAttr(each.steps));
-    return double(getConstantIntValue(cost).value());
+/// Tokens that are not known are some of those that make no more than a few
+/// rounds of tiles.
+void FurtherTileChooser::collectCases() {
+  constexpr int64_t least = 256, most = 4096, step = 128;
+  bool areKnown = llvm::all_of(products, [](const Product &product) {
+    return !ShapedType::isDynamic(countRows(product)) && hasKnownSteps(product);
   });
+  for (int64_t tokens = least; tokens <= (areKnown ? least : most);
+       tokens += step)
+    cases.push_back(tokens);
 }
 
-/// Kernels that may be the best in some case; the first is for few rows.
-SmallVector<Candidate> FurtherTileChooser::collectCandidates() {
-  SmallVector<Candidate> candidates;
-  FurtherTiles first = {{getFewRowsColumns()}, {}};
+/// Whether there is such a kernel; then it is a candidate.
+bool FurtherTileChooser::addCandidate(unsigned number, bool isTall,
+                                      bool isNeeded,
+                                      const std::optional<WgmmaTile> &tile,
+                                      bool isShared) {
+  if (!tile)
+    return false;
+  const Product &product = products[number];
+  Candidate candidate = {number, tile->columns, isTall, isNeeded, {}};
+  for (int64_t tokens : cases) {
+    auto count = [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
+      int64_t extent = getStaticProduct(term, dims);
+      return ShapedType::isDynamic(extent) ? tokens : extent;
+    };
+    CostModel<KnownMath> model(KnownMath(), product.contraction, product.shape,
+                               kMultiprocessors, count);
+    candidate.times.push_back(isShared ? model.estimateShared(*tile)
+                                       : model.estimate(*tile));
+  }
+  candidates.push_back(std::move(candidate));
+  return true;
+}
+
+/// The kernel of the tile, that for few rows if there may be few, and others
+/// that may be the best in some case.
+void FurtherTileChooser::collectCandidates(unsigned number) {
+  const WgmmaShape &shape = products[number].shape;
+  GpuTileAttr tile = products[number].tile;
   StringRef reason;
-  auto add = [&](int64_t columns) {
-    std::optional<WgmmaTile> narrow =
-        WgmmaTile::getNarrow(shape, first.addTo(tile), columns, reason);
-    if (narrow)
-      candidates.push_back({columns, /*isTall=*/false, estimate(*narrow)});
-    return narrow.has_value();
+  std::optional<WgmmaTile> widest =
+      WgmmaTile::get(shape, tile, products[number].leavesRoom, reason);
+  for (bool isShared : {false, true})
+    if (!isShared || widest->split > 1)
+      addCandidate(number, /*isTall=*/false, /*isNeeded=*/true, widest,
+                   isShared);
+  int64_t rows = countRows(products[number]);
+  bool hasFewRows = !ShapedType::isDynamic(rows) && rows <= tile.getBlock()[0];
+  FurtherTiles first = {{getFewRowsColumns(products[number])}, {}};
+  auto add = [&](int64_t columns, bool isNeeded) {
+    return addCandidate(
+        number, /*isTall=*/false, isNeeded,
+        WgmmaTile::getNarrow(shape, first.addTo(tile), columns, reason));
   };
-  add(first.narrow.front());
-  // Heads that are no multiples of 32 go with 16 columns more.
-  for (int64_t columns = kUnit; columns < tile.getBlock()[1];
-       columns += kUnit / 2)
-    if (columns > first.narrow.front() && !add(columns) &&
-        columns + kLeastBoxColumns < tile.getBlock()[1])
-      add(columns + kLeastBoxColumns);
-  if (std::optional<WgmmaTile> tall =
-          WgmmaTile::getTall(shape, tile, kMaxTallColumns, reason))
-    candidates.push_back({kMaxTallColumns, /*isTall=*/true, estimate(*tall)});
-  return candidates;
+  add(first.narrow.front(), ShapedType::isDynamic(rows) || hasFewRows);
+  if (hasFewRows)
+    return;
+  // Heads that are no multiples of 32 go with 16 columns more. Boxes of rhs
+  // have 64 columns where memory runs along these.
+  int64_t step = shape.rhsAlongK ? kUnit / 2 : kUnit;
+  for (int64_t columns = kUnit; columns < widest->columns; columns += step)
+    if (columns > first.narrow.front() && !add(columns, /*isNeeded=*/false) &&
+        columns + kLeastBoxColumns < widest->columns)
+      add(columns + kLeastBoxColumns, /*isNeeded=*/false);
+  addCandidate(number, /*isTall=*/true, /*isNeeded=*/false,
+               WgmmaTile::getTall(shape, tile, kMaxTallColumns, reason));
 }
 
-/// The sum over all cases of the lesser of two costs, as a multiple of the
-/// least that there is.
-static double sumCosts(ArrayRef<Case> cases, ArrayRef<double> costs,
-                       ArrayRef<double> ofAnother, ArrayRef<double> least) {
+/// What the best of `kernels` take in each case.
+SmallVector<double>
+FurtherTileChooser::estimate(ArrayRef<const Candidate *> kernels) {
+  SmallVector<double> costs(cases.size(),
+                            std::numeric_limits<double>::infinity());
+  for (auto [number, cost] : llvm::enumerate(costs))
+    for (const Candidate *first : kernels) {
+      if (first->product != 0)
+        continue;
+      const BlockTimes<int64_t> &times = first->times[number];
+      if (products.size() == 1)
+        cost = std::min(cost, double(estimateAlone(KnownMath(), times)));
+      for (const Candidate *second : kernels)
+        if (second->product == 1)
+          cost = std::min(cost, double(estimateTogether(KnownMath(), times,
+                                                        second->times[number],
+                                                        kMultiprocessors)));
+    }
+  return costs;
+}
+
+/// As multiples of the least that there is; powers of two, the most frequent,
+/// weigh more.
+double FurtherTileChooser::sumCosts(ArrayRef<double> costs) {
   double sum = 0;
-  for (auto [each, cost, other, best] :
-       llvm::zip_equal(cases, costs, ofAnother, least))
-    sum += each.weight * std::min(cost, other) / best;
+  for (auto [tokens, cost, best] : llvm::zip_equal(cases, costs, least))
+    sum += (llvm::isPowerOf2_64(tokens) ? 3 : 1) * cost / best;
   return sum;
 }
 
-static bool areNearly(ArrayRef<double> costs, ArrayRef<double> least) {
+bool FurtherTileChooser::areNearlyLeast(ArrayRef<double> costs) {
   constexpr double mostExcess = 1.08;
   return llvm::all_of(llvm::zip_equal(costs, least), [](auto pair) {
     auto [cost, best] = pair;
@@ -240,42 +273,62 @@ static bool areNearly(ArrayRef<double> costs, ArrayRef<double> least) {
   });
 }
 
-static void takeLeast(MutableArrayRef<double> costs, ArrayRef<double> others) {
-  for (auto [cost, other] : llvm::zip_equal(costs, others))
-    cost = std::min(cost, other);
+/// The kernel that saves most beside those `taken`.
+const Candidate *FurtherTileChooser::findMostUseful(Kernels taken) {
+  const Candidate *best = nullptr;
+  double leastSum = std::numeric_limits<double>::infinity();
+  for (const Candidate &candidate : candidates) {
+    if (llvm::is_contained(taken, &candidate))
+      continue;
+    taken.push_back(&candidate);
+    double sum = sumCosts(estimate(taken));
+    taken.pop_back();
+    if (sum < leastSum) {
+      best = &candidate;
+      leastSum = sum;
+    }
+  }
+  return best;
+}
+
+/// Drops those that others, which were taken later, made needless.
+void FurtherTileChooser::dropNeedless(Kernels &taken) {
+  for (const Candidate *kernel : Kernels(taken)) {
+    Kernels others;
+    llvm::copy_if(taken, std::back_inserter(others),
+                  [&](const Candidate *other) { return other != kernel; });
+    if (!kernel->isNeeded && areNearlyLeast(estimate(others)))
+      taken = others;
+  }
 }
 
 /// Adds the kernel that saves most, until none would save much in any case:
 /// each takes time to compile.
-FurtherTiles FurtherTileChooser::choose() {
-  int64_t rows = sumExtents(contraction.m, SegmentedAxis::M);
-  bool areKnown = !ShapedType::isDynamic(rows);
-  if ((areKnown && rows <= tile.getBlock()[0]) ||
-      ShapedType::isDynamic(sumExtents(contraction.n, SegmentedAxis::N)))
-    return {/*narrow=*/{getFewRowsColumns()}, /*tall=*/{}};
-  collectCases(rows);
-  StringRef reason;
-  SmallVector<double> costs = estimate(*WgmmaTile::get(shape, tile, reason));
-  SmallVector<Candidate> candidates = collectCandidates();
-  SmallVector<double> least = costs;
-  for (const Candidate &candidate : candidates)
-    takeLeast(least, candidate.costs);
+SmallVector<FurtherTiles, 2> FurtherTileChooser::choose() {
+  collectCases();
+  for (unsigned number = 0; number < products.size(); ++number)
+    collectCandidates(number);
+  Kernels all, taken;
+  for (const Candidate &candidate : candidates) {
+    all.push_back(&candidate);
+    if (candidate.isNeeded)
+      taken.push_back(&candidate);
+  }
+  least = estimate(all);
+  while (!areNearlyLeast(estimate(taken)))
+    taken.push_back(findMostUseful(taken));
+  dropNeedless(taken);
 
-  FurtherTiles chosen;
-  auto add = [&](Candidate *candidate) {
-    (candidate->isTall ? chosen.tall : chosen.narrow)
-        .push_back(candidate->columns);
-    takeLeast(costs, candidate->costs);
-    candidates.erase(candidate);
-  };
-  if (!areKnown && !candidates.empty())
-    add(candidates.begin());
-  while (!areNearly(costs, least))
-    add(llvm::min_element(candidates, [&](auto &x, auto &y) {
-      return sumCosts(cases, costs, x.costs, least) <
-             sumCosts(cases, costs, y.costs, least);
-    }));
-  llvm::sort(chosen.narrow);
+  SmallVector<FurtherTiles, 2> chosen(products.size());
+  for (const Candidate *kernel : taken) {
+    FurtherTiles &tiles = chosen[kernel->product];
+    if (kernel->isTall)
+      tiles.tall.push_back(kernel->columns);
+    else if (kernel->columns != products[kernel->product].tile.getBlock()[1])
+      tiles.narrow.push_back(kernel->columns);
+  }
+  for (FurtherTiles &tiles : chosen)
+    llvm::sort(tiles.narrow);
   return chosen;
 }
 
@@ -283,15 +336,15 @@ FurtherTiles FurtherTileChooser::choose() {
 // The tile
 //===----------------------------------------------------------------------===//
 
-GpuTileAttr wgmma::chooseTile(GpuTargetAttr target,
-                              const SegmentedContraction &contraction,
-                              SegmentedContractionOpInterface op) {
-  if (target.getChip() != "sm_90a" || !hasAlignedStrides(op))
-    return {};
+/// The contraction with the tile that costs least with many rows; none if it is
+/// nothing for the kernel.
+static std::optional<Product>
+chooseWidestTile(GpuTargetAttr target, const SegmentedContraction &contraction,
+                 SegmentedContractionOpInterface op, bool leavesRoom) {
   StringRef reason;
   std::optional<WgmmaShape> shape = WgmmaShape::match(op, contraction, reason);
   if (!shape)
-    return {};
+    return std::nullopt;
   GpuTileAttr best;
   int64_t leastCost = 0;
   int64_t step = shape->headDim ? shape->headDim : kUnit;
@@ -301,12 +354,48 @@ GpuTileAttr wgmma::chooseTile(GpuTargetAttr target,
                                  {kConsumers * kUnit, columns, kUnit},
                                  /*stages=*/4, /*group=*/16, /*split=*/8);
     int64_t cost = getColumnCost(contraction, *shape, columns);
-    if (!WgmmaTile::get(*shape, tile, reason) || (best && cost >= leastCost))
+    if (!WgmmaTile::get(*shape, tile, leavesRoom, reason) ||
+        (best && cost >= leastCost))
       continue;
     best = tile;
     leastCost = cost;
   }
   if (!best)
-    return {};
-  return FurtherTileChooser(op, contraction, *shape, best).choose().addTo(best);
+    return std::nullopt;
+  return Product{contraction, *shape, best, leavesRoom};
+}
+
+/// What is known of `products` says which further tiles are worth it; of an
+/// unknown number of columns only how many a tile for few rows has.
+static SmallVector<FurtherTiles, 2>
+chooseFurtherTiles(ArrayRef<Product> products) {
+  bool areKnown = llvm::none_of(products, [](const Product &product) {
+    return ShapedType::isDynamic(countColumns(product));
+  });
+  if (areKnown)
+    return FurtherTileChooser(products).choose();
+  return llvm::map_to_vector<2>(products, [](const Product &product) {
+    return FurtherTiles{{getFewRowsColumns(product)}, {}};
+  });
+}
+
+SmallVector<GpuTileAttr, 2>
+wgmma::chooseTiles(GpuTargetAttr target, SegmentedContractionOpInterface op,
+                   ArrayRef<SegmentedContraction> contractions) {
+  SmallVector<GpuTileAttr, 2> tiles(contractions.size());
+  if (target.getChip() != "sm_90a" || !hasAlignedStrides(op))
+    return tiles;
+  SmallVector<Product, 2> products;
+  SmallVector<size_t, 2> numbers;
+  for (auto [number, contraction] : llvm::enumerate(contractions))
+    if (std::optional<Product> product =
+            chooseWidestTile(target, contraction, op, leavesRoom(op, number))) {
+      products.push_back(*product);
+      numbers.push_back(number);
+    }
+  SmallVector<FurtherTiles, 2> further = chooseFurtherTiles(products);
+  for (auto [number, product, more] :
+       llvm::zip_equal(numbers, products, further))
+    tiles[number] = more.addTo(product.tile);
+  return tiles;
 }

@@ -31,6 +31,7 @@
 // 30 % for that reason.
 
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/Workspaces.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -198,6 +199,10 @@ std::pair<Value, Value> WgmmaKernel::divideTiles(Value numTilesOnHost,
   Sharing sharing =
       chooseSharing(math, numTilesOnHost, left, numStepsOnHost, numBlocks,
                     getAwaitCost(tile.isNarrow), tile.split);
+  if (mayShare)
+    for (Value *value :
+         {&sharing.pieces, &sharing.pieceSteps, &sharing.helpers})
+      *value = math.select(mayShare, *value, zero);
   Value isShared = math.isLess(zero, sharing.helpers);
   left = math.select(isShared, left, zero);
   Value numWhole = math.sub(numTilesOnHost, left);
@@ -255,10 +260,10 @@ std::pair<Value, Value> WgmmaKernel::allocateWorkspace(Value isNeeded,
   Type i64 = host.getI64Type();
   auto pointer = LLVM::LLVMPointerType::get(host.getContext());
   auto module = op->getParentOfType<ModuleOp>();
-  FailureOr<LLVM::LLVMFuncOp> allocate = LLVM::lookupOrCreateFn(
-      host, module, "boostr_allocate", {i64, i64}, pointer);
+  FailureOr<LLVM::LLVMFuncOp> allocate =
+      LLVM::lookupOrCreateFn(host, module, kAllocateName, {i64, i64}, pointer);
   FailureOr<LLVM::LLVMFuncOp> createToken =
-      LLVM::lookupOrCreateFn(host, module, "boostr_cuda_token", {}, i64);
+      LLVM::lookupOrCreateFn(host, module, kTokenName, {}, i64);
   auto branch = scf::IfOp::create(host, TypeRange{i64, i64}, isNeeded,
                                   /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(host);

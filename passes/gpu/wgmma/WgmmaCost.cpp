@@ -3,67 +3,29 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/gpu/wgmma/WgmmaCost.h"
-#include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/cpu/StridedArray.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
-/// Cycles of the ends of a tile, of which a block that has several waits for
-/// less where the epilogue overlaps, and what sharing those of a round costs.
-static constexpr int64_t kEnds = 4800, kOverlappedEnds = 1800, kSharing = 38700;
+// Cycles, fitted to what an H100 took (docs/gpu-performance.md, steps 34 and
+// 35): the ends of a tile, of which a block that has several waits for less
+// where the epilogue overlaps. Of forward products storing results is a part of
+// it.
+static constexpr int64_t kEnds = 3000, kForwardEnds = 4800,
+                         kOverlappedEnds = 1800;
+/// What warps that sum rows of lhs take to exchange their sums.
+static constexpr int64_t kExchange = 3500;
+/// What sharing costs: for each equal part of a tile but one, or in all where
+/// helpers take a piece of several; in forward products in all.
+static constexpr int64_t kPart = 10000, kHelp = 17000, kForwardSharing = 38700;
+/// Bytes of results that all blocks together store in a cycle.
+static constexpr int64_t kStoredBytes = 700;
 
-/// Cycles of a step: shared memory passes 128 bytes in one, a row of an
-/// operand. Each row is written once, those of lhs are read by one consumer,
-/// and those of rhs by each.
-static int64_t getStepCycles(const WgmmaTile &tile) {
-  return 2 * tile.rows() + tile.rhsBytes() / kRowBytes +
-         tile.consumers * tile.columns;
-}
-
-static OpFoldResult add(ImplicitLocOpBuilder &b, OpFoldResult cycles,
-                        int64_t more) {
-  return cpu::add(b, cycles, OpFoldResult(b.getIndexAttr(more)));
-}
-
-static OpFoldResult mul(ImplicitLocOpBuilder &b, OpFoldResult cycles,
-                        int64_t factor) {
-  return cpu::mul(b, cycles, OpFoldResult(b.getIndexAttr(factor)));
-}
-
-CostModel::CostModel(ImplicitLocOpBuilder &b,
-                     const SegmentedContraction &contraction,
-                     const WgmmaShape &shape, OpFoldResult multiprocessors,
-                     bool runsBeside, CountFunction count)
-    : b(b), multiprocessors(multiprocessors), runsBeside(runsBeside),
-      rows(b.getIndexAttr(0)), steps(b.getIndexAttr(0)) {
-  for (const ContractionTerm &term : contraction.segments.front().terms)
-    steps =
-        cpu::add(b, steps, cpu::ceilDiv(b, count(term, contraction.k), kUnit));
-  for (auto [number, segment] : llvm::enumerate(contraction.segments)) {
-    const ContractionTerm &term = segment.terms.front();
-    if (number == 0 || shape.segmented == SegmentedAxis::M)
-      rows = cpu::add(b, rows, count(term, contraction.m));
-    if (number == 0 || shape.segmented == SegmentedAxis::N)
-      columns.push_back(count(term, contraction.n));
-  }
-}
-
-OpFoldResult CostModel::countColumnTiles(const WgmmaTile &tile) const {
-  OpFoldResult count = b.getIndexAttr(0);
-  for (OpFoldResult ofSegment : columns)
-    count =
-        cpu::add(b, count,
-                 tile.spansSegments ? ofSegment
-                                    : cpu::ceilDiv(b, ofSegment, tile.columns));
-  return tile.spansSegments ? cpu::ceilDiv(b, count, tile.columns) : count;
-}
-
-/// `x < y ? ifLess : otherwise`
-static OpFoldResult selectIfLess(ImplicitLocOpBuilder &b, OpFoldResult x,
-                                 OpFoldResult y, OpFoldResult ifLess,
-                                 OpFoldResult otherwise) {
+OpFoldResult EmittedMath::selectIfLess(OpFoldResult x, OpFoldResult y,
+                                       OpFoldResult ifLess,
+                                       OpFoldResult otherwise) const {
   std::optional<int64_t> knownX = getConstantIntValue(x),
                          knownY = getConstantIntValue(y);
   if (knownX && knownY)
@@ -73,45 +35,168 @@ static OpFoldResult selectIfLess(ImplicitLocOpBuilder &b, OpFoldResult x,
   return cpu::select(b, isLess, ifLess, otherwise);
 }
 
-/// All tiles in rounds.
-CostModel::Time CostModel::estimateRounds(OpFoldResult tiles,
-                                          OpFoldResult round) const {
-  return {cpu::mul(b, cpu::ceilDiv(b, tiles, multiprocessors), round),
-          cpu::div(b, cpu::mul(b, tiles, round), multiprocessors)};
+/// Cycles of a step: shared memory passes 128 bytes in one, a row of an
+/// operand. Each row is written once, those of lhs are read by one consumer,
+/// and those of rhs by each. A product with ones reads lhs once more.
+static int64_t getStepCycles(const WgmmaTile &tile, bool sumsLhs) {
+  int64_t cycles = 2 * tile.rows() + tile.rhsBytes() / kRowBytes +
+                   tile.consumers * tile.columns;
+  return sumsLhs && tile.isNarrow ? cycles + tile.rows() : cycles;
 }
 
-/// The same, but blocks share the tiles of the last round if that is shorter:
-/// then all are busy. `steps` are cycles.
-CostModel::Time CostModel::estimateShared(OpFoldResult tiles,
-                                          OpFoldResult steps) const {
-  OpFoldResult zero = b.getIndexAttr(0);
-  OpFoldResult round = add(b, steps, kOverlappedEnds);
-  OpFoldResult numWhole = cpu::div(b, tiles, multiprocessors);
-  OpFoldResult whole = cpu::mul(b, numWhole, round);
-  OpFoldResult left =
-      cpu::sub(b, tiles, cpu::mul(b, numWhole, multiprocessors));
-  OpFoldResult part = cpu::div(b, cpu::mul(b, round, left), multiprocessors);
-  OpFoldResult shared = add(b, part, kSharing);
-  OpFoldResult last =
-      selectIfLess(b, zero, left, cpu::min(b, round, shared), zero);
-  OpFoldResult busyInLast = selectIfLess(b, last, round, last, part);
-  return {cpu::add(b, whole, last), cpu::add(b, whole, busyInLast)};
+template <typename Math>
+CostModel<Math>::CostModel(Math math, const SegmentedContraction &contraction,
+                           const WgmmaShape &shape, Number multiprocessors,
+                           CountFunction count)
+    : math(math), multiprocessors(multiprocessors), isForward(shape.rhsAlongK),
+      sumsLhs(contraction.segments.front().lhsSum.has_value()),
+      resultBytes(shape.resultBytes), rows(math.number(0)),
+      steps(math.number(0)) {
+  for (const ContractionTerm &term : contraction.segments.front().terms)
+    steps = math.add(
+        steps, math.ceilDiv(count(term, contraction.k), math.number(kUnit)));
+  for (auto [number, segment] : llvm::enumerate(contraction.segments)) {
+    const ContractionTerm &term = segment.terms.front();
+    if (number == 0 || shape.segmented == SegmentedAxis::M)
+      rows = math.add(rows, count(term, contraction.m));
+    if (number == 0 || shape.segmented == SegmentedAxis::N)
+      columns.push_back(count(term, contraction.n));
+  }
 }
 
-OpFoldResult CostModel::estimate(const WgmmaTile &tile,
-                                 OpFoldResult steps) const {
-  OpFoldResult tiles =
-      cpu::mul(b, cpu::ceilDiv(b, rows, tile.rows()), countColumnTiles(tile));
-  OpFoldResult stepCycles = mul(b, steps, getStepCycles(tile));
-  OpFoldResult round = add(b, stepCycles, kEnds);
-  // Few rows are shared otherwise.
-  bool mayBeShared = tile.split > 1 && !tile.isNarrow;
-  Time time = mayBeShared ? estimateShared(tiles, stepCycles)
-                          : estimateRounds(tiles, round);
-  if (mayBeShared)
-    for (OpFoldResult *cycles : {&time.all, &time.busy})
-      *cycles = add(b, *cycles, kEnds - kOverlappedEnds);
-  if (!runsBeside)
-    return time.all;
-  return cpu::add(b, mul(b, time.all, 5), mul(b, time.busy, 3));
+template <typename Math>
+auto CostModel<Math>::countTiles(const WgmmaTile &tile) const -> Number {
+  Number count = math.number(0), width = math.number(tile.columns);
+  for (Number ofSegment : columns)
+    count = math.add(
+        count, tile.spansSegments ? ofSegment : math.ceilDiv(ofSegment, width));
+  if (tile.spansSegments)
+    count = math.ceilDiv(count, width);
+  return math.mul(math.ceilDiv(rows, math.number(tile.rows())), count);
 }
+
+/// Of one tile of a block.
+template <typename Math>
+auto CostModel<Math>::estimateRound(const WgmmaTile &tile) const -> Number {
+  int64_t ends = isForward ? kForwardEnds : kEnds;
+  return math.add(math.mul(steps, math.number(getStepCycles(tile, sumsLhs))),
+                  math.number(tile.isNarrow ? ends : kOverlappedEnds));
+}
+
+template <typename Math>
+auto CostModel<Math>::estimateStores(const WgmmaTile &tile, Number tiles) const
+    -> Number {
+  if (isForward)
+    return math.number(0);
+  int64_t bytes = tile.rows() * tile.columns * resultBytes;
+  return math.div(math.mul(tiles, math.number(bytes)),
+                  math.number(kStoredBytes));
+}
+
+template <typename Math>
+auto CostModel<Math>::estimate(const WgmmaTile &tile) const
+    -> BlockTimes<Number> {
+  Number tiles = countTiles(tile), round = estimateRound(tile);
+  Number rounds = math.ceilDiv(tiles, multiprocessors);
+  Number before = math.sub(math.max(rounds, math.number(1)), math.number(1));
+  Number last = math.sub(tiles, math.mul(before, multiprocessors));
+  int64_t ends = 0;
+  if (!tile.isNarrow)
+    ends = (isForward ? kForwardEnds : kEnds) - kOverlappedEnds +
+           (sumsLhs ? kExchange : 0);
+  return {math.min(tiles, multiprocessors),
+          last,
+          math.add(math.mul(rounds, round), math.number(ends)),
+          math.mul(before, round),
+          estimateStores(tile, last),
+          estimateStores(tile, tiles)};
+}
+
+/// Of a last round of `left` tiles that blocks share (SharedTiles.cpp): a tile
+/// in equal parts for several blocks, or what helpers leave of it.
+template <typename Math>
+auto CostModel<Math>::estimatePart(const WgmmaTile &tile, Number left) const
+    -> Number {
+  Number one = math.number(1), round = estimateRound(tile);
+  if (isForward)
+    return math.add(math.div(math.mul(round, left), multiprocessors),
+                    math.number(kForwardSharing));
+  Number parts = math.min(math.div(multiprocessors, math.max(left, one)),
+                          math.number(tile.split));
+  Number equal = math.add(
+      math.div(round, math.max(parts, one)),
+      math.mul(math.sub(math.max(parts, one), one), math.number(kPart)));
+  Number idle = math.max(math.sub(multiprocessors, left), one);
+  Number perHelper = math.ceilDiv(left, idle);
+  Number helped =
+      math.add(math.sub(round, math.div(round, math.add(perHelper, one))),
+               math.number(kHelp));
+  return math.selectIfLess(parts, math.number(2), helped, equal);
+}
+
+template <typename Math>
+auto CostModel<Math>::estimateShared(const WgmmaTile &tile) const
+    -> BlockTimes<Number> {
+  BlockTimes<Number> times = estimate(tile);
+  Number left = math.sub(
+      countTiles(tile),
+      math.mul(math.div(countTiles(tile), multiprocessors), multiprocessors));
+  Number shared = math.add(math.sub(times.longest, estimateRound(tile)),
+                           estimatePart(tile, left));
+  // Without such tiles as it was.
+  auto choose = [&](Number &value, Number ifShared) {
+    value = math.selectIfLess(math.number(0), left, ifShared, value);
+  };
+  choose(times.blocks, multiprocessors);
+  choose(times.numLongest, multiprocessors);
+  choose(times.longest, shared);
+  choose(times.others, shared);
+  return times;
+}
+
+template <typename Math>
+typename Math::Number
+wgmma::estimateAlone(Math math,
+                     const BlockTimes<typename Math::Number> &times) {
+  return math.max(math.add(times.longest, times.ending), times.storing);
+}
+
+template <typename Math>
+typename Math::Number
+wgmma::estimateTogether(Math math,
+                        const BlockTimes<typename Math::Number> &first,
+                        const BlockTimes<typename Math::Number> &second,
+                        typename Math::Number multiprocessors) {
+  using Number = typename Math::Number;
+  Number room = math.sub(multiprocessors, first.numLongest);
+  // Where the longest blocks of the second all have room at once, those that
+  // begin when the first is done are the others.
+  Number behind =
+      math.add(first.longest,
+               math.max(math.selectIfLess(room, second.numLongest,
+                                          second.longest, second.others),
+                        math.div(math.mul(second.storing, first.numLongest),
+                                 multiprocessors)));
+  Number inTurn = math.ceilDiv(second.blocks, math.max(room, math.number(1)));
+  Number beside = math.add(
+      first.others, math.max(math.mul(inTurn, second.longest), second.storing));
+  Number done = math.max(math.add(first.others, second.longest),
+                         math.min(behind, beside));
+  return math.max(math.add(first.longest, first.ending),
+                  math.max(math.add(done, second.ending),
+                           math.add(first.storing, second.storing)));
+}
+
+namespace mlir::boostr::wgmma {
+template class CostModel<KnownMath>;
+template class CostModel<EmittedMath>;
+template int64_t estimateAlone(KnownMath, const BlockTimes<int64_t> &);
+template OpFoldResult estimateAlone(EmittedMath,
+                                    const BlockTimes<OpFoldResult> &);
+template int64_t estimateTogether(KnownMath, const BlockTimes<int64_t> &,
+                                  const BlockTimes<int64_t> &, int64_t);
+template OpFoldResult estimateTogether(EmittedMath,
+                                       const BlockTimes<OpFoldResult> &,
+                                       const BlockTimes<OpFoldResult> &,
+                                       OpFoldResult);
+} // namespace mlir::boostr::wgmma

@@ -9,58 +9,79 @@
 #ifndef BOOSTR_PASSES_GPU_WGMMA_WGMMACOST_H
 #define BOOSTR_PASSES_GPU_WGMMA_WGMMACOST_H
 
+#include "boostr/passes/gpu/wgmma/CostMath.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::boostr::wgmma {
 
-/// Estimates in cycles, times a constant:
+/// What the blocks of a kernel take, at most one for each multiprocessor. The
+/// first `numLongest` have a tile more than the others.
+template <typename Number> struct BlockTimes {
+  Number blocks, numLongest;
+  /// Cycles until a block of the first ones has done its tiles, and one of the
+  /// others, 0 without a tile.
+  Number longest, others;
+  /// Cycles in which the last results of all, which blocks leave at the same
+  /// time, come to memory, and in which all results could.
+  Number ending, storing;
+};
+
+/// Estimates in cycles:
 ///
 ///   rounds * (steps * step + ends)
 ///
 /// A step takes what passes through shared memory in it, which is never less
-/// than its products take (docs/gpu-performance.md, step 34). Blocks that share
-/// the tiles of the last round take their part of its steps, and what sharing
-/// costs. Where the kernel runs beside another one (IndependentKernels.h),
-/// which uses some of what it leaves idle, 3/8 of the time count only as far as
-/// multiprocessors are busy.
-class CostModel {
+/// than its products take (docs/gpu-performance.md, steps 34 and 35).
+template <typename Math> class CostModel {
 public:
+  using Number = typename Math::Number;
   /// The product of the extents of some dimensions of a term.
-  using CountFunction = llvm::function_ref<OpFoldResult(
-      const ContractionTerm &term, ArrayRef<unsigned> dims)>;
+  using CountFunction = llvm::function_ref<Number(const ContractionTerm &term,
+                                                  ArrayRef<unsigned> dims)>;
 
-  /// `count` is called here alone. `multiprocessors` and what it returns are
-  /// constants, or values of the host, which `b` computes with.
-  CostModel(ImplicitLocOpBuilder &b, const SegmentedContraction &contraction,
-            const WgmmaShape &shape, OpFoldResult multiprocessors,
-            bool runsBeside, CountFunction count);
+  /// `count` is called here alone.
+  CostModel(Math math, const SegmentedContraction &contraction,
+            const WgmmaShape &shape, Number multiprocessors,
+            CountFunction count);
 
-  /// Of the kernel with tiles `tile`; a constant if all is known.
-  OpFoldResult estimate(const WgmmaTile &tile) const {
-    return estimate(tile, steps);
-  }
-  /// The same with so many steps of 64 indices of k.
-  OpFoldResult estimate(const WgmmaTile &tile, OpFoldResult steps) const;
+  /// Of the kernel with tiles `tile`, of which blocks share none.
+  BlockTimes<Number> estimate(const WgmmaTile &tile) const;
+  /// The same where they share those of the last round, if these leave any
+  /// block without one.
+  BlockTimes<Number> estimateShared(const WgmmaTile &tile) const;
 
 private:
-  /// Cycles of a kernel, and those for which a multiprocessor is busy on the
-  /// average.
-  struct Time {
-    OpFoldResult all, busy;
-  };
+  Number countTiles(const WgmmaTile &tile) const;
+  Number estimateRound(const WgmmaTile &tile) const;
+  Number estimateStores(const WgmmaTile &tile, Number tiles) const;
+  Number estimatePart(const WgmmaTile &tile, Number left) const;
 
-  OpFoldResult countColumnTiles(const WgmmaTile &tile) const;
-  Time estimateRounds(OpFoldResult tiles, OpFoldResult round) const;
-  Time estimateShared(OpFoldResult tiles, OpFoldResult steps) const;
-
-  ImplicitLocOpBuilder &b;
-  OpFoldResult multiprocessors;
-  bool runsBeside;
+  Math math;
+  Number multiprocessors;
+  bool isForward, sumsLhs;
+  int64_t resultBytes;
   /// Of the result, columns by segment.
-  OpFoldResult rows, steps;
-  SmallVector<OpFoldResult, 3> columns;
+  Number rows, steps;
+  SmallVector<Number, 3> columns;
 };
+
+/// Cycles of a kernel by itself.
+template <typename Math>
+typename Math::Number
+estimateAlone(Math math, const BlockTimes<typename Math::Number> &times);
+
+/// Cycles of two kernels of which the second begins where the first leaves room
+/// (IndependentKernels.h). Multiprocessors on which the first has a tile less,
+/// or none, take blocks of the second one after the other; the rest take one
+/// each when the first is done:
+///
+///     first: longest                   | a block of the second
+///     others  | a block   | a block    | a block
+template <typename Math>
+typename Math::Number
+estimateTogether(Math math, const BlockTimes<typename Math::Number> &first,
+                 const BlockTimes<typename Math::Number> &second,
+                 typename Math::Number multiprocessors);
 
 } // namespace mlir::boostr::wgmma
 

@@ -62,10 +62,10 @@ WgmmaKernel::WgmmaKernel(ImplicitLocOpBuilder &host,
                          SegmentedContractionOpInterface op,
                          const SegmentedContraction &contraction,
                          const WgmmaShape &shape, const WgmmaTile &tile,
-                         Value workspace)
+                         Value workspace, Value mayShare)
     : host(host), b(host.getLoc(), host.getContext()), op(op),
       contraction(contraction), shape(shape), tile(tile),
-      numConsumers(tile.consumers), workspace(workspace),
+      numConsumers(tile.consumers), workspace(workspace), mayShare(mayShare),
       kernel(createKernel(host, op, tile.threads())),
       parameters(host, b, kernel) {
   b.setInsertionPointToStart(&kernel.getBody().front());

@@ -36,10 +36,11 @@ class WgmmaKernel {
 public:
   /// Adds an empty kernel to the module of `op`. The launch leaves the address
   /// of what it allocates at `workspace` (see Workspaces), which is needed
-  /// where blocks may exchange sums.
+  /// where blocks may exchange sums. They share tiles where that is shorter,
+  /// and `mayShare`, a value of the host, is null or true.
   WgmmaKernel(ImplicitLocOpBuilder &host, SegmentedContractionOpInterface op,
               const SegmentedContraction &contraction, const WgmmaShape &shape,
-              const WgmmaTile &tile, Value workspace);
+              const WgmmaTile &tile, Value workspace, Value mayShare);
 
   /// Emits the kernel and, with the builder given, its launch.
   void emit();
@@ -358,7 +359,7 @@ private:
   const WgmmaShape &shape;
   const WgmmaTile tile;
   const int64_t numConsumers;
-  const Value workspace;
+  const Value workspace, mayShare;
   LLVM::LLVMFuncOp kernel;
   KernelParameters parameters;
 

@@ -78,7 +78,8 @@ std::optional<WgmmaTile> WgmmaTile::fit(const WgmmaShape &shape, WgmmaTile tile,
 }
 
 std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
-                                        GpuTileAttr attr, StringRef &reason) {
+                                        GpuTileAttr attr, bool leavesRoom,
+                                        StringRef &reason) {
   ArrayRef<int64_t> block = attr.getBlock();
   if (block[0] != kConsumers * kUnit || block[2] != kUnit) {
     reason = "a tile of wgmma has 128 rows and 64 steps of k";
@@ -88,7 +89,7 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
   start.columns = block[1];
   start.stages = attr.getStages();
   start.group = attr.getGroup();
-  start.split = attr.getSplit();
+  start.split = leavesRoom ? 1 : attr.getSplit();
   std::optional<WgmmaTile> tile = fit(shape, start, reason);
   if (!tile)
     return std::nullopt;

@@ -80,9 +80,10 @@ struct WgmmaTile {
   bool isNarrow = false;
   bool rhsAlongK = false;
 
-  /// Fails, telling `reason`, if the tile does not fit the kernel.
+  /// Fails, telling `reason`, if the tile does not fit the kernel. Blocks share
+  /// no tile if the kernel `leavesRoom` (IndependentKernels.h).
   static std::optional<WgmmaTile> get(const WgmmaShape &shape, GpuTileAttr tile,
-                                      StringRef &reason);
+                                      bool leavesRoom, StringRef &reason);
   /// That of a kernel for few rows: `columns` is one of the tile's `narrow`.
   static std::optional<WgmmaTile> getNarrow(const WgmmaShape &shape,
                                             GpuTileAttr tile, int64_t columns,

@@ -81,20 +81,20 @@ func.func @shared_tiles(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>,
 // Boxes of lhs have as many rows as there are tokens.
 
 // CHECK-LABEL: func @narrow_tiles(
-// CHECK:         %[[COST0:.+]] = arith.muli %{{.+}}, %c8384 : index
+// CHECK:         %[[ALL:.+]] = arith.muli %{{.+}}, %c8384 : index
 // CHECK:         %[[COST1:.+]] = arith.muli %{{.+}}, %c9920 : index
 // CHECK:         %[[COST2:.+]] = arith.muli %{{.+}}, %c11456 : index
 // CHECK:         %[[COST3:.+]] = arith.muli %{{.+}}, %c14016 : index
-// CHECK:         %[[WHOLE:.+]] = arith.muli %{{.+}}, %c9992 : index
-// CHECK:         %[[ROUNDS:.+]] = arith.addi %[[WHOLE]], %{{.+}} : index
-// CHECK:         %[[COST4:.+]] = arith.addi %[[ROUNDS]], %c3000 : index
+// CHECK:         %[[ROUNDS:.+]] = arith.muli %{{.+}}, %c9992 : index
+// CHECK:         %[[WHOLE:.+]] = arith.addi %[[ROUNDS]], %c3000 : index
+// CHECK:         %[[COST4:.+]] = arith.minui %[[WHOLE]], %{{.+}} : index
+// CHECK:         %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c128 : index
+// CHECK:         %[[COST0:.+]] = arith.select %[[FEW]], %c0, %[[ALL]] : index
 // CHECK:         %[[LEAST3:.+]] = arith.minui %[[COST3]], %[[COST4]]
 // CHECK:         %[[LEAST2:.+]] = arith.minui %[[COST2]], %[[LEAST3]]
 // CHECK:         %[[LEAST1:.+]] = arith.minui %[[COST1]], %[[LEAST2]]
 // CHECK:         %[[LEAST0:.+]] = arith.minui %[[COST0]], %[[LEAST1]]
-// CHECK:         %[[CHEAPEST:.+]] = arith.cmpi eq, %[[COST0]], %[[LEAST0]]
-// CHECK:         %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c128 : index
-// CHECK:         %[[FIRST:.+]] = arith.ori %[[CHEAPEST]], %[[FEW]]
+// CHECK:         %[[FIRST:.+]] = arith.cmpi eq, %[[COST0]], %[[LEAST0]]
 // CHECK:         scf.if %[[FIRST]]
 // CHECK:           gpu.launch_func @[[NARROW:.+]]::@fused_qkv
 // CHECK:         } else {

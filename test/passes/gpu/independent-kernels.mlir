@@ -1,15 +1,23 @@
-// RUN: boostr-opt %s --boostr-generate-gpu --split-input-file | FileCheck %s
+// RUN: boostr-opt %s --boostr-generate-gpu --split-input-file > %t
+// RUN: FileCheck %s < %t
+// RUN: grep -B 7 -A 2 "griddepcontrol *wait" %t | FileCheck %s --check-prefix=WAIT
 //
 // Kernels of one op that may run at the same time: the first lets the others
-// begin, those wait for it when they are done.
+// begin, whose last block waits for it when that is done.
 
-// The kernel of the weight's gradient has 4 tiles, which blocks share: it comes
-// first, and its workspace is released behind both launches.
+// Blocks share the tiles of the weight's gradient alone. What they exchange sums
+// through is allocated before both launches and released behind them.
 
-// CHECK-LABEL: func.func @shared_tiles_first(
-// CHECK:         llvm.call @boostr_allocate
+// CHECK-LABEL: func.func @shared_tiles(
+// CHECK:         %[[BLOCK:.+]] = llvm.call @boostr_allocate
+// CHECK:         llvm.store %[[BLOCK]], %[[WORKSPACE:.+]] : !llvm.ptr, !llvm.ptr
+// CHECK-NOT:     llvm.call @boostr_allocate
 // CHECK:         gpu.launch_func @[[FIRST:.+]]::@out_proj_residual_grad
+// CHECK-NOT:     llvm.call @boostr_allocate
 // CHECK-NOT:     llvm.call @boostr_release
+// CHECK:         %[[ALLOCATED:.+]] = llvm.load %[[WORKSPACE]]
+// CHECK:         llvm.ptrtoint %[[ALLOCATED]]
+// CHECK-NEXT:    llvm.call @boostr_cuda_token
 // CHECK:         gpu.launch_func @[[LATER:.+]]::@out_proj_residual_grad
 // CHECK:         llvm.call @boostr_release
 
@@ -22,11 +30,20 @@
 // CHECK-NOT:       nvvm.griddepcontrol
 // CHECK:       gpu.module @[[LATER]] {
 // CHECK-NOT:       nvvm.griddepcontrol launch_dependents
-// CHECK-COUNT-2:   nvvm.barrier0
-// CHECK-NEXT:      nvvm.griddepcontrol wait
-// CHECK-NEXT:      llvm.return
+// CHECK:             nvvm.griddepcontrol wait
+
+// WAIT:        %[[NUMBER:.+]] = nvvm.read.ptx.sreg.ctaid.x
+// WAIT-NEXT:   %[[COUNT:.+]] = nvvm.read.ptx.sreg.nctaid.x
+// WAIT-NEXT:   %[[ONE:.+]] = arith.constant 1 : i32
+// WAIT-NEXT:   %[[NEXT:.+]] = arith.addi %[[NUMBER]], %[[ONE]]
+// WAIT-NEXT:   %[[IS_LAST:.+]] = arith.cmpi eq, %[[NEXT]], %[[COUNT]]
+// WAIT-NEXT:   scf.if %[[IS_LAST]] {
+// WAIT-NEXT:     nvvm.barrier0
+// WAIT-NEXT:     nvvm.griddepcontrol wait
+// WAIT-NEXT:   }
+// WAIT-NEXT:   llvm.return
 module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">} {
-  func.func @shared_tiles_first(%dy: memref<?x?x256xbf16>, %a: memref<?x?x256xbf16>,
+  func.func @shared_tiles(%dy: memref<?x?x256xbf16>, %a: memref<?x?x256xbf16>,
       %w: memref<256x256xbf16>, %da: memref<?x?x256xbf16>, %dw: memref<256x256xbf16>) {
     boostr.out_proj_residual_grad %dy, %a, %w outs(%da, %dw) wrt(attn, weight)
         {boostr.gpu_tiles = [
@@ -40,19 +57,25 @@ module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_90a", featu
 
 // -----
 
-// Others keep the order of the op; so do bodies that are not outlined yet.
+// The same of bodies that are not outlined yet.
 
-// CHECK-LABEL: func.func @in_order(
+// CHECK-LABEL: func.func @before_outlining(
 // CHECK:         gpu.launch
 // CHECK:           nvvm.griddepcontrol launch_dependents
 // CHECK-NOT:       nvvm.griddepcontrol wait
 // CHECK:           gpu.terminator
 // CHECK:         gpu.launch
 // CHECK-NOT:       nvvm.griddepcontrol launch_dependents
-// CHECK:           nvvm.griddepcontrol wait
-// CHECK-NEXT:      gpu.terminator
+// CHECK:             nvvm.griddepcontrol wait
+
+// WAIT:        %[[IS_LAST:.+]] = arith.cmpi eq, %{{.+}}, %{{.+}} : index
+// WAIT-NEXT:   scf.if %[[IS_LAST]] {
+// WAIT-NEXT:     gpu.barrier
+// WAIT-NEXT:     nvvm.griddepcontrol wait
+// WAIT-NEXT:   }
+// WAIT-NEXT:   gpu.terminator
 module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_90", features = "+ptx83">} {
-  func.func @in_order(%dy: memref<?x?x32xf32>, %a: memref<?x?x32xf32>, %w: memref<32x32xf32>,
+  func.func @before_outlining(%dy: memref<?x?x32xf32>, %a: memref<?x?x32xf32>, %w: memref<32x32xf32>,
       %da: memref<?x?x32xf32>, %dw: memref<32x32xf32>) {
     boostr.out_proj_residual_grad %dy, %a, %w outs(%da, %dw) wrt(attn, weight)
         {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1>,

@@ -45,10 +45,29 @@ func.func @weight_gradient(%dy: memref<?x?x1024xbf16>, %a: memref<?x?x1024xbf16>
   return
 }
 
+// Two gradients at the same time: of the input's that which leaves room for the weight's counts, 48 tiles of 192 x 128
+// where by itself 128 of 128 x 64 would take less.
+// CHECK-LABEL: func @gradients_together(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [128]>, #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [128]>]
+// CHECK-LABEL: func @gradient_of_the_input(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64]>]
+func.func @gradients_together(%dy: memref<1x1024x1024xbf16>, %a: memref<1x1024x1024xbf16>, %w: memref<1024x1024xbf16>,
+    %da: memref<1x1024x1024xbf16>, %dw: memref<1024x1024xbf16>) {
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da, %dw) wrt(attn, weight)
+      : memref<1x1024x1024xbf16>, memref<1x1024x1024xbf16>, memref<1024x1024xbf16>, memref<1x1024x1024xbf16>, memref<1024x1024xbf16>
+  return
+}
+func.func @gradient_of_the_input(%dy: memref<1x1024x1024xbf16>, %a: memref<1x1024x1024xbf16>, %w: memref<1024x1024xbf16>,
+    %da: memref<1x1024x1024xbf16>) {
+  boostr.out_proj_residual_grad %dy, %a, %w outs(%da) wrt(attn)
+      : memref<1x1024x1024xbf16>, memref<1x1024x1024xbf16>, memref<1024x1024xbf16>, memref<1x1024x1024xbf16>
+  return
+}
+
 // As many kernels as take nearly the least time for any number of rows. Of heads of 128, 192 columns are one and a
 // half: tiles have columns of several heads, and of two segments.
 // CHECK-LABEL: func @across_segments(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 96, 160, 192, 224], tall = [192], few_rows = [1, 8]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 96, 160, 192], tall = [192], few_rows = [1, 8]>]
 func.func @across_segments(%x: memref<?x?x4096xbf16>, %w: memref<6144x4096xbf16>, %q: memref<?x32x?x128xbf16>,
     %k: memref<?x8x?x128xbf16>, %v: memref<?x8x?x128xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 32 num_kv_heads = 8 head_dim = 128
