@@ -6,6 +6,7 @@
 
 #include "Contender.h"
 
+#include <cstdio>
 #include <cstring>
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -161,7 +162,16 @@ void bench::addOneDnn(const Plan &plan, std::vector<Contender> &out,
     const Case &c = data.c;
     if (c.type == Type::F64 || (prepack && !c.isForward() && !c.wants("input")))
       return nullptr;
-    return std::make_unique<OneDnnRunner>(*library, data, prepack);
+    try {
+      return std::make_unique<OneDnnRunner>(*library, data, prepack);
+    } catch (const dnnl::error &error) {
+      if (error.status != dnnl_unimplemented)
+        throw;
+      std::fprintf(stderr,
+                   "%s: left out: oneDNN has no such product on this CPU\n",
+                   c.name.c_str());
+      return nullptr;
+    }
   };
   out.push_back({"onednn", [make](Data &data) { return make(data, false); }});
   out.push_back(
