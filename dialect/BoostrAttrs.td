@@ -304,7 +304,9 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     fewer tiles than multiprocessors, or the last round of tiles would leave many
     idle, up to `split` blocks share one (1 if not given): each does a part of k,
     and their sums are added in a fixed order. Parts need not be equal: blocks
-    without a tile may do a smaller one of each of several tiles.
+    without a tile may do a smaller one of each of several tiles. The first of several
+    contractions of an op shares none with its widest tiles: what they leave idle is
+    for the next.
 
     Of `gemv`, `block[2]` is what the warps of a block, which share k, read of each
     column at once (pieces of up to 16 bytes a thread; with `warp`, which is then

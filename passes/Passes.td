@@ -348,8 +348,8 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
     there is a call of `boostr_cuda_multiply`, parallel loops around it where arrays
     have to be packed before or the result unpacked, and the kernel for where the
     library is unable. From sm_90 on the kernels of an op with several contractions
-    run at the same time: the first lets later ones begin, and these wait for it at
-    their end (`nvvm.griddepcontrol`).
+    run at the same time: the first lets later ones begin, and the last block of each
+    of these waits for it at its end (`nvvm.griddepcontrol`).
 
     Leaves: every other op.
 

@@ -81,6 +81,48 @@ private:
   int threads;
 };
 
+#if defined(__AVX512BF16__)
+/// The same of pairs of bf16: 16 sums cover a latency of 6 with 2 units.
+void multiplyPairs(int64_t steps) {
+  constexpr int sums = 16;
+  __m512 sum[sums];
+  __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.999f), _mm512_set1_ps(1));
+  __m512bh b = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.001f), _mm512_set1_ps(-1));
+  for (int i = 0; i < sums; ++i)
+    sum[i] = _mm512_set1_ps(float(i));
+  keep(a);
+  keep(b);
+  for (int64_t step = 0; step < steps; ++step) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < sums; ++i)
+      sum[i] = _mm512_dpbf16_ps(sum[i], a, b);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < sums; ++i)
+      keep(sum[i]);
+  }
+}
+
+class PairPeak final : public Runner {
+public:
+  explicit PairPeak(int threads) : threads(threads) {}
+  void run(size_t) override {
+    onThreads(threads, [](int) { multiplyPairs(steps); });
+  }
+  bool hasResults() const override { return false; }
+  double flops(const Case &) const override {
+    return double(threads) * steps * 16 * 2 * 32;
+  }
+  double bytes(const Case &) const override { return 0; }
+  std::string label() const override {
+    return "AVX512-BF16 dot products, registers alone";
+  }
+
+private:
+  static constexpr int64_t steps = 1 << 20;
+  int threads;
+};
+#endif
+
 #if defined(__AMX_BF16__)
 struct TileConfig {
   uint8_t palette = 1, startRow = 0, reserved[14] = {};
@@ -197,6 +239,10 @@ void bench::addPeaks(const Plan &plan, std::vector<Contender> &out,
 #if defined(__AMX_BF16__)
                    if (data.c.type == Type::BF16 && amx)
                      return std::make_unique<AmxPeak>(threads);
+#endif
+#if defined(__AVX512BF16__)
+                   if (data.c.type == Type::BF16)
+                     return std::make_unique<PairPeak>(threads);
 #endif
                    if (data.c.type == Type::F64)
                      return std::make_unique<FmaPeak<double>>(threads);

@@ -166,6 +166,14 @@ class Row:
         return None if self.value is None else self.value >= self.least
 
 
+def bf16_units(case):
+    """What multiplied bf16 in the measured peak: its name, and what fraction is aimed at plain and prepacked."""
+    label = case.contenders["peak"].label if "peak" in case.contenders else ""
+    if label.startswith("AMX"):
+        return "AMX", 0.45, 0.50
+    return ("AVX512-BF16" if label.startswith("AVX512-BF16") else "FMA"), 0.75, 0.75
+
+
 def product_targets(case):
     """Forward and gradient products with many tokens."""
     if case.op not in PRODUCTS or case.tokens < 512 or case.model not in ("llama3-8b", "gpt2-medium"):
@@ -176,10 +184,12 @@ def product_targets(case):
         best = case.best(PLAIN_LIBRARIES)
         yield Row(what, case.model, tokens, "fastest library GEMM / ours", case.ratio(best) if best else None, 1.10)
     elif case.type == "bf16":
-        yield Row(what, case.model, tokens, "of AMX peak, plain", case.of_peak(), 0.45)
+        units, least, least_prepacked = bf16_units(case)
+        yield Row(what, case.model, tokens, f"of {units} peak, plain", case.of_peak(), least)
         yield Row(what, case.model, tokens, "oneDNN / ours, plain", case.ratio("onednn"), 1.4)
         if ":weight" not in case.op:  # The weight is no operand there.
-            yield Row(what, case.model, tokens, "of AMX peak, prepacked", case.of_peak("boostr_prepacked"), 0.50)
+            yield Row(what, case.model, tokens, f"of {units} peak, prepacked", case.of_peak("boostr_prepacked"),
+                      least_prepacked)
             yield Row(what, case.model, tokens, "oneDNN / ours, both prepacked",
                       case.ratio("onednn_prepacked", "boostr_prepacked"), 1.4)
     else:
@@ -238,8 +248,9 @@ def targets_table(cases):
 def machine_table(cases, context):
     """What the machine reached, over all cases, and what was compared."""
     rows = []
+    units = {bf16_units(case)[0] for case in cases.values() if case.type == "bf16" and "peak" in case.contenders}
     titles = {("peak", "f32"): "f32 FMA, registers alone", ("peak", "f64"): "f64 FMA, registers alone",
-              ("peak", "bf16"): "bf16 AMX, registers alone, random numbers"}
+              ("peak", "bf16"): f"bf16 {' and '.join(sorted(units))}, registers alone"}
     for (name, element), title in titles.items():
         rates = [case.contenders[name].flop_rate / 1e9 for case in cases.values()
                  if case.type == element and name in case.contenders]

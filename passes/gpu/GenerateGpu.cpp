@@ -417,11 +417,12 @@ static LogicalResult compareTogether(ImplicitLocOpBuilder &b,
   if (failed(first) || failed(second))
     return failure();
   wgmma::estimateCostsTogether(b, op, *first, *second);
-  for (auto [part, kernels] :
-       {std::tie(parts[0], *first), std::tie(parts[1], *second)}) {
+  auto set = [](Part &part, const wgmma::WgmmaKernels &kernels) {
     part.costs = kernels.costs;
     part.mayShare = kernels.mayShare;
-  }
+  };
+  set(parts[0], *first);
+  set(parts[1], *second);
   return success();
 }
 

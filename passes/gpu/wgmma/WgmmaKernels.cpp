@@ -169,8 +169,7 @@ void Comparison::compareTogether(WgmmaKernels &first, WgmmaKernels &second) {
   // shorter.
   Value no = arith::ConstantIntOp::create(math.b, math.b.getI1Type(), 0);
   first.mayShare.assign(first.tiles.size(), no);
-  second.mayShare = first.mayShare;
-  second.mayShare.resize(second.tiles.size(), no);
+  second.mayShare.assign(second.tiles.size(), no);
   if (first.isForFewRows)
     first.mayShare.front() = hasFewRows(first);
   OpFoldResult shared = beside.back(), whole = beside[beside.size() - 2];
