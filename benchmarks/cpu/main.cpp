@@ -165,10 +165,12 @@ void runEntry(Entry &entry, const Case &c, size_t &next,
   state.SetLabel(runner.label());
 }
 
-/// Some libraries' threads spin for a while after they worked; the next
-/// contender shall have the processors alone.
-void letOthersSleep() {
-  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+/// Some libraries' threads, and ours, spin for a while after they worked; the
+/// next contender shall have the processors alone. What measures the machine
+/// has no threads that others could wait for, and waits until all sleep.
+void letOthersSleep(const Runner &next) {
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(next.hasResults() ? 2 : 40));
 }
 
 /// More than this of the processors for others, and a repetition is disturbed.
@@ -226,7 +228,7 @@ void runCase(const Case &c, const Plan &plan,
   for (Entry &entry : entries)
     benchmark::RegisterBenchmark(entry.name.c_str(),
                                  [&](benchmark::State &state) {
-                                   letOthersSleep();
+                                   letOthersSleep(*entry.runner);
                                    runEntry(entry, c, next, state);
                                  })
         ->Iterations(entry.iterations)
