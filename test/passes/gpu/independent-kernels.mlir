@@ -57,6 +57,39 @@ module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_90a", featu
 
 // -----
 
+// What is allocated ahead is allocated where the launch that needs it is: not for
+// few steps, by another kernel.
+
+// CHECK-LABEL: func.func @allocated_where_needed(
+// CHECK:         %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %{{.+}} : index
+// CHECK-NEXT:    scf.if %[[FEW]] {
+// CHECK-NEXT:    } else {
+// CHECK-NOT:     gpu.launch
+// CHECK:           scf.if
+// CHECK:             llvm.call @boostr_allocate
+// CHECK-NOT:       llvm.call @boostr_cuda_token
+// CHECK:         gpu.launch blocks
+// CHECK:         gpu.launch_func
+// CHECK:         gpu.launch blocks
+// CHECK-NOT:     llvm.call @boostr_allocate
+// CHECK:         llvm.call @boostr_cuda_token
+// CHECK:         gpu.launch_func
+// CHECK:         llvm.call @boostr_release
+module attributes {boostr.gpu_target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">} {
+  func.func @allocated_where_needed(%dy: memref<?x?x256xbf16>, %a: memref<?x?x256xbf16>,
+      %w: memref<256x256xbf16>, %da: memref<?x?x256xbf16>, %dw: memref<256x256xbf16>) {
+    boostr.out_proj_residual_grad %dy, %a, %w outs(%da, %dw) wrt(attn, weight)
+        {boostr.gpu_tiles = [
+          #boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 8, few_rows = [16]>,
+          #boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 8, split = 8, few_steps = 16>]}
+        : memref<?x?x256xbf16>, memref<?x?x256xbf16>, memref<256x256xbf16>, memref<?x?x256xbf16>,
+          memref<256x256xbf16>
+    return
+  }
+}
+
+// -----
+
 // The same of bodies that are not outlined yet.
 
 // CHECK-LABEL: func.func @before_outlining(
