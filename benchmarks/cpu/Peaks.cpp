@@ -41,87 +41,79 @@ constexpr int vectorBytes = 16;
 template <typename T>
 using Vector __attribute__((vector_size(vectorBytes))) = T;
 
-/// Multiply-adds of one thread: 12 sums that do not wait for each other, which
-/// covers a latency of 4 with 2 (or 3) units.
-template <typename T> void multiplyAdd(int64_t steps) {
-  constexpr int sums = 12;
-  Vector<T> sum[sums], a, b;
-  for (int i = 0; i < sums; ++i)
-    sum[i] = Vector<T>{} + T(i);
-  a = Vector<T>{} + T(0.999), b = Vector<T>{} + T(0.001);
-  keep(a);
-  keep(b);
-  for (int64_t step = 0; step < steps; ++step) {
-#pragma clang loop unroll(full)
-    for (int i = 0; i < sums; ++i)
-      sum[i] = __builtin_elementwise_fma(sum[i], a, b);
-#pragma clang loop unroll(full)
-    for (int i = 0; i < sums; ++i)
-      keep(sum[i]);
+/// Multiply-adds of vectors of T.
+template <typename T> struct Fma {
+  using Sum = Vector<T>;
+  using Operand = Vector<T>;
+  static constexpr int64_t steps = 1 << 21;
+  static constexpr double flops = 2 * (vectorBytes / double(sizeof(T)));
+  static Operand make(double value) { return Vector<T>{} + T(value); }
+  static Sum multiply(Sum sum, Operand a, Operand b) {
+    return __builtin_elementwise_fma(sum, a, b);
   }
-}
-
-template <typename T> class FmaPeak final : public Runner {
-public:
-  explicit FmaPeak(int threads) : threads(threads) {}
-  void run(size_t) override {
-    onThreads(threads, [](int) { multiplyAdd<T>(steps); });
-  }
-  bool hasResults() const override { return false; }
-  double flops(const Case &) const override {
-    return double(threads) * steps * 12 * 2 * (vectorBytes / double(sizeof(T)));
-  }
-  double bytes(const Case &) const override { return 0; }
-  std::string label() const override {
+  static std::string label() {
     return std::to_string(vectorBytes * 8) + "-bit FMA, registers alone";
   }
-
-private:
-  static constexpr int64_t steps = 1 << 21;
-  int threads;
 };
 
 #if defined(__AVX512BF16__)
-/// The same of pairs of bf16.
-void multiplyPairs(int64_t steps) {
-  constexpr int sums = 12;
-  __m512 sum[sums];
-  __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.999f), _mm512_set1_ps(1));
-  __m512bh b = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.001f), _mm512_set1_ps(-1));
-  for (int i = 0; i < sums; ++i)
-    sum[i] = _mm512_set1_ps(float(i));
+/// Each sum takes the products of a pair of bf16.
+struct PairDot {
+  using Sum = __m512;
+  using Operand = __m512bh;
+  static constexpr int64_t steps = 1 << 20;
+  static constexpr double flops = 2 * 32;
+  static Operand make(double value) {
+    __m512 number = _mm512_set1_ps(float(value));
+    return _mm512_cvtne2ps_pbh(number, number);
+  }
+  static Sum multiply(Sum sum, Operand a, Operand b) {
+    return _mm512_dpbf16_ps(sum, a, b);
+  }
+  static std::string label() {
+    return "AVX512-BF16 dot products, registers alone";
+  }
+};
+#endif
+
+/// How many sums do not wait for each other: enough for a latency of 4 with 2
+/// (or 3) units, or 6 with 2, and no more than there are registers.
+constexpr int numSums = 12;
+
+/// The instructions of `Unit` in one thread.
+template <typename Unit> void multiply(int64_t steps) {
+  typename Unit::Sum sum[numSums];
+  typename Unit::Operand a = Unit::make(0.999), b = Unit::make(0.001);
+  for (int i = 0; i < numSums; ++i)
+    sum[i] = typename Unit::Sum{} + float(i);
   keep(a);
   keep(b);
   for (int64_t step = 0; step < steps; ++step) {
 #pragma clang loop unroll(full)
-    for (int i = 0; i < sums; ++i)
-      sum[i] = _mm512_dpbf16_ps(sum[i], a, b);
+    for (int i = 0; i < numSums; ++i)
+      sum[i] = Unit::multiply(sum[i], a, b);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < sums; ++i)
+    for (int i = 0; i < numSums; ++i)
       keep(sum[i]);
   }
 }
 
-class PairPeak final : public Runner {
+template <typename Unit> class RegisterPeak final : public Runner {
 public:
-  explicit PairPeak(int threads) : threads(threads) {}
+  explicit RegisterPeak(int threads) : threads(threads) {}
   void run(size_t) override {
-    onThreads(threads, [](int) { multiplyPairs(steps); });
+    onThreads(threads, [](int) { multiply<Unit>(Unit::steps); });
   }
   bool hasResults() const override { return false; }
   double flops(const Case &) const override {
-    return double(threads) * steps * 12 * 2 * 32;
+    return double(threads) * Unit::steps * numSums * Unit::flops;
   }
   double bytes(const Case &) const override { return 0; }
-  std::string label() const override {
-    return "AVX512-BF16 dot products, registers alone";
-  }
+  std::string label() const override { return Unit::label(); }
 
 private:
-  static constexpr int64_t steps = 1 << 20;
   int threads;
 };
-#endif
 
 #if defined(__AMX_BF16__)
 struct TileConfig {
@@ -242,12 +234,13 @@ void bench::addPeaks(const Plan &plan, std::vector<Contender> &out,
 #endif
 #if defined(__AVX512BF16__)
                    if (data.c.type == Type::BF16)
-                     return std::make_unique<PairPeak>(threads);
+                     return std::make_unique<RegisterPeak<PairDot>>(threads);
 #endif
                    if (data.c.type == Type::F64)
-                     return std::make_unique<FmaPeak<double>>(threads);
+                     return std::make_unique<RegisterPeak<Fma<double>>>(
+                         threads);
                    // f16 is multiplied as f32.
-                   return std::make_unique<FmaPeak<float>>(threads);
+                   return std::make_unique<RegisterPeak<Fma<float>>>(threads);
                  }});
   size_t bytes =
       size_t(std::max<int64_t>(plan.rotateBytes, 256 << 20)) / (1 << 20) << 20;

@@ -60,8 +60,9 @@ struct Part {
   GpuTileAttr tile;
   /// Whether its kernel leaves room for a later one.
   bool leavesRoom = false;
-  /// Of kernels of wgmma that were compared beside those of another part.
-  SmallVector<Value> costs = {}, mayShare = {};
+  /// Those of wgmma, with their costs, if these were compared beside those of
+  /// another part.
+  std::optional<wgmma::WgmmaKernels> kernels = std::nullopt;
 };
 
 } // namespace
@@ -87,13 +88,14 @@ getWgmmaKernels(SegmentedContractionOpInterface op, const Part &part) {
 static LogicalResult emitWgmma(ImplicitLocOpBuilder &b,
                                SegmentedContractionOpInterface op,
                                const Part &part, Workspaces &workspaces) {
+  if (part.kernels) {
+    part.kernels->emit(b, op, workspaces);
+    return success();
+  }
   FailureOr<wgmma::WgmmaKernels> kernels = getWgmmaKernels(op, part);
   if (failed(kernels))
     return failure();
-  kernels->costs = part.costs;
-  kernels->mayShare = part.mayShare;
-  if (kernels->costs.empty())
-    wgmma::estimateCosts(b, op, *kernels);
+  wgmma::estimateCosts(b, op, *kernels);
   kernels->emit(b, op, workspaces);
   return success();
 }
@@ -412,17 +414,13 @@ static LogicalResult compareTogether(ImplicitLocOpBuilder &b,
         return part.tile.getKernel() == GpuKernel::Wgmma;
       }))
     return success();
-  FailureOr<wgmma::WgmmaKernels> first = getWgmmaKernels(op, parts[0]),
-                                 second = getWgmmaKernels(op, parts[1]);
-  if (failed(first) || failed(second))
-    return failure();
-  wgmma::estimateCostsTogether(b, op, *first, *second);
-  auto set = [](Part &part, const wgmma::WgmmaKernels &kernels) {
-    part.costs = kernels.costs;
-    part.mayShare = kernels.mayShare;
-  };
-  set(parts[0], *first);
-  set(parts[1], *second);
+  for (Part &part : parts) {
+    FailureOr<wgmma::WgmmaKernels> kernels = getWgmmaKernels(op, part);
+    if (failed(kernels))
+      return failure();
+    part.kernels.emplace(*kernels);
+  }
+  wgmma::estimateCostsTogether(b, op, *parts[0].kernels, *parts[1].kernels);
   return success();
 }
 

@@ -138,9 +138,9 @@ template <typename Math>
 auto CostModel<Math>::estimateShared(const WgmmaTile &tile) const
     -> BlockTimes<Number> {
   BlockTimes<Number> times = estimate(tile);
+  Number tiles = countTiles(tile);
   Number left = math.sub(
-      countTiles(tile),
-      math.mul(math.div(countTiles(tile), multiprocessors), multiprocessors));
+      tiles, math.mul(math.div(tiles, multiprocessors), multiprocessors));
   Number shared = math.add(math.sub(times.longest, estimateRound(tile)),
                            estimatePart(tile, left));
   // Without such tiles as it was.

@@ -22,8 +22,8 @@ WgmmaKernels::get(const SegmentedContraction &contraction,
   for (int64_t columns : attr.getTall())
     found.push_back(WgmmaTile::getTall(shape, attr, columns, reason));
   found.push_back(WgmmaTile::get(shape, attr, leavesRoom, reason));
-  WgmmaKernels kernels = {contraction, shape, {}, !attr.getNarrow().empty(),
-                          {},          {}};
+  WgmmaKernels kernels = {&contraction, shape, {}, !attr.getNarrow().empty(),
+                          {},           {}};
   for (const std::optional<WgmmaTile> &tile : found) {
     if (!tile)
       return std::nullopt;
@@ -36,11 +36,11 @@ void WgmmaKernels::emit(ImplicitLocOpBuilder &b,
                         SegmentedContractionOpInterface op,
                         Workspaces &workspaces) const {
   bool exchangesSums =
-      contraction.segments.front().lhsSum ||
+      contraction->segments.front().lhsSum ||
       llvm::any_of(tiles, [](const WgmmaTile &tile) { return tile.split > 1; });
   Value workspace = exchangesSums ? workspaces.create() : Value();
   auto launch = [&](size_t number) {
-    WgmmaKernel(b, op, contraction, shape, tiles[number], workspace,
+    WgmmaKernel(b, op, *contraction, shape, tiles[number], workspace,
                 mayShare.empty() ? Value() : mayShare[number])
         .emit();
   };
@@ -97,10 +97,10 @@ private:
 
 auto Comparison::estimateTimes(const WgmmaKernels &kernels) -> Times {
   CostModel<EmittedMath> model(
-      math, kernels.contraction, kernels.shape, multiprocessors,
+      math, *kernels.contraction, kernels.shape, multiprocessors,
       [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
         return OpFoldResult(
-            countIndices(math.b, kernels.contraction, term, dims));
+            countIndices(math.b, *kernels.contraction, term, dims));
       });
   Times times = llvm::map_to_vector(kernels.tiles, [&](const WgmmaTile &tile) {
     return model.estimate(tile);
@@ -120,7 +120,7 @@ OpFoldResult Comparison::getLeast(ArrayRef<OpFoldResult> costs) {
 
 /// Whether there are no more rows than one tile has.
 Value Comparison::hasFewRows(const WgmmaKernels &kernels) {
-  return isAtMost(math.b, countRows(math.b, kernels.contraction),
+  return isAtMost(math.b, countRows(math.b, *kernels.contraction),
                   kernels.tiles.front().rows());
 }
 

@@ -15,7 +15,7 @@ namespace mlir::boostr::wgmma {
 /// The kernels of one contraction, and what each costs when the code runs, in
 /// no unit: that of the kernel to launch is the least, the first such counts.
 struct WgmmaKernels {
-  const SegmentedContraction &contraction;
+  const SegmentedContraction *contraction;
   WgmmaShape shape;
   /// Narrow ones, tall ones, the widest.
   SmallVector<WgmmaTile> tiles;
