@@ -83,7 +83,8 @@ static ParseResult
 parseGpuTileOptions(AsmParser &parser, int64_t &split,
                     SmallVector<int64_t> &narrow, SmallVector<int64_t> &rows,
                     SmallVector<int64_t> &warp, F32Precision &precision,
-                    Gemm &gemm, int64_t &fewSteps, SmallVector<int64_t> &tall) {
+                    Gemm &gemm, int64_t &fewSteps, SmallVector<int64_t> &tall,
+                    SmallVector<int64_t> &flat) {
   split = 1;
   fewSteps = 0;
   precision = F32Precision::Ieee;
@@ -96,6 +97,8 @@ parseGpuTileOptions(AsmParser &parser, int64_t &split,
           return parseNumberOrNumbers(parser, narrow);
         if (name == "tall")
           return parseNumbers(parser, tall);
+        if (name == "flat")
+          return parseNumbers(parser, flat);
         if (name == "few_rows")
           return parseNumbers(parser, rows);
         if (name == "few_steps")
@@ -107,7 +110,7 @@ parseGpuTileOptions(AsmParser &parser, int64_t &split,
         if (name == "gemm")
           return parseGemm(parser, gemm);
         return parser.emitError(location)
-               << "expected 'split', 'narrow', 'tall', 'few_rows', "
+               << "expected 'split', 'narrow', 'tall', 'flat', 'few_rows', "
                   "'few_steps', 'warp', 'precision' or 'gemm', got "
                << name;
       });
@@ -126,11 +129,13 @@ static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
                                 ArrayRef<int64_t> narrow,
                                 ArrayRef<int64_t> rows, ArrayRef<int64_t> warp,
                                 F32Precision precision, Gemm gemm,
-                                int64_t fewSteps, ArrayRef<int64_t> tall) {
+                                int64_t fewSteps, ArrayRef<int64_t> tall,
+                                ArrayRef<int64_t> flat) {
   if (split != 1)
     printer << ", split = " << split;
   printNumbers(printer, "narrow", narrow);
   printNumbers(printer, "tall", tall);
+  printNumbers(printer, "flat", flat);
   printNumbers(printer, "few_rows", rows);
   if (fewSteps != 0)
     printer << ", few_steps = " << fewSteps;
@@ -380,14 +385,33 @@ static bool arePositiveAndIncrease(ArrayRef<int64_t> numbers) {
   });
 }
 
-LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                  GpuKernel kernel, ArrayRef<int64_t> block,
-                                  int64_t stages, int64_t group, int64_t split,
-                                  ArrayRef<int64_t> narrow,
-                                  ArrayRef<int64_t> fewRows,
-                                  ArrayRef<int64_t> warp,
-                                  F32Precision precision, Gemm gemm,
-                                  int64_t fewSteps, ArrayRef<int64_t> tall) {
+GpuTileAttr GpuTileAttr::withFew(ArrayRef<int64_t> fewRows, int64_t fewSteps) {
+  return get(getContext(), getKernel(), getBlock(), getStages(), getGroup(),
+             getSplit(), getNarrow(), fewRows, getWarp(), getPrecision(),
+             getGemm(), fewSteps, getTall(), getFlat());
+}
+
+GpuTileAttr GpuTileAttr::withGemm(Gemm gemm) {
+  return get(getContext(), getKernel(), getBlock(), getStages(), getGroup(),
+             getSplit(), getNarrow(), getFewRows(), getWarp(), getPrecision(),
+             gemm, getFewSteps(), getTall(), getFlat());
+}
+
+GpuTileAttr GpuTileAttr::withFurtherTiles(ArrayRef<int64_t> narrow,
+                                          ArrayRef<int64_t> tall,
+                                          ArrayRef<int64_t> flat) {
+  return get(getContext(), getKernel(), getBlock(), getStages(), getGroup(),
+             getSplit(), narrow, getFewRows(), getWarp(), getPrecision(),
+             getGemm(), getFewSteps(), tall, flat);
+}
+
+LogicalResult
+GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                    GpuKernel kernel, ArrayRef<int64_t> block, int64_t stages,
+                    int64_t group, int64_t split, ArrayRef<int64_t> narrow,
+                    ArrayRef<int64_t> fewRows, ArrayRef<int64_t> warp,
+                    F32Precision precision, Gemm gemm, int64_t fewSteps,
+                    ArrayRef<int64_t> tall, ArrayRef<int64_t> flat) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
@@ -415,7 +439,7 @@ LogicalResult GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << stringifyGemm(gemm);
   for (auto [name, numbers] :
        {std::pair("few_rows", fewRows), std::pair("narrow", narrow),
-        std::pair("tall", tall)})
+        std::pair("tall", tall), std::pair("flat", flat)})
     if (!arePositiveAndIncrease(numbers))
       return emitError() << "'" << name
                          << "' expected positive numbers that increase";

@@ -328,7 +328,9 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     rows occupy many multiprocessors. That kernel is launched which is estimated to
     take the least time, and the first of `narrow` where C has at most `block[0]`
     rows; a list of one may be written as a number. With `tall` there are also
-    kernels with tiles of 192 rows and so many columns, up to 192.
+    kernels with tiles of 192 rows and so many columns, up to 192, and with `flat` with
+    tiles of 64 rows, of which the first is launched where C has no more rows, instead
+    of the first of `narrow`.
 
     Of `mma`, each warp of a block computes `warp[0] x warp[1]` elements of it.
     `precision` says how it multiplies f32: operands rounded to TF32 (`tf32`), or
@@ -353,7 +355,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       DefaultValuedParameter<"::mlir::boostr::Gemm",
         "::mlir::boostr::Gemm::Generated">:$gemm,
       DefaultValuedParameter<"int64_t", "0">:$fewSteps,
-      OptionalArrayRefParameter<"int64_t">:$tall);
+      OptionalArrayRefParameter<"int64_t">:$tall,
+      OptionalArrayRefParameter<"int64_t">:$flat);
   let skipDefaultBuilders = 1;
   let builders = [AttrBuilder<(ins "GpuKernel":$kernel,
       "::llvm::ArrayRef<int64_t>":$block, "int64_t":$stages, "int64_t":$group,
@@ -364,14 +367,25 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       CArg<"F32Precision", "F32Precision::Ieee">:$precision,
       CArg<"Gemm", "Gemm::Generated">:$gemm,
       CArg<"int64_t", "0">:$fewSteps,
-      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$tall), [{
+      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$tall,
+      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$flat), [{
     return $_get($_ctxt, kernel, block, stages, group, split, narrow, fewRows,
-                 warp, precision, gemm, fewSteps, tall);
+                 warp, precision, gemm, fewSteps, tall, flat);
   }]>];
+  let extraClassDeclaration = [{
+    /// This tile with other kernels for few rows or steps.
+    GpuTileAttr withFew(::llvm::ArrayRef<int64_t> fewRows, int64_t fewSteps);
+    /// This tile, left to another library or to none.
+    GpuTileAttr withGemm(Gemm gemm);
+    /// This tile with other kernels beside it.
+    GpuTileAttr withFurtherTiles(::llvm::ArrayRef<int64_t> narrow,
+                                 ::llvm::ArrayRef<int64_t> tall,
+                                 ::llvm::ArrayRef<int64_t> flat);
+  }];
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `stages` `=` $stages `,` `group` `=` $group
-        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision, $gemm, $fewSteps, $tall) `` `>`
+        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision, $gemm, $fewSteps, $tall, $flat) `` `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -5,7 +5,10 @@ For each op and shape every contender is checked against float32 first. Then its
 turn; the time of a contender is the median of its replays, by CUDA events, divided by the number of sets.
 
 usage: bench.py MODULES [--runtime libboostr_runtime.so.1] [--ops ...] [--shapes ...] [--contenders ...]
-                [--variant NAME=MODULES] [--compile-budget SECONDS] [--shapes-file shapes.json] [--out FOLDER]
+                [--variant NAME=MODULES] [--compile-budget SECONDS] [--shapes-file shapes.json] [--apart] [--out FOLDER]
+
+Calls follow each other in a graph. Kernels of ours begin while the one before ends, most of all behind one of
+ours; with --apart a small kernel of PyTorch is between two calls, of all contenders, and its time is counted.
 
 MODULES is the folder that modules.py wrote. Needs torch and triton; matplotlib for the picture.
 """
@@ -33,10 +36,20 @@ def relative_error(result, reference):
     return difference.item() if math.isfinite(difference.item()) else math.inf
 
 
+def put_apart(call):
+    """`call` behind a small kernel."""
+    numbers = torch.zeros(128, device="cuda")
+
+    def run():
+        numbers.add_(1)
+        return call()
+    return run
+
+
 class Contender:
     """One way to compute an op, captured on all sets of tensors."""
 
-    def __init__(self, name, make, cases, references):
+    def __init__(self, name, make, cases, references, apart=False):
         self.name, self.times, self.error = name, [], None
         calls = [make(case) for case in cases]
         self.available = calls[0] is not None
@@ -46,6 +59,8 @@ class Contender:
             results = calls[0]()
             torch.cuda.synchronize()
             self.error = max(relative_error(x, y) for x, y in zip(results, references))
+        if apart:
+            calls = [put_apart(call) for call in calls]
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             for call in calls:
@@ -88,13 +103,13 @@ class CompileBudget:
     def __init__(self, seconds):
         self.seconds, self.used, self.rows = seconds, 0.0, 0
 
-    def create(self, make, cases, references):
+    def create(self, make, cases, references, apart):
         """The contender, or None and why."""
         if self.used >= self.seconds:
             return None, f"its warm-ups have taken {self.used:.0f} s of {self.seconds} s (--compile-budget)"
         start = time.perf_counter()
         try:
-            contender, reason = Contender("compile", make, cases, references), ""
+            contender, reason = Contender("compile", make, cases, references, apart), ""
         except Exception as error:  # Of any kind: a compiler's failure is its result.
             lines = str(error).strip().splitlines() or [""]
             contender, reason = None, f"{type(error).__name__}: {lines[0]}"
@@ -106,27 +121,27 @@ class CompileBudget:
         return contender, reason
 
 
-def create_rivals(op, shape, makers, cases, references, budget):
+def create_rivals(op, shape, makers, cases, references, budget, apart):
     rivals = []
     for name, make in makers.items():
         if name == "compile":
-            contender, reason = budget.create(make, cases, references)
+            contender, reason = budget.create(make, cases, references, apart)
             if not contender:
                 print(f"{op:22s} {shape.name:20s} compile: skipped: {reason}", flush=True)
                 continue
         else:
-            contender = Contender(name, make, cases, None if name == "floor" else references)
+            contender = Contender(name, make, cases, None if name == "floor" else references, apart)
         if contender.available:
             rivals.append(contender)
     return rivals
 
 
-def measure(op, shape, dtype, makers, repeats, budget):
+def measure(op, shape, dtype, makers, repeats, budget, apart):
     first = c.Case(op, shape, dtype)
     sets = max(1, min(8, math.ceil(L2_BYTES / first.bytes())))
     cases = [first] + [c.Case(op, shape, dtype) for _ in range(sets - 1)]
     references = first.reference()
-    rivals = create_rivals(op, shape, makers, cases, references, budget)
+    rivals = create_rivals(op, shape, makers, cases, references, budget, apart)
     del references
     for _ in range(repeats):
         for contender in rivals:
@@ -235,6 +250,8 @@ def main():
     parser.add_argument("--compile-budget", type=int, default=600, metavar="SECONDS",
                         help="what torch.compile may take to compile and to tune, in all; after it the rest is skipped")
     parser.add_argument("--repeats", type=int, default=15, help="replays of each graph")
+    parser.add_argument("--apart", action="store_true",
+                        help="a small kernel of PyTorch between two calls, whose time is counted")
     parser.add_argument("--out", type=Path, help="folder for table, picture and raw data")
     args = parser.parse_args()
     shapes = {shape.name: shape for shape in modules.load_shapes(args.shapes_file)}
@@ -264,7 +281,7 @@ def main():
     results, wrong, budget = [], 0, CompileBudget(args.compile_budget)
     for op in args.ops:
         for name in args.shapes or shapes:
-            rows = measure(op, shapes[name], dtype, makers, args.repeats, budget)
+            rows = measure(op, shapes[name], dtype, makers, args.repeats, budget, args.apart)
             add_ratios(rows, variants)
             for row in rows:
                 is_wrong = row["error"] is not None and row["error"] > LIMITS[dtype]

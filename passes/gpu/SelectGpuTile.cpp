@@ -80,11 +80,7 @@ static GpuTileAttr addFewSteps(GpuTileAttr tile, GpuTargetAttr target,
     return tile;
   if (!ShapedType::isDynamic(steps))
     return few;
-  return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
-                          tile.getStages(), tile.getGroup(), tile.getSplit(),
-                          tile.getNarrow(), tile.getFewRows(), tile.getWarp(),
-                          tile.getPrecision(), tile.getGemm(), gemv::kMostSteps,
-                          tile.getTall());
+  return tile.withFew(tile.getFewRows(), gemv::kMostSteps);
 }
 
 /// The gemv kernel's tile if there are known to be few rows, else `tile`, with
@@ -109,11 +105,7 @@ static GpuTileAttr addFew(GpuTileAttr tile, GpuTargetAttr target,
   SmallVector<int64_t, 2> fewRows = {few};
   if (!one || one.getWarp().empty())
     fewRows.insert(fewRows.begin(), 1);
-  return GpuTileAttr::get(context, tile.getKernel(), tile.getBlock(),
-                          tile.getStages(), tile.getGroup(), tile.getSplit(),
-                          tile.getNarrow(), fewRows, tile.getWarp(),
-                          tile.getPrecision(), tile.getGemm(),
-                          tile.getFewSteps(), tile.getTall());
+  return tile.withFew(fewRows, tile.getFewSteps());
 }
 
 GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
@@ -142,16 +134,9 @@ SmallVector<GpuTileAttr, 2> mlir::boostr::chooseGpuTiles(
 
 static GpuTileAttr withGemm(GpuTileAttr tile, Gemm gemm) {
   // Few rows are no concern of kernels of our own if there is a library.
-  ArrayRef<int64_t> fewRows = tile.getFewRows();
-  int64_t fewSteps = tile.getFewSteps();
-  if (gemm == Gemm::Cublaslt) {
-    fewRows = {};
-    fewSteps = 0;
-  }
-  return GpuTileAttr::get(tile.getContext(), tile.getKernel(), tile.getBlock(),
-                          tile.getStages(), tile.getGroup(), tile.getSplit(),
-                          tile.getNarrow(), fewRows, tile.getWarp(),
-                          tile.getPrecision(), gemm, fewSteps, tile.getTall());
+  if (gemm == Gemm::Cublaslt)
+    tile = tile.withFew({}, 0);
+  return tile.withGemm(gemm);
 }
 
 namespace {

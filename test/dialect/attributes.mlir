@@ -213,6 +213,7 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 // CHECK-LABEL: func private @gpu
 // CHECK-SAME: few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, few_rows = [1, 8]>
 // CHECK-SAME: few_steps = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, few_steps = 16>
+// CHECK-SAME: flat = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, tall = [192], flat = [32, 64]>
 // CHECK-SAME: gemm = #boostr.gemm<auto>
 // CHECK-SAME: gemvt = #boostr.gpu_tile<kernel = gemvt, block = [1, 32, 1024], stages = 4, group = 1>
 // CHECK-SAME: ger = #boostr.gpu_tile<kernel = ger, block = [8, 1024, 2], stages = 1, group = 1>
@@ -228,6 +229,7 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 func.func private @gpu() attributes {
   few = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, few_rows = [1, 8], split = 8>,
   few_steps = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, few_steps = 16, split = 8>,
+  flat = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, flat = [32, 64], tall = [192]>,
   gemm = #boostr.gemm<auto>,
   gemvt = #boostr.gpu_tile<kernel = gemvt, block = [1, 32, 1024], stages = 4, group = 1>,
   ger = #boostr.gpu_tile<kernel = ger, block = [8, 1024, 2], stages = 1, group = 1>,
@@ -272,6 +274,12 @@ func.func private @negative_gpu_tile_single_narrow() attributes {
 
 // -----
 
+func.func private @negative_gpu_tile_flat() attributes {
+  // expected-error @below {{'flat' expected positive numbers that increase}}
+  tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, flat = [64, 64]>}
+
+// -----
+
 func.func private @negative_gpu_tile_tall() attributes {
   // expected-error @below {{'tall' expected positive numbers that increase}}
   tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, tall = [192, 128]>}
@@ -303,7 +311,7 @@ func.func private @negative_gpu_tile_few_steps_of_ger() attributes {
 // -----
 
 func.func private @negative_gpu_tile_option() attributes {
-  // expected-error @below {{expected 'split', 'narrow', 'tall', 'few_rows', 'few_steps', 'warp', 'precision' or 'gemm', got rows}}
+  // expected-error @below {{expected 'split', 'narrow', 'tall', 'flat', 'few_rows', 'few_steps', 'warp', 'precision' or 'gemm', got rows}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, rows = [1]>}
 
 // -----

@@ -46,6 +46,14 @@ def test_fused_qkv_of_tall_tiles():
     qkv.check(module, "bf16", heads, "tall", (2, 384, 64), True)
 
 
+def test_out_proj_residual_of_flat_tiles():
+    """Tiles of 64 rows, which one warpgroup multiplies: 128 of them, and 32 for few rows."""
+    module = compile_functions(
+        [out.function("flat_bf16_True", "bf16", (None, None, 1024, 1024), True)])
+    for tokens in (256, 40):
+        out.check(module, "flat", "bf16", True, (1, tokens, 1024, 1024))
+
+
 @pytest.mark.parametrize("element, hidden", [("f16", 128), ("bf16", 1288), ("f64", 19)])
 def test_fused_qkv_grad(element, hidden):
     """Bias gradients, of one column of tiles and of several; accumulation into the same type and

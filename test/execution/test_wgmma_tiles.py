@@ -4,8 +4,8 @@
 
 """Each width of the wgmma kernels beside that of 256 columns, written on the op.
 
-Which one the host launches depends on what each is estimated to take: with few rows a narrow one
-always does, a tall one where its tiles run at once and those of 128 x 256 do not.
+Which one the host launches depends on what each is estimated to take: with few rows a narrow or
+flat one always does, a tall one where its tiles run at once and those of 128 x 256 do not.
 """
 
 import os
@@ -20,6 +20,7 @@ from gradients import Variant
 from support import Heads, compile_functions
 
 ELEMENTS = ["f16", "bf16"]
+KINDS = ["narrow", "flat"]
 TOKENS = [(1, 1), (3, 40), (2, 77), (1, 333)]
 # Boxes of 16, 32 and 64 columns.
 WIDTHS = [32, 48, 80, 96, 112, 160, 192, 224]
@@ -45,47 +46,50 @@ def with_tile(text, further, count=1, columns=256):
     return re.sub(r"\s+: tensor", tiles, text, count=1)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("element", ELEMENTS)
 @pytest.mark.parametrize("heads", HEADS, ids=lambda heads: heads.name)
-def test_narrow_fused_qkv(element, heads):
+def test_fused_qkv(kind, element, heads):
     for width in WIDTHS:
         if heads.dim % (width & -width) and width % heads.dim:
             continue
         compiled = compile_functions(
-            [with_tile(qkv.function(qkv.name_of(element, heads, "narrow", bias), element, heads,
-                                    (None, None, 136), bias), f"narrow = [{width}]",
+            [with_tile(qkv.function(qkv.name_of(element, heads, kind, bias), element, heads,
+                                    (None, None, 136), bias), f"{kind} = [{width}]",
                        columns=256 // heads.dim * heads.dim)
              for bias in (True, False)])
         for tokens in TOKENS:
             for bias in (True, False):
-                qkv.check(compiled, element, heads, "narrow", (*tokens, 136), bias)
+                qkv.check(compiled, element, heads, kind, (*tokens, 136), bias)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("element", ELEMENTS)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_narrow_out_proj_residual(element, width):
+def test_out_proj_residual(kind, element, width):
     widths = (136, 480)
     compiled = compile_functions(
-        [with_tile(out.function(f"narrow_{element}_True", element, (None, None, *widths), True),
-                   f"narrow = [{width}]")])
+        [with_tile(out.function(f"{kind}_{element}_True", element, (None, None, *widths), True),
+                   f"{kind} = [{width}]")])
     for tokens in TOKENS:
-        out.check(compiled, "narrow", element, True, (*tokens, *widths))
+        out.check(compiled, kind, element, True, (*tokens, *widths))
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_narrow_out_proj_residual_grad(width):
+def test_out_proj_residual_grad(kind, width):
     """Memory of rhs runs along its columns. An f32 gradient has boxes of 32 columns."""
     chosen = [Variant(("activations", "weight", "bias")), Variant(("weight",), "bf16")]
     if width % 32 == 0:
         chosen.append(Variant(("weight", "bias"), "f32", "f32"))
     widths = (136, 480)
     compiled = compile_functions(
-        [with_tile(out_grad.function(f"narrow_{variant.name}", "bf16", (None, None, *widths), variant),
-                   f"narrow = [{width}]", 2 if "activations" in variant.wrt else 1)
+        [with_tile(out_grad.function(f"{kind}_{variant.name}", "bf16", (None, None, *widths), variant),
+                   f"{kind} = [{width}]", 2 if "activations" in variant.wrt else 1)
          for variant in chosen])
     for tokens in TOKENS:
         for variant in chosen:
-            out_grad.check(compiled, "bf16", "narrow", variant, (*tokens, *widths))
+            out_grad.check(compiled, "bf16", kind, variant, (*tokens, *widths))
 
 
 @pytest.mark.parametrize("element", ELEMENTS)

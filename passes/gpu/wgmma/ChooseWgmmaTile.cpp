@@ -50,21 +50,17 @@ static int64_t getColumnCost(const SegmentedContraction &contraction,
 }
 
 //===----------------------------------------------------------------------===//
-// Narrower and taller tiles
+// Narrower, flatter and taller tiles
 //===----------------------------------------------------------------------===//
 
 namespace {
 
 /// Columns of the kernels beside that of a tile.
 struct FurtherTiles {
-  SmallVector<int64_t, 8> narrow, tall;
+  SmallVector<int64_t, 8> narrow, tall, flat;
 
   GpuTileAttr addTo(GpuTileAttr tile) const {
-    return GpuTileAttr::get(tile.getContext(), tile.getKernel(),
-                            tile.getBlock(), tile.getStages(), tile.getGroup(),
-                            tile.getSplit(), narrow, /*fewRows=*/{},
-                            /*warp=*/{}, F32Precision::Ieee, Gemm::Generated,
-                            /*fewSteps=*/0, tall);
+    return tile.withFurtherTiles(narrow, tall, flat);
   }
 };
 
@@ -80,8 +76,8 @@ struct Product {
 /// A kernel of the product `product`, and what its blocks take in each case.
 struct Candidate {
   unsigned product;
-  int64_t columns;
-  bool isTall, isNeeded;
+  int64_t consumers, columns;
+  bool isNeeded;
   SmallVector<BlockTimes<int64_t>, 0> times;
 };
 
@@ -100,7 +96,9 @@ private:
 
   void collectCases();
   void collectCandidates(unsigned number);
-  bool addCandidate(unsigned number, bool isTall, bool isNeeded,
+  void collectColumns(unsigned number, int64_t least, int64_t end,
+                      llvm::function_ref<bool(int64_t columns)> add);
+  bool addCandidate(unsigned number, bool isNeeded,
                     const std::optional<WgmmaTile> &tile,
                     bool isShared = false);
   SmallVector<double> estimate(ArrayRef<const Candidate *> kernels);
@@ -166,27 +164,42 @@ static int64_t getFewRowsColumns(const Product &product) {
   return dim < kUnit ? kUnit / dim * dim : dim;
 }
 
+/// Whether tiles for few rows are flat. Where memory of rhs runs along columns,
+/// as in gradients, flat tiles have not been measured.
+static bool hasFlatTiles(const Product &product) {
+  return product.shape.rhsAlongK;
+}
+
+/// The tile for few rows.
+static FurtherTiles chooseFewRowsTile(const Product &product) {
+  FurtherTiles tiles;
+  (hasFlatTiles(product) ? tiles.flat : tiles.narrow)
+      .push_back(getFewRowsColumns(product));
+  return tiles;
+}
+
 /// Tokens that are not known are some of those that make no more than a few
 /// rounds of tiles.
 void FurtherTileChooser::collectCases() {
-  constexpr int64_t least = 256, most = 4096, step = 128;
+  constexpr int64_t few = 512, most = 4096, step = 128;
   bool areKnown = llvm::all_of(products, [](const Product &product) {
     return !ShapedType::isDynamic(countRows(product)) && hasKnownSteps(product);
   });
+  bool haveFlatTiles = llvm::all_of(products, hasFlatTiles);
+  int64_t least = haveFlatTiles ? 128 : 256;
   for (int64_t tokens = least; tokens <= (areKnown ? least : most);
-       tokens += step)
+       tokens += haveFlatTiles && tokens < few ? kUnit : step)
     cases.push_back(tokens);
 }
 
 /// Whether there is such a kernel; then it is a candidate.
-bool FurtherTileChooser::addCandidate(unsigned number, bool isTall,
-                                      bool isNeeded,
+bool FurtherTileChooser::addCandidate(unsigned number, bool isNeeded,
                                       const std::optional<WgmmaTile> &tile,
                                       bool isShared) {
   if (!tile)
     return false;
   const Product &product = products[number];
-  Candidate candidate = {number, tile->columns, isTall, isNeeded, {}};
+  Candidate candidate = {number, tile->consumers, tile->columns, isNeeded, {}};
   for (int64_t tokens : cases) {
     auto count = [&](const ContractionTerm &term, ArrayRef<unsigned> dims) {
       int64_t extent = getStaticProduct(term, dims);
@@ -201,38 +214,59 @@ bool FurtherTileChooser::addCandidate(unsigned number, bool isTall,
   return true;
 }
 
+/// Calls `add` for numbers of columns more than `least` and less than `end`; it
+/// returns whether there is such a tile. Heads that are no multiples of 32 go
+/// with 16 columns more. Boxes of rhs have 64 columns where memory runs along
+/// these.
+void FurtherTileChooser::collectColumns(
+    unsigned number, int64_t least, int64_t end,
+    llvm::function_ref<bool(int64_t columns)> add) {
+  int64_t step = products[number].shape.rhsAlongK ? kUnit / 2 : kUnit;
+  for (int64_t columns = kUnit; columns < end; columns += step)
+    if (columns > least && !add(columns) && columns + kLeastBoxColumns < end)
+      add(columns + kLeastBoxColumns);
+}
+
 /// The kernel of the tile, that for few rows if there may be few, and others
 /// that may be the best in some case.
 void FurtherTileChooser::collectCandidates(unsigned number) {
-  const WgmmaShape &shape = products[number].shape;
-  GpuTileAttr tile = products[number].tile;
+  const Product &product = products[number];
+  const WgmmaShape &shape = product.shape;
   StringRef reason;
   std::optional<WgmmaTile> widest =
-      WgmmaTile::get(shape, tile, products[number].leavesRoom, reason);
+      WgmmaTile::get(shape, product.tile, product.leavesRoom, reason);
   for (bool isShared : {false, true})
     if (!isShared || widest->split > 1)
-      addCandidate(number, /*isTall=*/false, /*isNeeded=*/true, widest,
-                   isShared);
-  int64_t rows = countRows(products[number]);
-  bool hasFewRows = !ShapedType::isDynamic(rows) && rows <= tile.getBlock()[0];
-  FurtherTiles first = {{getFewRowsColumns(products[number])}, {}};
-  auto add = [&](int64_t columns, bool isNeeded) {
-    return addCandidate(
-        number, /*isTall=*/false, isNeeded,
-        WgmmaTile::getNarrow(shape, first.addTo(tile), columns, reason));
+      addCandidate(number, /*isNeeded=*/true, widest, isShared);
+  FurtherTiles few = chooseFewRowsTile(product);
+  GpuTileAttr tile = few.addTo(product.tile);
+  auto getFlat = [&](int64_t columns) {
+    return WgmmaTile::getFlat(shape, tile, columns, reason);
   };
-  add(first.narrow.front(), ShapedType::isDynamic(rows) || hasFewRows);
+  auto getNarrow = [&](int64_t columns) {
+    return WgmmaTile::getNarrow(shape, tile, columns, reason);
+  };
+  std::optional<WgmmaTile> ofFew = few.flat.empty()
+                                       ? getNarrow(few.narrow.front())
+                                       : getFlat(few.flat.front());
+  int64_t rows = countRows(product);
+  bool hasFewRows =
+      ofFew && !ShapedType::isDynamic(rows) && rows <= ofFew->rows();
+  addCandidate(number, ShapedType::isDynamic(rows) || hasFewRows, ofFew);
   if (hasFewRows)
     return;
-  // Heads that are no multiples of 32 go with 16 columns more. Boxes of rhs
-  // have 64 columns where memory runs along these.
-  int64_t step = shape.rhsAlongK ? kUnit / 2 : kUnit;
-  for (int64_t columns = kUnit; columns < widest->columns; columns += step)
-    if (columns > first.narrow.front() && !add(columns, /*isNeeded=*/false) &&
-        columns + kLeastBoxColumns < widest->columns)
-      add(columns + kLeastBoxColumns, /*isNeeded=*/false);
-  addCandidate(number, /*isTall=*/true, /*isNeeded=*/false,
-               WgmmaTile::getTall(shape, tile, kMaxTallColumns, reason));
+
+  auto add = [&](const std::optional<WgmmaTile> &further) {
+    return addCandidate(number, /*isNeeded=*/false, further);
+  };
+  int64_t fewColumns = ofFew ? ofFew->columns : 0;
+  collectColumns(number, few.narrow.empty() ? 0 : fewColumns, widest->columns,
+                 [&](int64_t columns) { return add(getNarrow(columns)); });
+  // With more columns what waits for one consumer's results is too long.
+  if (!few.flat.empty())
+    collectColumns(number, fewColumns, kMaxTallColumns + 1,
+                   [&](int64_t columns) { return add(getFlat(columns)); });
+  add(WgmmaTile::getTall(shape, tile, kMaxTallColumns, reason));
 }
 
 /// What the best of `kernels` take in each case.
@@ -322,13 +356,17 @@ SmallVector<FurtherTiles, 2> FurtherTileChooser::choose() {
   SmallVector<FurtherTiles, 2> chosen(products.size());
   for (const Candidate *kernel : taken) {
     FurtherTiles &tiles = chosen[kernel->product];
-    if (kernel->isTall)
+    if (kernel->consumers == kTallConsumers)
       tiles.tall.push_back(kernel->columns);
+    else if (kernel->consumers == kFlatConsumers)
+      tiles.flat.push_back(kernel->columns);
     else if (kernel->columns != products[kernel->product].tile.getBlock()[1])
       tiles.narrow.push_back(kernel->columns);
   }
-  for (FurtherTiles &tiles : chosen)
+  for (FurtherTiles &tiles : chosen) {
     llvm::sort(tiles.narrow);
+    llvm::sort(tiles.flat);
+  }
   return chosen;
 }
 
@@ -374,9 +412,7 @@ chooseFurtherTiles(ArrayRef<Product> products) {
   });
   if (areKnown)
     return FurtherTileChooser(products).choose();
-  return llvm::map_to_vector<2>(products, [](const Product &product) {
-    return FurtherTiles{{getFewRowsColumns(product)}, {}};
-  });
+  return llvm::map_to_vector<2>(products, chooseFewRowsTile);
 }
 
 SmallVector<GpuTileAttr, 2>

@@ -144,9 +144,10 @@ WgmmaKernel::Ring WgmmaKernel::createRing(OpFoldResult tiles) {
   OpFoldResult needed = cpu::max(
       host, cpu::div(host, number(kBytesUnderWay / tile.rhsBytes()), blocks),
       number(leastStages));
+  int64_t fewUnits = std::max(numConsumers, kConsumers);
   Value areFew = arith::CmpIOp::create(host, arith::CmpIPredicate::ult,
                                        cpu::toValue(host, mWalk.count),
-                                       cpu::constant(host, numConsumers));
+                                       cpu::constant(host, fewUnits));
   OpFoldResult most =
       arith::SelectOp::create(host, areFew, cpu::toValue(host, needed),
                               cpu::constant(host, tile.stages))

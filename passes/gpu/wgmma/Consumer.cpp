@@ -12,8 +12,9 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 void WgmmaKernel::emitConsumer() {
-  NVVM::SetMaxRegisterOp::create(b, registers.consumer,
-                                 NVVM::SetMaxRegisterAction::increase);
+  if (dividesRegisters())
+    NVVM::SetMaxRegisterOp::create(b, registers.consumer,
+                                   NVVM::SetMaxRegisterAction::increase);
   auto multiply = [&](const Tile &tile, ValueRange carried) {
     Position position = multiplyTile(tile, {carried[0], carried[1]});
     return SmallVector<Value>{position.slot, position.parity};

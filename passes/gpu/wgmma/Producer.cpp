@@ -11,8 +11,9 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
 void WgmmaKernel::emitProducer() {
-  NVVM::SetMaxRegisterOp::create(b, registers.producer,
-                                 NVVM::SetMaxRegisterAction::decrease);
+  if (dividesRegisters())
+    NVVM::SetMaxRegisterOp::create(b, registers.producer,
+                                   NVVM::SetMaxRegisterAction::decrease);
   b.when(b.isEqual(thread, 0), [&] {
     // The first turn of each slot has nothing to wait for.
     forEachTile({b.number(0), b.number(1)},

@@ -9,12 +9,14 @@ using namespace mlir;
 using namespace mlir::boostr;
 using namespace mlir::boostr::wgmma;
 
-// Cycles, fitted to what an H100 took (docs/gpu-performance.md, steps 34 and
-// 35): the ends of a tile, of which a block that has several waits for less
+// Cycles, fitted to what an H100 took (docs/gpu-performance.md, steps 34 to
+// 36): the ends of a tile, of which a block that has several waits for less
 // where the epilogue overlaps. Of forward products storing results is a part of
 // it.
 static constexpr int64_t kEnds = 3000, kForwardEnds = 4800,
                          kOverlappedEnds = 1800;
+/// Of flat tiles, whose boxes of results leave one after the other.
+static constexpr int64_t kFlatEnds = 4000, kFlatBox = 800;
 /// What warps that sum rows of lhs take to exchange their sums.
 static constexpr int64_t kExchange = 3500;
 /// What sharing costs: for each equal part of a tile but one, or in all where
@@ -38,10 +40,20 @@ OpFoldResult EmittedMath::selectIfLess(OpFoldResult x, OpFoldResult y,
 /// Cycles of a step: shared memory passes 128 bytes in one, a row of an
 /// operand. Each row is written once, those of lhs are read by one consumer,
 /// and those of rhs by each. A product with ones reads lhs once more.
-static int64_t getStepCycles(const WgmmaTile &tile, bool sumsLhs) {
+static int64_t getSharedMemoryCycles(const WgmmaTile &tile, bool sumsLhs) {
   int64_t cycles = 2 * tile.rows() + tile.rhsBytes() / kRowBytes +
                    tile.consumers * tile.columns;
   return sumsLhs && tile.isNarrow ? cycles + tile.rows() : cycles;
+}
+
+/// What fetching a step takes: 4 rows come in 9 cycles. That is more than the
+/// above for flat tiles and those of few columns.
+static int64_t getFetchCycles(const WgmmaTile &tile) {
+  return (tile.rows() + tile.rhsBytes() / kRowBytes) * 9 / 4;
+}
+
+static int64_t getStepCycles(const WgmmaTile &tile, bool sumsLhs) {
+  return std::max(getSharedMemoryCycles(tile, sumsLhs), getFetchCycles(tile));
 }
 
 template <typename Math>
@@ -75,12 +87,22 @@ auto CostModel<Math>::countTiles(const WgmmaTile &tile) const -> Number {
   return math.mul(math.ceilDiv(rows, math.number(tile.rows())), count);
 }
 
+template <typename Math>
+int64_t CostModel<Math>::getEnds(const WgmmaTile &tile) const {
+  if (tile.consumers == kFlatConsumers)
+    return kFlatEnds +
+           kFlatBox *
+               llvm::divideCeil(tile.columns, tile.boxColumns(resultBytes));
+  if (!tile.isNarrow)
+    return kOverlappedEnds;
+  return isForward ? kForwardEnds : kEnds;
+}
+
 /// Of one tile of a block.
 template <typename Math>
 auto CostModel<Math>::estimateRound(const WgmmaTile &tile) const -> Number {
-  int64_t ends = isForward ? kForwardEnds : kEnds;
   return math.add(math.mul(steps, math.number(getStepCycles(tile, sumsLhs))),
-                  math.number(tile.isNarrow ? ends : kOverlappedEnds));
+                  math.number(getEnds(tile)));
 }
 
 template <typename Math>

@@ -31,7 +31,8 @@ template <typename Number> struct BlockTimes {
 ///   rounds * (steps * step + ends)
 ///
 /// A step takes what passes through shared memory in it, which is never less
-/// than its products take (docs/gpu-performance.md, steps 34 and 35).
+/// than its products take, or what a multiprocessor can fetch of it
+/// (docs/gpu-performance.md, steps 34 to 36).
 template <typename Math> class CostModel {
 public:
   using Number = typename Math::Number;
@@ -52,6 +53,7 @@ public:
 
 private:
   Number countTiles(const WgmmaTile &tile) const;
+  int64_t getEnds(const WgmmaTile &tile) const;
   Number estimateRound(const WgmmaTile &tile) const;
   Number estimateStores(const WgmmaTile &tile, Number tiles) const;
   Number estimatePart(const WgmmaTile &tile, Number left) const;

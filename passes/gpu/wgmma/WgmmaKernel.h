@@ -5,8 +5,8 @@
 // The sm_90a kernel of a segmented contraction, and its launch.
 //
 // Blocks are persistent: each walks over tiles of the result. Warpgroup 0 feeds
-// a ring of stages in shared memory by the copy engine (TMA); the others,
-// two or three, multiply 64 rows each by all columns of the tile, with
+// a ring of stages in shared memory by the copy engine (TMA); the others, one
+// to three, multiply 64 rows each by all columns of the tile, with
 // accumulators in registers. Results leave through staging boxes in shared
 // memory, again by the copy engine, straight to where the contraction wants
 // them: where they can, beside the products of the next tile
@@ -152,6 +152,8 @@ private:
     int32_t producer, consumer;
   };
   Registers divideRegisters();
+  /// Two warpgroups have as many as there are anyway.
+  bool dividesRegisters() const { return numConsumers > kFlatConsumers; }
   void initShared();
   void launch(OpFoldResult tiles, OpFoldResult steps);
 

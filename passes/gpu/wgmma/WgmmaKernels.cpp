@@ -17,13 +17,15 @@ WgmmaKernels::get(const SegmentedContraction &contraction,
                   const WgmmaShape &shape, GpuTileAttr attr, bool leavesRoom,
                   StringRef &reason) {
   SmallVector<std::optional<WgmmaTile>> found;
+  for (int64_t columns : attr.getFlat())
+    found.push_back(WgmmaTile::getFlat(shape, attr, columns, reason));
   for (int64_t columns : attr.getNarrow())
     found.push_back(WgmmaTile::getNarrow(shape, attr, columns, reason));
   for (int64_t columns : attr.getTall())
     found.push_back(WgmmaTile::getTall(shape, attr, columns, reason));
   found.push_back(WgmmaTile::get(shape, attr, leavesRoom, reason));
-  WgmmaKernels kernels = {&contraction, shape, {}, !attr.getNarrow().empty(),
-                          {},           {}};
+  bool isForFewRows = !attr.getFlat().empty() || !attr.getNarrow().empty();
+  WgmmaKernels kernels = {&contraction, shape, {}, isForFewRows, {}, {}};
   for (const std::optional<WgmmaTile> &tile : found) {
     if (!tile)
       return std::nullopt;

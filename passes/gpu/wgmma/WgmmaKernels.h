@@ -17,7 +17,7 @@ namespace mlir::boostr::wgmma {
 struct WgmmaKernels {
   const SegmentedContraction *contraction;
   WgmmaShape shape;
-  /// Narrow ones, tall ones, the widest.
+  /// Flat ones, narrow ones, tall ones, the widest.
   SmallVector<WgmmaTile> tiles;
   /// Whether the first is for few rows.
   bool isForFewRows;

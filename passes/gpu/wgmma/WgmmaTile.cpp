@@ -100,16 +100,33 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
   return tile;
 }
 
+/// How many blocks share a tile of `columns`, one of `all`. Wider ones are for
+/// more rows, which have enough tiles.
+static int64_t getSplit(GpuTileAttr attr, ArrayRef<int64_t> all,
+                        int64_t columns) {
+  bool isFirst = all.empty() || columns == all.front();
+  return isFirst ? attr.getSplit() : 1;
+}
+
 std::optional<WgmmaTile> WgmmaTile::getNarrow(const WgmmaShape &shape,
                                               GpuTileAttr attr, int64_t columns,
                                               StringRef &reason) {
-  // Wider ones are for more rows, which have enough tiles.
-  ArrayRef<int64_t> narrow = attr.getNarrow();
-  bool isFirst = narrow.empty() || columns == narrow.front();
   WgmmaTile tile;
   tile.columns = columns;
   tile.group = attr.getGroup();
-  tile.split = isFirst ? attr.getSplit() : 1;
+  if (attr.getFlat().empty())
+    tile.split = getSplit(attr, attr.getNarrow(), columns);
+  return fitNarrow(shape, tile, reason);
+}
+
+std::optional<WgmmaTile> WgmmaTile::getFlat(const WgmmaShape &shape,
+                                            GpuTileAttr attr, int64_t columns,
+                                            StringRef &reason) {
+  WgmmaTile tile;
+  tile.consumers = kFlatConsumers;
+  tile.columns = columns;
+  tile.group = attr.getGroup();
+  tile.split = getSplit(attr, attr.getFlat(), columns);
   return fitNarrow(shape, tile, reason);
 }
 

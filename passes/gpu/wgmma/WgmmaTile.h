@@ -17,8 +17,8 @@ namespace mlir::boostr::wgmma {
 inline constexpr int64_t kUnit = 64;
 /// Warpgroups that multiply, 64 rows of a tile each; another one feeds them.
 inline constexpr int64_t kConsumers = 2;
-/// Of tall tiles.
-inline constexpr int64_t kTallConsumers = 3;
+/// Of tall tiles, and of flat ones.
+inline constexpr int64_t kTallConsumers = 3, kFlatConsumers = 1;
 inline constexpr int64_t kWarpgroup = 128;
 /// Bytes of a row of a box, and of a box of 64 rows.
 inline constexpr int64_t kRowBytes = 128;
@@ -88,6 +88,10 @@ struct WgmmaTile {
   static std::optional<WgmmaTile> getNarrow(const WgmmaShape &shape,
                                             GpuTileAttr tile, int64_t columns,
                                             StringRef &reason);
+  /// The same with `kFlatConsumers`: `columns` is one of the tile's `flat`.
+  static std::optional<WgmmaTile> getFlat(const WgmmaShape &shape,
+                                          GpuTileAttr tile, int64_t columns,
+                                          StringRef &reason);
   /// The same with `kTallConsumers`: `columns` is one of the tile's `tall`.
   static std::optional<WgmmaTile> getTall(const WgmmaShape &shape,
                                           GpuTileAttr tile, int64_t columns,

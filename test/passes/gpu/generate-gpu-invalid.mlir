@@ -575,6 +575,16 @@ func.func @negative_wgmma_f32_columns(%dy: memref<?x?x960xbf16>, %a: memref<?x?x
 
 // -----
 
+func.func @negative_wgmma_flat(%a: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>, %y: memref<?x?x1024xbf16>) {
+  // expected-error @below {{has a tile that does not fit: a tile of wgmma has a multiple of 8 columns up to 256}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, flat = [36]>]}
+      : memref<?x?x512xbf16>, memref<1024x512xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>
+  return
+}
+
+// -----
+
 func.func @negative_wgmma_tall(%a: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>, %y: memref<?x?x1024xbf16>) {
   // expected-error @below {{has a tile that does not fit: a tall tile of wgmma has up to 192 columns}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)

@@ -137,6 +137,27 @@ func.func @narrow_tiles_of_32_columns(%a: memref<?x?x512xbf16>, %w: memref<1024x
   return
 }
 
+// Flat tiles, which one warpgroup multiplies and another loads: the first is for up to
+// 64 rows, before those of 128.
+
+// CHECK-LABEL: func @flat_tiles(
+// CHECK:         %[[ROWS:.+]] = arith.muli
+// CHECK:         %[[IS_FEW:.+]] = arith.cmpi ule, %[[ROWS]], %c64{{.*}} : index
+// CHECK:         arith.select %[[IS_FEW]], %c0{{.*}}
+// CHECK:         scf.if
+// CHECK:           gpu.launch_func @[[FLAT:.+]]::@out_proj_residual {{.*}}threads in (%c256, %c1, %c1)
+// CHECK:         } else {
+// CHECK:           scf.if
+// CHECK:             gpu.launch_func @{{.+}}::@out_proj_residual {{.*}}threads in (%c384, %c1, %c1)
+// CHECK:           } else {
+// CHECK:             gpu.launch_func @{{.+}}::@out_proj_residual {{.*}}threads in (%c384, %c1, %c1)
+func.func @flat_tiles(%a: memref<?x?x512xbf16>, %w: memref<1024x512xbf16>, %y: memref<?x?x1024xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64], flat = [32]>]}
+      : memref<?x?x512xbf16>, memref<1024x512xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>
+  return
+}
+
 // CHECK-LABEL: func @elsewhere
 // CHECK-NEXT:    return
 func.func @elsewhere() {

@@ -25,6 +25,15 @@ func.func @half_of_the_device(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024x
   return
 }
 
+// 128 tiles of 64 x 32 occupy the device, 64 of 128 x 32 half of it.
+// CHECK-LABEL: func @flat_tiles(
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, flat = [32]>]
+func.func @flat_tiles(%a: memref<2x128x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<2x128x1024xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      : memref<2x128x1024xbf16>, memref<1024x1024xbf16>, memref<2x128x1024xbf16>, memref<2x128x1024xbf16>
+  return
+}
+
 // 144 tiles of 128 x 256 are more than run at once, 128 of 192 x 192 are not.
 // CHECK-LABEL: func @tall_tiles(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, tall = [192]>]
@@ -67,7 +76,7 @@ func.func @gradient_of_the_input(%dy: memref<1x1024x1024xbf16>, %a: memref<1x102
 // As many kernels as take nearly the least time for any number of rows. Of heads of 128, 192 columns are one and a
 // half: tiles have columns of several heads, and of two segments.
 // CHECK-LABEL: func @across_segments(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64, 96, 160, 192], tall = [192], few_rows = [1, 8]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [96, 160, 192], tall = [192], flat = [64, 96], few_rows = [1, 8]>]
 func.func @across_segments(%x: memref<?x?x4096xbf16>, %w: memref<6144x4096xbf16>, %q: memref<?x32x?x128xbf16>,
     %k: memref<?x8x?x128xbf16>, %v: memref<?x8x?x128xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 32 num_kv_heads = 8 head_dim = 128
@@ -77,7 +86,7 @@ func.func @across_segments(%x: memref<?x?x4096xbf16>, %w: memref<6144x4096xbf16>
 
 // Heads of 80 columns are not cut where rows are few or many, and between in pieces of 16.
 // CHECK-LABEL: func @heads_of_80(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 240, 64], stages = 4, group = 16, split = 8, narrow = [80, 112, 160, 208], few_rows = [1, 16]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 240, 64], stages = 4, group = 16, split = 8, narrow = [80, 112, 160, 208], flat = [80], few_rows = [1, 16]>]
 func.func @heads_of_80(%x: memref<?x?x1024xbf16>, %w: memref<2880x1024xbf16>, %q: memref<?x12x?x80xbf16>,
     %k: memref<?x12x?x80xbf16>, %v: memref<?x12x?x80xbf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 12 num_kv_heads = 12 head_dim = 80
@@ -87,7 +96,7 @@ func.func @heads_of_80(%x: memref<?x?x1024xbf16>, %w: memref<2880x1024xbf16>, %q
 
 // Columns that fill the tiles best: two of 192 rather than two of 256.
 // CHECK-LABEL: func @columns_bf16(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 192, 64], stages = 4, group = 16, split = 8, narrow = [32, 64, 96], few_rows = [1, 16]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 192, 64], stages = 4, group = 16, split = 8, narrow = [64, 96], flat = [32, 64], few_rows = [1, 16]>]
 func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: memref<?x?x384xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x512xbf16>, memref<384x512xbf16>, memref<?x?x384xbf16>, memref<?x?x384xbf16>
@@ -98,7 +107,7 @@ func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: 
 // CHECK-LABEL: func @heads_f16(
 // LARGE-LABEL: func @heads_f16(
 // LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, few_rows = [1, 16], warp = [64, 64]>]
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8, narrow = [32, 64, 96], tall = [192], few_rows = [1, 16]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8, narrow = [64, 96], tall = [192], flat = [32, 64], few_rows = [1, 16]>]
 func.func @heads_f16(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>, %q: memref<?x14x?x64xf16>,
     %k: memref<?x1x?x64xf16>, %v: memref<?x1x?x64xf16>) {
   boostr.fused_qkv %x, %w outs(%q, %k, %v) num_heads = 14 num_kv_heads = 1 head_dim = 64
@@ -161,12 +170,12 @@ func.func @one_token(%a: memref<1x1x1024xbf16>, %w: memref<1024x1024xbf16>, %y: 
   return
 }
 
-// Several tokens, by tensor cores where there are those for the type. Other kernels have tiles for more: wgmma narrow
+// Several tokens, by tensor cores where there are those for the type. Other kernels have tiles for more: wgmma flat
 // ones for 17.
 // CHECK-LABEL: func @several_tokens(
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 512], stages = 2, group = 1, warp = [8, 16]>]
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [16, 16, 512], stages = 2, group = 1, warp = [16, 16]>]
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}} narrow = [32]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}} flat = [32]
 // AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma,
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 2, 512], stages = 2, group = 1>]
 // TURING-LABEL: func @several_tokens(
@@ -186,11 +195,11 @@ func.func @several_tokens(%a3: memref<1x3x1024xbf16>, %a9: memref<9x1x1024xbf16>
   return
 }
 
-// With more columns, blocks of few rows are not all there at once: they are smaller, and narrow tiles of wgmma are
+// With more columns, blocks of few rows are not all there at once: they are smaller, and flat tiles of wgmma are
 // faster from 9 tokens on.
 // CHECK-LABEL: func @several_tokens_of_many_columns(
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [8, 16, 256], stages = 4, group = 1, warp = [8, 16]>]
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}} narrow = [64]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}} flat = [64]
 // AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemv, block = [16, 16, 256], stages = 4, group = 1, warp = [16, 16]>]
 func.func @several_tokens_of_many_columns(%a3: memref<1x3x1024xbf16>, %a9: memref<9x1x1024xbf16>,
     %w: memref<6144x1024xbf16>, %y3: memref<1x3x6144xbf16>, %y9: memref<9x1x6144xbf16>) {
