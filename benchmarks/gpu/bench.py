@@ -103,7 +103,7 @@ class CompileBudget:
     def __init__(self, seconds):
         self.seconds, self.used, self.rows = seconds, 0.0, 0
 
-    def create(self, make, cases, references, apart):
+    def create(self, make, cases, references, apart=False):
         """The contender, or None and why."""
         if self.used >= self.seconds:
             return None, f"its warm-ups have taken {self.used:.0f} s of {self.seconds} s (--compile-budget)"
@@ -121,7 +121,7 @@ class CompileBudget:
         return contender, reason
 
 
-def create_rivals(op, shape, makers, cases, references, budget, apart):
+def create_rivals(op, shape, makers, cases, references, budget, apart=False):
     rivals = []
     for name, make in makers.items():
         if name == "compile":
@@ -136,7 +136,7 @@ def create_rivals(op, shape, makers, cases, references, budget, apart):
     return rivals
 
 
-def measure(op, shape, dtype, makers, repeats, budget, apart):
+def measure(op, shape, dtype, makers, repeats, budget, apart=False):
     first = c.Case(op, shape, dtype)
     sets = max(1, min(8, math.ceil(L2_BYTES / first.bytes())))
     cases = [first] + [c.Case(op, shape, dtype) for _ in range(sets - 1)]

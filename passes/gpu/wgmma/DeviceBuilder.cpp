@@ -36,6 +36,13 @@ Value DeviceBuilder::select(Value condition, Value ifTrue, Value ifFalse) {
   return createOrFold<arith::SelectOp>(condition, ifTrue, ifFalse);
 }
 
+void DeviceBuilder::whenElected(llvm::function_ref<void()> body) {
+  constexpr int64_t warp = 32, warpgroup = 128;
+  when(isLess(rem(threadId(), warpgroup), number(warp)), [&] {
+    when(NVVM::ElectSyncOp::create(*this, getI1Type(), Value()), body);
+  });
+}
+
 Value DeviceBuilder::threadId() {
   return NVVM::ThreadIdXOp::create(*this, getI32Type());
 }

@@ -67,6 +67,10 @@ public:
   /// A number of 16 bits, or an f32, as f32.
   Value extend(Value value);
 
+  /// In one thread of the first warp of a warpgroup, all of whose warps come
+  /// here: the assembler knows that it is but one, and has no loop around each
+  /// instruction of the copy engine, of which threads take turns.
+  void whenElected(llvm::function_ref<void()> body);
   Value threadId();
   Value blockId();
   Value numBlocks();

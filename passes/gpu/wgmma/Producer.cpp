@@ -14,7 +14,7 @@ void WgmmaKernel::emitProducer() {
   if (dividesRegisters())
     NVVM::SetMaxRegisterOp::create(b, registers.producer,
                                    NVVM::SetMaxRegisterAction::decrease);
-  b.when(b.isEqual(thread, 0), [&] {
+  auto load = [&] {
     // The first turn of each slot has nothing to wait for.
     forEachTile({b.number(0), b.number(1)},
                 [&](const Tile &tile, ValueRange carried) {
@@ -22,7 +22,13 @@ void WgmmaKernel::emitProducer() {
                   position = loadTile(tile, position);
                   return SmallVector<Value>{position.slot, position.parity};
                 });
-  });
+  };
+  // Steps of wide tiles are long enough, and their producer has too few
+  // registers for what it then computes ahead.
+  if (tile.isNarrow)
+    b.whenElected(load);
+  else
+    b.when(b.isEqual(thread, 0), load);
   if (sumsByWarps())
     emitLhsSums();
 }
