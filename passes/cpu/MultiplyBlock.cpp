@@ -406,8 +406,9 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
   forLoop(b, begin, endStep, multiplyGroup, together);
 }
 
-/// How far rows of a result may be apart, in bytes, to be asked for: those of a
-/// block that lie a multiple of a page apart share few sets of the cache.
+/// How far rows of a result may be apart, in bytes, to be asked for into the
+/// first-level cache: those of a block that lie a multiple of a page apart
+/// share few of its sets. The second-level cache has sets enough.
 static constexpr int64_t kMaxResultStride = 1024;
 /// Blocks of steps that results are asked for in the last of.
 static constexpr int64_t kMinBlocksForResults = 4;
@@ -522,32 +523,36 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       });
 }
 
-/// True if results are to be asked for before they are stored: rows of them
-/// follow each other closely, so that those of a block have room in the cache,
-/// and there are steps enough for their lines to come one by one.
+/// True if results, and what is added to them, are to be asked for before they
+/// are stored: there are steps enough for their lines to come one by one.
 bool ContractionEmitter::asksForResults(const Epilogue &epilogue) {
   if (tile.getKernel() == CpuKernel::Amx || !epilogue.isContiguous)
     return false;
-  const StridedArray &array = epilogue.result.array;
-  std::optional<int64_t> stride =
-      getConstantIntValue(array.strides[contraction.m.back()]);
   std::optional<int64_t> steps = getConstantIntValue(
       stepsOf(segments.front().terms.front().extents).getSize(b));
+  return steps && *steps >= kMinBlocksForResults * kc;
+}
+
+/// The hint for asking for a block of an array of the result's shape.
+unsigned ContractionEmitter::getResultLocality(const StridedArray &array) {
+  constexpr unsigned firstLevel = 3, secondLevel = 2;
+  std::optional<int64_t> stride =
+      getConstantIntValue(array.strides[contraction.m.back()]);
   int64_t bytes = array.getElementType().getIntOrFloatBitWidth() / 8;
-  return stride && *stride * bytes <= kMaxResultStride && steps &&
-         *steps >= kMinBlocksForResults * kc;
+  return stride && *stride * bytes <= kMaxResultStride ? firstLevel
+                                                       : secondLevel;
 }
 
 /// Asks for the part that falls to a chunk of tile (`row`, `column`) of the
-/// block of where its results will be stored: pieces of up to four lines of a
-/// row, one row after the other.
+/// block of where its results will be stored, and of what has a row and a
+/// column for each: pieces of up to four lines of a row, one row after the
+/// other.
 void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
                                          const Epilogue &epilogue,
                                          Value numColumns, Value row,
                                          Value column, Value chunk) {
   OpFoldResult number = add(body, mul(body, row, numColumns), column);
-  const EpilogueArray &result = epilogue.result;
-  int64_t width = 4 * getLineElements(result.array.getElementType());
+  int64_t width = 4 * getLineElements(epilogue.result.array.getElementType());
   while (width > lanes && !areContiguous(width))
     width /= 2;
   int64_t perRow = llvm::divideCeil(nc, width);
@@ -569,13 +574,20 @@ void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
     Value exists =
         arith::AndIOp::create(body, isLess(resultRow, epilogue.numRows),
                               isLess(resultColumn, epilogue.numColumns));
-    ifElse(body, exists, [&] {
+    auto ask = [&](const EpilogueArray &array) {
+      if (!array.rowOffsets || !array.columnOffsets)
+        return;
       Value rowOffset =
-          memref::LoadOp::create(body, result.rowOffsets, resultRow);
+          memref::LoadOp::create(body, array.rowOffsets, resultRow);
       Value columnOffset =
-          memref::LoadOp::create(body, result.columnOffsets, resultColumn);
-      prefetchPiece(body, result.array.flat, add(body, rowOffset, columnOffset),
-                    width);
+          memref::LoadOp::create(body, array.columnOffsets, resultColumn);
+      prefetchPiece(body, array.array.flat, add(body, rowOffset, columnOffset),
+                    width, getResultLocality(array.array));
+    };
+    ifElse(body, exists, [&] {
+      ask(epilogue.result);
+      for (const EpilogueArray &addend : epilogue.addends)
+        ask(addend);
     });
   }
 }
