@@ -315,7 +315,6 @@ private:
                   const Epilogue &epilogue);
   OpFoldResult countStepsTogether(const Block &block);
   bool asksForResults(const Epilogue &epilogue);
-  unsigned getResultLocality(const StridedArray &array);
   void prefetchResults(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
                        Value numColumns, Value row, Value column, Value chunk);
   void multiplyRows(const Block &block, const Range &columns,

@@ -77,6 +77,7 @@ public:
 
 private:
   void storeRows(Value endColumn);
+  void storeSquare(Value row, Value column);
   void storeSquares(Value endColumn);
   void storeElement(Value row, Value column);
   void finish(Value sum, Value row, Value column) {
@@ -116,35 +117,48 @@ void BlockStorer::storeRows(Value endColumn) {
   });
 }
 
-/// Vectors of rows, of which squares are transposed where they lie.
-void BlockStorer::storeSquares(Value endColumn) {
+/// A square of vectors of rows, transposed: a whole one leaves as it is, of one
+/// at the end only the rows that there are, from where it lay.
+void BlockStorer::storeSquare(Value row, Value column) {
   int64_t lanes = epilogue.lanes;
-  auto storeSquare = [&](Value row, Value column) {
-    SmallVector<Value> square, places;
-    for (int64_t i = 0; i < lanes; ++i) {
-      Value member = toValue(b, add(b, column, b.getIndexAttr(i)));
-      places.push_back(getSumOffset(row, member));
-      square.push_back(vector::LoadOp::create(
-          b, vectorType, epilogue.sums.memory, ValueRange{places.back()}));
-    }
-    transposeSquare(b, square);
-    for (auto [vector, place] : llvm::zip_equal(square, places))
-      vector::StoreOp::create(b, vector, epilogue.sums.memory,
-                              ValueRange{place});
-    Value rest = toValue(b, min(b, sub(b, endRow, row), b.getIndexAttr(lanes)));
-    forLoop(b, rest, [&](Value i) {
-      Value member = toValue(b, add(b, column, i));
-      finish(loadSums(row, member), toValue(b, add(b, row, i)), column);
-    });
-  };
+  SmallVector<Value> square, places;
+  for (int64_t i = 0; i < lanes; ++i) {
+    Value member = toValue(b, add(b, column, b.getIndexAttr(i)));
+    places.push_back(getSumOffset(row, member));
+    square.push_back(vector::LoadOp::create(b, vectorType, epilogue.sums.memory,
+                                            ValueRange{places.back()}));
+  }
+  transposeSquare(b, square);
+  Value rest = toValue(b, sub(b, endRow, row));
+  Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, rest,
+                                        constant(b, lanes));
+  ifElse(
+      b, isWhole,
+      [&] {
+        for (auto [i, vector] : llvm::enumerate(square))
+          finish(vector, toValue(b, add(b, row, b.getIndexAttr(i))), column);
+      },
+      [&] {
+        for (auto [vector, place] : llvm::zip_equal(square, places))
+          vector::StoreOp::create(b, vector, epilogue.sums.memory,
+                                  ValueRange{place});
+        forLoop(b, rest, [&](Value i) {
+          Value member = toValue(b, add(b, column, i));
+          finish(loadSums(row, member), toValue(b, add(b, row, i)), column);
+        });
+      });
+}
+
+/// Vectors of rows.
+void BlockStorer::storeSquares(Value endColumn) {
   forLoop(
       b, firstRow, endRow,
       [&](Value row) {
         forLoop(
             b, endColumn, [&](Value column) { storeSquare(row, column); },
-            /*step=*/lanes);
+            /*step=*/epilogue.lanes);
       },
-      /*step=*/lanes);
+      /*step=*/epilogue.lanes);
 }
 
 void BlockStorer::store() {

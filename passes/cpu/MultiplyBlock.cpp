@@ -406,10 +406,6 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
   forLoop(b, begin, endStep, multiplyGroup, together);
 }
 
-/// How far rows of a result may be apart, in bytes, to be asked for into the
-/// first-level cache: those of a block that lie a multiple of a page apart
-/// share few of its sets. The second-level cache has sets enough.
-static constexpr int64_t kMaxResultStride = 1024;
 /// Blocks of steps that results are asked for in the last of.
 static constexpr int64_t kMinBlocksForResults = 4;
 
@@ -533,16 +529,6 @@ bool ContractionEmitter::asksForResults(const Epilogue &epilogue) {
   return steps && *steps >= kMinBlocksForResults * kc;
 }
 
-/// The hint for asking for a block of an array of the result's shape.
-unsigned ContractionEmitter::getResultLocality(const StridedArray &array) {
-  constexpr unsigned firstLevel = 3, secondLevel = 2;
-  std::optional<int64_t> stride =
-      getConstantIntValue(array.strides[contraction.m.back()]);
-  int64_t bytes = array.getElementType().getIntOrFloatBitWidth() / 8;
-  return stride && *stride * bytes <= kMaxResultStride ? firstLevel
-                                                       : secondLevel;
-}
-
 /// Asks for the part that falls to a chunk of tile (`row`, `column`) of the
 /// block of where its results will be stored, and of what has a row and a
 /// column for each: pieces of up to four lines of a row, one row after the
@@ -582,7 +568,7 @@ void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
       Value columnOffset =
           memref::LoadOp::create(body, array.columnOffsets, resultColumn);
       prefetchPiece(body, array.array.flat, add(body, rowOffset, columnOffset),
-                    width, getResultLocality(array.array));
+                    width);
     };
     ifElse(body, exists, [&] {
       ask(epilogue.result);
