@@ -314,6 +314,7 @@ private:
   void accumulate(const Block &block, const Range &columns,
                   const Epilogue &epilogue);
   OpFoldResult countStepsTogether(const Block &block);
+  bool hasCloseRows(const EpilogueArray &result);
   bool asksForResults(const Epilogue &epilogue);
   void prefetchResults(ImplicitLocOpBuilder &body, const Epilogue &epilogue,
                        Value numColumns, Value row, Value column, Value chunk);

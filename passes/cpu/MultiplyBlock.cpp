@@ -406,6 +406,10 @@ void ContractionEmitter::accumulate(const Block &block, const Range &columns,
   forLoop(b, begin, endStep, multiplyGroup, together);
 }
 
+/// How far rows of a result may be apart, in bytes, to be asked for: those of a
+/// block that lie a multiple of a page apart share few sets of the cache. What
+/// is added to them is asked for all the same, since it is waited for.
+static constexpr int64_t kMaxResultStride = 1024;
 /// Blocks of steps that results are asked for in the last of.
 static constexpr int64_t kMinBlocksForResults = 4;
 
@@ -519,14 +523,31 @@ void ContractionEmitter::multiplyRows(const Block &block, const Range &columns,
       });
 }
 
-/// True if results, and what is added to them, are to be asked for before they
-/// are stored: there are steps enough for their lines to come one by one.
+/// Whether an array has a row and a column for each of the result.
+static bool hasShapeOfResult(const EpilogueArray &array) {
+  return array.rowOffsets && array.columnOffsets;
+}
+
+/// True if rows of results follow each other closely, so that those of a block
+/// have room in the cache.
+bool ContractionEmitter::hasCloseRows(const EpilogueArray &result) {
+  std::optional<int64_t> stride =
+      getConstantIntValue(result.array.strides[contraction.m.back()]);
+  int64_t bytes = result.array.getElementType().getIntOrFloatBitWidth() / 8;
+  return stride && *stride * bytes <= kMaxResultStride;
+}
+
+/// True if results, or what is added to them, are to be asked for before they
+/// are stored: rows are close, or are read, and there are steps enough for
+/// their lines to come one by one.
 bool ContractionEmitter::asksForResults(const Epilogue &epilogue) {
   if (tile.getKernel() == CpuKernel::Amx || !epilogue.isContiguous)
     return false;
   std::optional<int64_t> steps = getConstantIntValue(
       stepsOf(segments.front().terms.front().extents).getSize(b));
-  return steps && *steps >= kMinBlocksForResults * kc;
+  return (hasCloseRows(epilogue.result) ||
+          llvm::any_of(epilogue.addends, hasShapeOfResult)) &&
+         steps && *steps >= kMinBlocksForResults * kc;
 }
 
 /// Asks for the part that falls to a chunk of tile (`row`, `column`) of the
@@ -561,8 +582,6 @@ void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
         arith::AndIOp::create(body, isLess(resultRow, epilogue.numRows),
                               isLess(resultColumn, epilogue.numColumns));
     auto ask = [&](const EpilogueArray &array) {
-      if (!array.rowOffsets || !array.columnOffsets)
-        return;
       Value rowOffset =
           memref::LoadOp::create(body, array.rowOffsets, resultRow);
       Value columnOffset =
@@ -571,9 +590,11 @@ void ContractionEmitter::prefetchResults(ImplicitLocOpBuilder &body,
                     width);
     };
     ifElse(body, exists, [&] {
-      ask(epilogue.result);
+      if (hasCloseRows(epilogue.result))
+        ask(epilogue.result);
       for (const EpilogueArray &addend : epilogue.addends)
-        ask(addend);
+        if (hasShapeOfResult(addend))
+          ask(addend);
     });
   }
 }

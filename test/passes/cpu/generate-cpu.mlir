@@ -204,7 +204,8 @@ func.func @out_proj_residual_bf16(%attn: memref<1x5x8xbf16>, %weight: memref<8x8
 
 // In the last block of steps lines of the result and of what is added to it are
 // asked for, but none of a bias, before that the columns of the next steps; if
-// there are four blocks of steps.
+// there are four blocks of steps. Rows of the result have to be close, since those
+// of wide arrays would share few sets of the cache.
 
 // CHECK-LABEL: func @asked_for_result(
 // CHECK-SAME:    memref<1x8x32xf32>, %{{[^:]+}}: memref<16x32xf32>, %[[BIAS:[^:]+]]: memref<16xf32>, %[[R:[^:]+]]: memref<1x8x16xf32>, %[[Y:[^:]+]]: memref<1x8x16xf32>
@@ -222,6 +223,21 @@ func.func @asked_for_result(%a: memref<1x8x32xf32>, %w: memref<16x32xf32>, %b: m
   boostr.out_proj_residual %a, %w bias(%b) residual(%r) outs(%y) {boostr.cpu_tile =
       #boostr.cpu_tile<kernel = fma, block = [8, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096>}
       : memref<1x8x32xf32>, memref<16x32xf32>, memref<16xf32>, memref<1x8x16xf32>, memref<1x8x16xf32>
+  return
+}
+
+// CHECK-LABEL: func @result_of_far_rows(
+// CHECK-SAME:    %[[R:[^:]+]]: memref<1x8x512xf32>, %[[Y:[^:]+]]: memref<1x8x512xf32>)
+// CHECK-DAG:     %[[RESULT:.+]] = memref.reinterpret_cast %[[Y]]
+// CHECK-DAG:     %[[RESIDUAL:.+]] = memref.reinterpret_cast %[[R]]
+// CHECK-NOT:     memref.prefetch %[[RESULT]]
+// CHECK:         memref.prefetch %[[RESIDUAL]]
+// CHECK-NOT:     memref.prefetch %[[RESULT]]
+// CHECK:         return
+func.func @result_of_far_rows(%a: memref<1x8x32xf32>, %w: memref<512x32xf32>, %r: memref<1x8x512xf32>, %y: memref<1x8x512xf32>) {
+  boostr.out_proj_residual %a, %w residual(%r) outs(%y) {boostr.cpu_tile =
+      #boostr.cpu_tile<kernel = fma, block = [8, 8, 8], register = [2, 4], lanes = 4, packed_bytes = 4096>}
+      : memref<1x8x32xf32>, memref<512x32xf32>, memref<1x8x512xf32>, memref<1x8x512xf32>
   return
 }
 
