@@ -7,8 +7,8 @@ turn; the time of a contender is the median of its replays, by CUDA events, divi
 usage: bench.py MODULES [--runtime libboostr_runtime.so.1] [--ops ...] [--shapes ...] [--contenders ...]
                 [--variant NAME=MODULES] [--compile-budget SECONDS] [--shapes-file shapes.json] [--apart] [--out FOLDER]
 
-Calls follow each other in a graph. Kernels of ours begin while the one before ends, most of all behind one of
-ours; with --apart a small kernel of PyTorch is between two calls, of all contenders, and its time is counted.
+Calls of one op follow each other in a graph, which no model has; with --apart a small kernel of PyTorch is
+between two calls, of all contenders, and its time is counted.
 
 MODULES is the folder that modules.py wrote. Needs torch and triton; matplotlib for the picture.
 """
@@ -36,20 +36,22 @@ def relative_error(result, reference):
     return difference.item() if math.isfinite(difference.item()) else math.inf
 
 
-def put_apart(call):
-    """`call` behind a small kernel."""
-    numbers = torch.zeros(128, device="cuda")
+def put_apart(make):
+    """What `make` makes, each call behind a small kernel."""
+    def make_apart(case):
+        call, numbers = make(case), torch.zeros(128, device="cuda")
 
-    def run():
-        numbers.add_(1)
-        return call()
-    return run
+        def run():
+            numbers.add_(1)
+            return call()
+        return call and run
+    return make_apart
 
 
 class Contender:
     """One way to compute an op, captured on all sets of tensors."""
 
-    def __init__(self, name, make, cases, references, apart=False):
+    def __init__(self, name, make, cases, references):
         self.name, self.times, self.error = name, [], None
         calls = [make(case) for case in cases]
         self.available = calls[0] is not None
@@ -59,8 +61,6 @@ class Contender:
             results = calls[0]()
             torch.cuda.synchronize()
             self.error = max(relative_error(x, y) for x, y in zip(results, references))
-        if apart:
-            calls = [put_apart(call) for call in calls]
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             for call in calls:
@@ -103,13 +103,13 @@ class CompileBudget:
     def __init__(self, seconds):
         self.seconds, self.used, self.rows = seconds, 0.0, 0
 
-    def create(self, make, cases, references, apart=False):
+    def create(self, make, cases, references):
         """The contender, or None and why."""
         if self.used >= self.seconds:
             return None, f"its warm-ups have taken {self.used:.0f} s of {self.seconds} s (--compile-budget)"
         start = time.perf_counter()
         try:
-            contender, reason = Contender("compile", make, cases, references, apart), ""
+            contender, reason = Contender("compile", make, cases, references), ""
         except Exception as error:  # Of any kind: a compiler's failure is its result.
             lines = str(error).strip().splitlines() or [""]
             contender, reason = None, f"{type(error).__name__}: {lines[0]}"
@@ -121,27 +121,27 @@ class CompileBudget:
         return contender, reason
 
 
-def create_rivals(op, shape, makers, cases, references, budget, apart=False):
+def create_rivals(op, shape, makers, cases, references, budget):
     rivals = []
     for name, make in makers.items():
         if name == "compile":
-            contender, reason = budget.create(make, cases, references, apart)
+            contender, reason = budget.create(make, cases, references)
             if not contender:
                 print(f"{op:22s} {shape.name:20s} compile: skipped: {reason}", flush=True)
                 continue
         else:
-            contender = Contender(name, make, cases, None if name == "floor" else references, apart)
+            contender = Contender(name, make, cases, None if name == "floor" else references)
         if contender.available:
             rivals.append(contender)
     return rivals
 
 
-def measure(op, shape, dtype, makers, repeats, budget, apart=False):
+def measure(op, shape, dtype, makers, repeats, budget):
     first = c.Case(op, shape, dtype)
     sets = max(1, min(8, math.ceil(L2_BYTES / first.bytes())))
     cases = [first] + [c.Case(op, shape, dtype) for _ in range(sets - 1)]
     references = first.reference()
-    rivals = create_rivals(op, shape, makers, cases, references, budget, apart)
+    rivals = create_rivals(op, shape, makers, cases, references, budget)
     del references
     for _ in range(repeats):
         for contender in rivals:
@@ -277,11 +277,13 @@ def main():
     for variant in args.variant:
         name, _, folder = variant.partition("=")
         makers[name] = c.generated(modules_in(folder))
+    if args.apart:
+        makers = {name: put_apart(make) for name, make in makers.items()}
     variants = {variant.partition("=")[0] for variant in args.variant}
     results, wrong, budget = [], 0, CompileBudget(args.compile_budget)
     for op in args.ops:
         for name in args.shapes or shapes:
-            rows = measure(op, shapes[name], dtype, makers, args.repeats, budget, args.apart)
+            rows = measure(op, shapes[name], dtype, makers, args.repeats, budget)
             add_ratios(rows, variants)
             for row in rows:
                 is_wrong = row["error"] is not None and row["error"] > LIMITS[dtype]

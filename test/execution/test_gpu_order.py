@@ -2,11 +2,11 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-"""Kernels begin while what is before them in the stream ends: what that writes they must not
-read before, and what it reads not write."""
+"""The order of kernels in a stream: both gradients of an op run at the same time, but what comes
+behind them reads what both wrote, and no kernel reads what one before it has not written yet."""
 
 import pytest
-from test_gpu_torch import build, poisoned, pytestmark  # noqa: F401 (applies here, too)
+from test_gpu_torch import OUT, build, poisoned, pytestmark  # noqa: F401 (applies here, too)
 
 try:
     import torch
@@ -14,11 +14,19 @@ except ImportError:
     torch = None
 
 WIDTH = 1024
+GRADIENTS = OUT + """
+func.func @grads(%dy: tensor<?x?x{h}x{e}>, %a: tensor<?x?x{p}x{e}>, %w: tensor<{h}x{p}x{e}>)
+    -> (tensor<?x?x{p}x{e}>, tensor<{h}x{p}x{e}>, tensor<{h}x{e}>) {{
+  %da, %dw, %db = boostr.out_proj_residual_grad %dy, %a, %w wrt(attn, weight, bias)
+      : tensor<?x?x{h}x{e}>, tensor<?x?x{p}x{e}>, tensor<{h}x{p}x{e}>
+  return %da, %dw, %db : tensor<?x?x{p}x{e}>, tensor<{h}x{p}x{e}>, tensor<{h}x{e}>
+}}
+"""
 
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("order"), WIDTH, WIDTH)
+    return build(tmp_path_factory.mktemp("order"), WIDTH, WIDTH, text=GRADIENTS)
 
 
 def normal(*extents, scale=1.0):
@@ -57,26 +65,26 @@ WAYS = [run_by_default, run_in_stream, run_captured]
 @pytest.mark.parametrize("tokens", [1, 3, 16, 40, 200, 2000])
 def test_chain(module, tokens, run):
     """Each call reads what the one before wrote, and writes what that read. Over and over, and
-    behind a weight that both gradients' kernels had to be done for."""
+    at first what both gradients' kernels wrote."""
     a, b, r = normal(1, tokens, WIDTH), poisoned(1, tokens, WIDTH), normal(1, tokens, WIDTH)
     w, dw = normal(WIDTH, WIDTH, scale=WIDTH**-0.5), poisoned(WIDTH, WIDTH)
-    db = poisoned(WIDTH)
-    calls = [module.bind("grad", [r, a, w], [dw, db])]
-    for i in range(40):
-        source, target = (a, b) if i % 2 == 0 else (b, a)
-        calls.append(out(module, source, w if i else dw, r, target))
+    da, db = poisoned(1, tokens, WIDTH), poisoned(WIDTH)
+    calls = [module.bind("grads", [r, a, w], [da, dw, db]), out(module, da, dw, r, b)]
+    for i in range(39):
+        source, target = (b, a) if i % 2 == 0 else (a, b)
+        calls.append(out(module, source, w, r, target))
     start = a.clone()
     for call in calls:  # One by one.
         call()
         torch.cuda.synchronize()
-    expected = a.clone(), b.clone(), dw.clone()
+    expected = a.clone(), b.clone(), da.clone(), dw.clone()
     for _ in range(3):
         a.copy_(start)
-        for result in (b, dw, db):
+        for result in (b, da, dw, db):
             result.fill_(float("nan"))
         run(calls)
         torch.cuda.synchronize()
-        for got, exact in zip((a, b, dw), expected):
+        for got, exact in zip((a, b, da, dw), expected):
             assert torch.equal(got, exact)
 
 

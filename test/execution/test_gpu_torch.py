@@ -49,10 +49,10 @@ def find_runtime():
     raise RuntimeError("the package boostr has loaded no runtime")
 
 
-def build(tmp, hidden, width, element="bf16", gemm="generated", *options):
+def build(tmp, hidden, width, element="bf16", gemm="generated", *options, text=OUT):
     name = f"out_{hidden}_{width}_{element}_{gemm}{''.join(options)}"
     source, library = tmp / f"{name}.mlir", tmp / f"{name}.so"
-    source.write_text(OUT.format(h=hidden, p=width, e=element), encoding="utf-8")
+    source.write_text(text.format(h=hidden, p=width, e=element), encoding="utf-8")
     subprocess.run([os.environ["BOOSTR_COMPILE"], source, "--target=cuda", f"--gemm={gemm}", *options,
                     "--emit=so", "-o", library], check=True)
     return ours.Module(ours.load_runtime(find_runtime()), library)

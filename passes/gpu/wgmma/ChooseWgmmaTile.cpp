@@ -59,6 +59,12 @@ namespace {
 struct FurtherTiles {
   SmallVector<int64_t, 8> narrow, tall, flat;
 
+  /// Those with so many consumers.
+  SmallVector<int64_t, 8> &getAll(int64_t consumers) {
+    if (consumers == kFlatConsumers)
+      return flat;
+    return consumers == kTallConsumers ? tall : narrow;
+  }
   GpuTileAttr addTo(GpuTileAttr tile) const {
     return tile.withFurtherTiles(narrow, tall, flat);
   }
@@ -147,6 +153,18 @@ static bool hasKnownSteps(const Product &product) {
   });
 }
 
+/// Whether there are flat tiles, of which one is for few rows then. Where
+/// memory of rhs runs along columns, as in gradients, they have not been
+/// measured.
+static bool hasFlatTiles(const Product &product) {
+  return product.shape.rhsAlongK;
+}
+
+/// Consumers of the tile for few rows.
+static int64_t getFewRowsConsumers(const Product &product) {
+  return hasFlatTiles(product) ? kFlatConsumers : kConsumers;
+}
+
 /// Columns of tiles for few rows, where the time is that of reading rhs: as few
 /// as make no more tiles than an H100 has multiprocessors, each of which reads.
 static int64_t getFewRowsColumns(const Product &product) {
@@ -156,7 +174,8 @@ static int64_t getFewRowsColumns(const Product &product) {
   if (product.shape.rhsAlongK && !ShapedType::isDynamic(all))
     for (int64_t columns : {32, 64, 96, 128})
       if (llvm::divideCeil(all, columns) <= kMultiprocessors &&
-          WgmmaTile::getNarrow(product.shape, product.tile, columns, reason))
+          WgmmaTile::getFurther(product.shape, product.tile,
+                                getFewRowsConsumers(product), columns, reason))
         return columns;
   int64_t dim = product.shape.headDim;
   if (dim == 0 || dim % kUnit == 0)
@@ -164,16 +183,10 @@ static int64_t getFewRowsColumns(const Product &product) {
   return dim < kUnit ? kUnit / dim * dim : dim;
 }
 
-/// Whether tiles for few rows are flat. Where memory of rhs runs along columns,
-/// as in gradients, flat tiles have not been measured.
-static bool hasFlatTiles(const Product &product) {
-  return product.shape.rhsAlongK;
-}
-
 /// The tile for few rows.
 static FurtherTiles chooseFewRowsTile(const Product &product) {
   FurtherTiles tiles;
-  (hasFlatTiles(product) ? tiles.flat : tiles.narrow)
+  tiles.getAll(getFewRowsConsumers(product))
       .push_back(getFewRowsColumns(product));
   return tiles;
 }
@@ -239,34 +252,33 @@ void FurtherTileChooser::collectCandidates(unsigned number) {
     if (!isShared || widest->split > 1)
       addCandidate(number, /*isNeeded=*/true, widest, isShared);
   FurtherTiles few = chooseFewRowsTile(product);
+  int64_t fewConsumers = getFewRowsConsumers(product);
+  int64_t fewColumns = few.getAll(fewConsumers).front();
   GpuTileAttr tile = few.addTo(product.tile);
-  auto getFlat = [&](int64_t columns) {
-    return WgmmaTile::getFlat(shape, tile, columns, reason);
+  auto getTile = [&](int64_t consumers, int64_t columns) {
+    return WgmmaTile::getFurther(shape, tile, consumers, columns, reason);
   };
-  auto getNarrow = [&](int64_t columns) {
-    return WgmmaTile::getNarrow(shape, tile, columns, reason);
-  };
-  std::optional<WgmmaTile> ofFew = few.flat.empty()
-                                       ? getNarrow(few.narrow.front())
-                                       : getFlat(few.flat.front());
   int64_t rows = countRows(product);
   bool hasFewRows =
-      ofFew && !ShapedType::isDynamic(rows) && rows <= ofFew->rows();
-  addCandidate(number, ShapedType::isDynamic(rows) || hasFewRows, ofFew);
+      !ShapedType::isDynamic(rows) && rows <= fewConsumers * kUnit;
+  addCandidate(number, ShapedType::isDynamic(rows) || hasFewRows,
+               getTile(fewConsumers, fewColumns));
   if (hasFewRows)
     return;
 
-  auto add = [&](const std::optional<WgmmaTile> &further) {
-    return addCandidate(number, /*isNeeded=*/false, further);
+  auto collect = [&](int64_t consumers, int64_t end) {
+    int64_t least = consumers == fewConsumers ? fewColumns : 0;
+    collectColumns(number, least, end, [&](int64_t columns) {
+      return addCandidate(number, /*isNeeded=*/false,
+                          getTile(consumers, columns));
+    });
   };
-  int64_t fewColumns = ofFew ? ofFew->columns : 0;
-  collectColumns(number, few.narrow.empty() ? 0 : fewColumns, widest->columns,
-                 [&](int64_t columns) { return add(getNarrow(columns)); });
+  collect(kConsumers, widest->columns);
   // With more columns what waits for one consumer's results is too long.
-  if (!few.flat.empty())
-    collectColumns(number, fewColumns, kMaxTallColumns + 1,
-                   [&](int64_t columns) { return add(getFlat(columns)); });
-  add(WgmmaTile::getTall(shape, tile, kMaxTallColumns, reason));
+  if (hasFlatTiles(product))
+    collect(kFlatConsumers, kMaxTallColumns + 1);
+  addCandidate(number, /*isNeeded=*/false,
+               getTile(kTallConsumers, kMaxTallColumns));
 }
 
 /// What the best of `kernels` take in each case.
@@ -356,12 +368,9 @@ SmallVector<FurtherTiles, 2> FurtherTileChooser::choose() {
   SmallVector<FurtherTiles, 2> chosen(products.size());
   for (const Candidate *kernel : taken) {
     FurtherTiles &tiles = chosen[kernel->product];
-    if (kernel->consumers == kTallConsumers)
-      tiles.tall.push_back(kernel->columns);
-    else if (kernel->consumers == kFlatConsumers)
-      tiles.flat.push_back(kernel->columns);
-    else if (kernel->columns != products[kernel->product].tile.getBlock()[1])
-      tiles.narrow.push_back(kernel->columns);
+    if (kernel->consumers != kConsumers ||
+        kernel->columns != products[kernel->product].tile.getBlock()[1])
+      tiles.getAll(kernel->consumers).push_back(kernel->columns);
   }
   for (FurtherTiles &tiles : chosen) {
     llvm::sort(tiles.narrow);

@@ -36,9 +36,9 @@ Value DeviceBuilder::select(Value condition, Value ifTrue, Value ifFalse) {
   return createOrFold<arith::SelectOp>(condition, ifTrue, ifFalse);
 }
 
-void DeviceBuilder::whenElected(llvm::function_ref<void()> body) {
-  constexpr int64_t warp = 32, warpgroup = 128;
-  when(isLess(rem(threadId(), warpgroup), number(warp)), [&] {
+void DeviceBuilder::whenElected(Value thread, llvm::function_ref<void()> body) {
+  constexpr int64_t warp = 32;
+  when(isLess(thread, number(warp)), [&] {
     when(NVVM::ElectSyncOp::create(*this, getI1Type(), Value()), body);
   });
 }

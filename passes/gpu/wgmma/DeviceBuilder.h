@@ -68,9 +68,10 @@ public:
   Value extend(Value value);
 
   /// In one thread of the first warp of a warpgroup, all of whose warps come
-  /// here: the assembler knows that it is but one, and has no loop around each
-  /// instruction of the copy engine, of which threads take turns.
-  void whenElected(llvm::function_ref<void()> body);
+  /// here, each `thread` with its number: the assembler knows that it is but
+  /// one, and has no loop around each instruction of the copy engine, of which
+  /// threads take turns.
+  void whenElected(Value thread, llvm::function_ref<void()> body);
   Value threadId();
   Value blockId();
   Value numBlocks();

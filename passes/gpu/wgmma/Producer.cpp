@@ -26,7 +26,7 @@ void WgmmaKernel::emitProducer() {
   // Steps of wide tiles are long enough, and their producer has too few
   // registers for what it then computes ahead.
   if (tile.isNarrow)
-    b.whenElected(load);
+    b.whenElected(thread, load);
   else
     b.when(b.isEqual(thread, 0), load);
   if (sumsByWarps())

@@ -17,12 +17,14 @@ WgmmaKernels::get(const SegmentedContraction &contraction,
                   const WgmmaShape &shape, GpuTileAttr attr, bool leavesRoom,
                   StringRef &reason) {
   SmallVector<std::optional<WgmmaTile>> found;
-  for (int64_t columns : attr.getFlat())
-    found.push_back(WgmmaTile::getFlat(shape, attr, columns, reason));
-  for (int64_t columns : attr.getNarrow())
-    found.push_back(WgmmaTile::getNarrow(shape, attr, columns, reason));
-  for (int64_t columns : attr.getTall())
-    found.push_back(WgmmaTile::getTall(shape, attr, columns, reason));
+  auto findAll = [&](int64_t consumers, ArrayRef<int64_t> all) {
+    for (int64_t columns : all)
+      found.push_back(
+          WgmmaTile::getFurther(shape, attr, consumers, columns, reason));
+  };
+  findAll(kFlatConsumers, attr.getFlat());
+  findAll(kConsumers, attr.getNarrow());
+  findAll(kTallConsumers, attr.getTall());
   found.push_back(WgmmaTile::get(shape, attr, leavesRoom, reason));
   bool isForFewRows = !attr.getFlat().empty() || !attr.getNarrow().empty();
   WgmmaKernels kernels = {&contraction, shape, {}, isForFewRows, {}, {}};

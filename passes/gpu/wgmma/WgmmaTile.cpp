@@ -100,43 +100,23 @@ std::optional<WgmmaTile> WgmmaTile::get(const WgmmaShape &shape,
   return tile;
 }
 
-/// How many blocks share a tile of `columns`, one of `all`. Wider ones are for
-/// more rows, which have enough tiles.
-static int64_t getSplit(GpuTileAttr attr, ArrayRef<int64_t> all,
-                        int64_t columns) {
-  bool isFirst = all.empty() || columns == all.front();
-  return isFirst ? attr.getSplit() : 1;
+/// How many blocks may share a tile. Those for more rows have enough tiles.
+static int64_t getSplit(GpuTileAttr attr, int64_t consumers, int64_t columns) {
+  bool hasFlat = !attr.getFlat().empty();
+  ArrayRef<int64_t> all = hasFlat ? attr.getFlat() : attr.getNarrow();
+  bool isForFewRows = consumers == (hasFlat ? kFlatConsumers : kConsumers) &&
+                      (all.empty() || columns == all.front());
+  return isForFewRows ? attr.getSplit() : 1;
 }
 
-std::optional<WgmmaTile> WgmmaTile::getNarrow(const WgmmaShape &shape,
-                                              GpuTileAttr attr, int64_t columns,
-                                              StringRef &reason) {
+std::optional<WgmmaTile>
+WgmmaTile::getFurther(const WgmmaShape &shape, GpuTileAttr attr,
+                      int64_t consumers, int64_t columns, StringRef &reason) {
   WgmmaTile tile;
+  tile.consumers = consumers;
   tile.columns = columns;
   tile.group = attr.getGroup();
-  if (attr.getFlat().empty())
-    tile.split = getSplit(attr, attr.getNarrow(), columns);
-  return fitNarrow(shape, tile, reason);
-}
-
-std::optional<WgmmaTile> WgmmaTile::getFlat(const WgmmaShape &shape,
-                                            GpuTileAttr attr, int64_t columns,
-                                            StringRef &reason) {
-  WgmmaTile tile;
-  tile.consumers = kFlatConsumers;
-  tile.columns = columns;
-  tile.group = attr.getGroup();
-  tile.split = getSplit(attr, attr.getFlat(), columns);
-  return fitNarrow(shape, tile, reason);
-}
-
-std::optional<WgmmaTile> WgmmaTile::getTall(const WgmmaShape &shape,
-                                            GpuTileAttr attr, int64_t columns,
-                                            StringRef &reason) {
-  WgmmaTile tile;
-  tile.consumers = kTallConsumers;
-  tile.columns = columns;
-  tile.group = attr.getGroup();
+  tile.split = getSplit(attr, consumers, columns);
   return fitNarrow(shape, tile, reason);
 }
 

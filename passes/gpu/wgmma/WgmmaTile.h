@@ -84,18 +84,13 @@ struct WgmmaTile {
   /// no tile if the kernel `leavesRoom` (IndependentKernels.h).
   static std::optional<WgmmaTile> get(const WgmmaShape &shape, GpuTileAttr tile,
                                       bool leavesRoom, StringRef &reason);
-  /// That of a kernel for few rows: `columns` is one of the tile's `narrow`.
-  static std::optional<WgmmaTile> getNarrow(const WgmmaShape &shape,
-                                            GpuTileAttr tile, int64_t columns,
-                                            StringRef &reason);
-  /// The same with `kFlatConsumers`: `columns` is one of the tile's `flat`.
-  static std::optional<WgmmaTile> getFlat(const WgmmaShape &shape,
-                                          GpuTileAttr tile, int64_t columns,
-                                          StringRef &reason);
-  /// The same with `kTallConsumers`: `columns` is one of the tile's `tall`.
-  static std::optional<WgmmaTile> getTall(const WgmmaShape &shape,
-                                          GpuTileAttr tile, int64_t columns,
-                                          StringRef &reason);
+  /// That of a kernel beside it: `columns` is one of the tile's `flat`,
+  /// `narrow` or `tall`, which have `kFlatConsumers`, `kConsumers` or
+  /// `kTallConsumers`.
+  static std::optional<WgmmaTile> getFurther(const WgmmaShape &shape,
+                                             GpuTileAttr tile,
+                                             int64_t consumers, int64_t columns,
+                                             StringRef &reason);
 
   /// The most columns of a box of 16-bit elements: 64, or the largest power of
   /// two that divides the tile's, unless boxes end where heads do.
