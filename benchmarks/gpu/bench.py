@@ -27,7 +27,8 @@ import contenders as c
 import modules
 import ours
 
-LIMITS = {torch.bfloat16: 4e-3, torch.float16: 6e-4}
+DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32, "f64": torch.float64}
+LIMITS = {torch.bfloat16: 4e-3, torch.float16: 6e-4, torch.float32: 1e-5, torch.float64: 1e-13}
 L2_BYTES = 100 << 20
 
 
@@ -140,7 +141,7 @@ def measure(op, shape, dtype, makers, repeats, budget):
     first = c.Case(op, shape, dtype)
     sets = max(1, min(8, math.ceil(L2_BYTES / first.bytes())))
     cases = [first] + [c.Case(op, shape, dtype) for _ in range(sets - 1)]
-    references = first.reference()
+    references = first.reference(torch.float64 if dtype.itemsize >= 4 else torch.float32)
     rivals = create_rivals(op, shape, makers, cases, references, budget)
     del references
     for _ in range(repeats):
@@ -238,7 +239,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", help="the folder that modules.py wrote")
     parser.add_argument("--runtime", default="libboostr_runtime.so.1")
-    parser.add_argument("--dtype", default="bf16", choices=("bf16", "f16"))
+    parser.add_argument("--dtype", default="bf16", choices=DTYPES,
+                        help="f32 and f64 are without triton, whose kernels multiply with TF32")
     parser.add_argument("--ops", nargs="+", default=modules.OPS, choices=modules.OPS)
     parser.add_argument("--shapes-file", type=Path, default=modules.SHAPES_FILE, help="the shapes, as JSON")
     parser.add_argument("--shapes", nargs="+", metavar="NAME", help="which of them; all unless given")
@@ -257,7 +259,9 @@ def main():
     shapes = {shape.name: shape for shape in modules.load_shapes(args.shapes_file)}
     if unknown := set(args.shapes or []) - set(shapes):
         parser.error(f"--shapes: expected some of {', '.join(shapes)}, got {', '.join(sorted(unknown))}")
-    dtype = {"bf16": torch.bfloat16, "f16": torch.float16}[args.dtype]
+    dtype = DTYPES[args.dtype]
+    if dtype.itemsize > 2:
+        args.contenders = [name for name in args.contenders if name != "triton"]
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = False
     runtime = ours.load_runtime(args.runtime)

@@ -2,7 +2,7 @@
 
 Batch and tokens are dynamic, so shapes that differ in nothing else share a module.
 
-usage: modules.py FOLDER [--dtype bf16|f16] [--boostr-compile PATH] [--target cuda:sm_90a] [--tile TILE...]
+usage: modules.py FOLDER [--dtype bf16|f16|f32|f64] [--boostr-compile PATH] [--target cuda:sm_90a] [--tile TILE...]
                   [--gemm generated cublaslt] [--ops OP...] [--shapes-file shapes.json]
 """
 
@@ -143,7 +143,7 @@ def compile_modules(folder, shapes, dtype, compiler, target, tile=None, gemms=GE
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", help="where compiled modules go")
-    parser.add_argument("--dtype", default="bf16", choices=("bf16", "f16"))
+    parser.add_argument("--dtype", default="bf16", choices=("bf16", "f16", "f32", "f64"))
     parser.add_argument("--boostr-compile", default="boostr-compile", help="the compiler")
     parser.add_argument("--target", default="cuda:sm_90a", help="as boostr-compile takes it")
     parser.add_argument("--tile", nargs="+", help="a #boostr.gpu_tile<...> to use for every contraction, or one for each; "
