@@ -77,6 +77,23 @@ parseOptions(AsmParser &parser,
   return success();
 }
 
+/// `[[128, 128], [64, 64]]`.
+static ParseResult parsePairs(AsmParser &parser,
+                              SmallVector<int64_t> &numbers) {
+  return parser.parseCommaSeparatedList(
+      AsmParser::Delimiter::Square, [&]() -> ParseResult {
+        SmallVector<int64_t> pair;
+        SMLoc location = parser.getCurrentLocation();
+        if (failed(parseNumbers(parser, pair)))
+          return failure();
+        if (pair.size() != 2)
+          return parser.emitError(location)
+                 << "expected 2 sizes [m, n], got " << pair.size();
+        llvm::append_range(numbers, pair);
+        return success();
+      });
+}
+
 /// What a tile has only if it is not the usual, in any order: `, split = 8,
 /// narrow = [64], few_rows = [1]`.
 static ParseResult
@@ -84,7 +101,7 @@ parseGpuTileOptions(AsmParser &parser, int64_t &split,
                     SmallVector<int64_t> &narrow, SmallVector<int64_t> &rows,
                     SmallVector<int64_t> &warp, F32Precision &precision,
                     Gemm &gemm, int64_t &fewSteps, SmallVector<int64_t> &tall,
-                    SmallVector<int64_t> &flat) {
+                    SmallVector<int64_t> &flat, SmallVector<int64_t> &small) {
   split = 1;
   fewSteps = 0;
   precision = F32Precision::Ieee;
@@ -99,6 +116,8 @@ parseGpuTileOptions(AsmParser &parser, int64_t &split,
           return parseNumbers(parser, tall);
         if (name == "flat")
           return parseNumbers(parser, flat);
+        if (name == "small")
+          return parsePairs(parser, small);
         if (name == "few_rows")
           return parseNumbers(parser, rows);
         if (name == "few_steps")
@@ -110,8 +129,8 @@ parseGpuTileOptions(AsmParser &parser, int64_t &split,
         if (name == "gemm")
           return parseGemm(parser, gemm);
         return parser.emitError(location)
-               << "expected 'split', 'narrow', 'tall', 'flat', 'few_rows', "
-                  "'few_steps', 'warp', 'precision' or 'gemm', got "
+               << "expected 'split', 'narrow', 'tall', 'flat', 'small', "
+                  "'few_rows', 'few_steps', 'warp', 'precision' or 'gemm', got "
                << name;
       });
 }
@@ -125,17 +144,30 @@ static void printNumbers(AsmPrinter &printer, StringRef name,
   printer << "]";
 }
 
+static void printPairs(AsmPrinter &printer, StringRef name,
+                       ArrayRef<int64_t> numbers) {
+  if (numbers.empty())
+    return;
+  printer << ", " << name << " = [";
+  for (size_t i = 0; i < numbers.size(); i += 2)
+    printer << (i == 0 ? "[" : ", [") << numbers[i] << ", " << numbers[i + 1]
+            << "]";
+  printer << "]";
+}
+
 static void printGpuTileOptions(AsmPrinter &printer, int64_t split,
                                 ArrayRef<int64_t> narrow,
                                 ArrayRef<int64_t> rows, ArrayRef<int64_t> warp,
                                 F32Precision precision, Gemm gemm,
                                 int64_t fewSteps, ArrayRef<int64_t> tall,
-                                ArrayRef<int64_t> flat) {
+                                ArrayRef<int64_t> flat,
+                                ArrayRef<int64_t> small) {
   if (split != 1)
     printer << ", split = " << split;
   printNumbers(printer, "narrow", narrow);
   printNumbers(printer, "tall", tall);
   printNumbers(printer, "flat", flat);
+  printPairs(printer, "small", small);
   printNumbers(printer, "few_rows", rows);
   if (fewSteps != 0)
     printer << ", few_steps = " << fewSteps;
@@ -388,13 +420,13 @@ static bool arePositiveAndIncrease(ArrayRef<int64_t> numbers) {
 GpuTileAttr GpuTileAttr::withFew(ArrayRef<int64_t> fewRows, int64_t fewSteps) {
   return get(getContext(), getKernel(), getBlock(), getStages(), getGroup(),
              getSplit(), getNarrow(), fewRows, getWarp(), getPrecision(),
-             getGemm(), fewSteps, getTall(), getFlat());
+             getGemm(), fewSteps, getTall(), getFlat(), getSmall());
 }
 
 GpuTileAttr GpuTileAttr::withGemm(Gemm gemm) {
   return get(getContext(), getKernel(), getBlock(), getStages(), getGroup(),
              getSplit(), getNarrow(), getFewRows(), getWarp(), getPrecision(),
-             gemm, getFewSteps(), getTall(), getFlat());
+             gemm, getFewSteps(), getTall(), getFlat(), getSmall());
 }
 
 GpuTileAttr GpuTileAttr::withFurtherTiles(ArrayRef<int64_t> narrow,
@@ -402,16 +434,21 @@ GpuTileAttr GpuTileAttr::withFurtherTiles(ArrayRef<int64_t> narrow,
                                           ArrayRef<int64_t> flat) {
   return get(getContext(), getKernel(), getBlock(), getStages(), getGroup(),
              getSplit(), narrow, getFewRows(), getWarp(), getPrecision(),
-             getGemm(), getFewSteps(), tall, flat);
+             getGemm(), getFewSteps(), tall, flat, getSmall());
 }
 
-LogicalResult
-GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                    GpuKernel kernel, ArrayRef<int64_t> block, int64_t stages,
-                    int64_t group, int64_t split, ArrayRef<int64_t> narrow,
-                    ArrayRef<int64_t> fewRows, ArrayRef<int64_t> warp,
-                    F32Precision precision, Gemm gemm, int64_t fewSteps,
-                    ArrayRef<int64_t> tall, ArrayRef<int64_t> flat) {
+GpuTileAttr GpuTileAttr::withSmall(ArrayRef<int64_t> small) {
+  return get(getContext(), getKernel(), getBlock(), getStages(), getGroup(),
+             getSplit(), getNarrow(), getFewRows(), getWarp(), getPrecision(),
+             getGemm(), getFewSteps(), getTall(), getFlat(), small);
+}
+
+LogicalResult GpuTileAttr::verify(
+    function_ref<InFlightDiagnostic()> emitError, GpuKernel kernel,
+    ArrayRef<int64_t> block, int64_t stages, int64_t group, int64_t split,
+    ArrayRef<int64_t> narrow, ArrayRef<int64_t> fewRows, ArrayRef<int64_t> warp,
+    F32Precision precision, Gemm gemm, int64_t fewSteps, ArrayRef<int64_t> tall,
+    ArrayRef<int64_t> flat, ArrayRef<int64_t> small) {
   if (block.size() != 3)
     return emitError() << "'block' expected 3 sizes [m, n, k], got "
                        << block.size();
@@ -443,6 +480,12 @@ GpuTileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     if (!arePositiveAndIncrease(numbers))
       return emitError() << "'" << name
                          << "' expected positive numbers that increase";
+  if (!small.empty() && !isMma && kernel != GpuKernel::Simt)
+    return emitError() << "'small' expected of kernel simt or mma, got "
+                       << stringifyGpuKernel(kernel);
+  if (small.size() % 2 != 0 ||
+      !llvm::all_of(small, [](int64_t size) { return size > 0; }))
+    return emitError() << "'small' expected pairs of positive sizes [m, n]";
   if (fewSteps < 0)
     return emitError() << "'few_steps' expected positive, got " << fewSteps;
   if ((!fewRows.empty() || fewSteps != 0) &&

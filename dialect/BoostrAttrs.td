@@ -332,6 +332,11 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     tiles of 64 rows, of which the first is launched where C has no more rows, instead
     of the first of `narrow`.
 
+    With `small`, which `simt` and `mma` have, there are also kernels whose blocks
+    have so many rows and columns, as `small = [[128, 128], [64, 64]]`. The host counts
+    how many blocks of each kind there are for a multiprocessor, and launches the
+    kernel that is estimated to take the least time.
+
     Of `mma`, each warp of a block computes `warp[0] x warp[1]` elements of it.
     `precision` says how it multiplies f32: operands rounded to TF32 (`tf32`), or
     each of them as the sum of two such numbers (`tf32x3`).
@@ -356,7 +361,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
         "::mlir::boostr::Gemm::Generated">:$gemm,
       DefaultValuedParameter<"int64_t", "0">:$fewSteps,
       OptionalArrayRefParameter<"int64_t">:$tall,
-      OptionalArrayRefParameter<"int64_t">:$flat);
+      OptionalArrayRefParameter<"int64_t">:$flat,
+      OptionalArrayRefParameter<"int64_t">:$small);
   let skipDefaultBuilders = 1;
   let builders = [AttrBuilder<(ins "GpuKernel":$kernel,
       "::llvm::ArrayRef<int64_t>":$block, "int64_t":$stages, "int64_t":$group,
@@ -368,9 +374,10 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
       CArg<"Gemm", "Gemm::Generated">:$gemm,
       CArg<"int64_t", "0">:$fewSteps,
       CArg<"::llvm::ArrayRef<int64_t>", "{}">:$tall,
-      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$flat), [{
+      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$flat,
+      CArg<"::llvm::ArrayRef<int64_t>", "{}">:$small), [{
     return $_get($_ctxt, kernel, block, stages, group, split, narrow, fewRows,
-                 warp, precision, gemm, fewSteps, tall, flat);
+                 warp, precision, gemm, fewSteps, tall, flat, small);
   }]>];
   let extraClassDeclaration = [{
     /// This tile with other kernels for few rows or steps.
@@ -381,11 +388,14 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     GpuTileAttr withFurtherTiles(::llvm::ArrayRef<int64_t> narrow,
                                  ::llvm::ArrayRef<int64_t> tall,
                                  ::llvm::ArrayRef<int64_t> flat);
+    /// This tile with other kernels of smaller blocks, of which `small` are rows
+    /// and columns in turn.
+    GpuTileAttr withSmall(::llvm::ArrayRef<int64_t> small);
   }];
   let assemblyFormat = [{
     `<` `kernel` `=` $kernel `,` `block` `=` `[` $block `]` `,`
         `stages` `=` $stages `,` `group` `=` $group
-        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision, $gemm, $fewSteps, $tall, $flat) `` `>`
+        `` custom<GpuTileOptions>($split, $narrow, $fewRows, $warp, $precision, $gemm, $fewSteps, $tall, $flat, $small) `` `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -297,7 +297,9 @@ def SelectGpuTile : Pass<"boostr-select-gpu-tile", "::mlir::ModuleOp"> {
     to be few rows, for `ger` where there are few steps, for `wgmma` where the target
     has it and the contraction fits, for `mma` where tensor cores multiply the
     element type, else for `simt`. Where the number of rows or steps is not known,
-    `few_rows` and `few_steps` add kernels to choose from when the code runs. With
+    `few_rows` and `few_steps` add kernels to choose from when the code runs, and
+    `small` kernels of `simt` and `mma` with smaller blocks; of known extents the tile
+    has the blocks that are estimated to take the least time. With
     `gemm` a tile says that the product is left to cuBLASLt: where it is able to,
     with `cublaslt`, and a remark says where it is not; with `auto` where
     measurements had it ahead (docs/gpu-codegen.md). The attribute `boostr.gemm` of
@@ -342,8 +344,8 @@ def GenerateGpu : Pass<"boostr-generate-gpu", "::mlir::ModuleOp"> {
     the arithmetic that it takes: extents, tensor maps
     (`boostr_cuda_encode_tensor_map`), the number of blocks. The kernels of `wgmma`
     are in `gpu.module`s and launched by `gpu.launch_func`; the others
-    are the bodies of `gpu.launch`, for upstream's outlining. With `few_rows` or
-    `few_steps` an `scf.if` chooses between launches, and also for `mma` where it
+    are the bodies of `gpu.launch`, for upstream's outlining. With `few_rows`,
+    `few_steps` or `small` an `scf.if` chooses between launches, and also for `mma` where it
     shows only then whether memory can be copied 16 bytes at a time. With `gemm`
     there is a call of `boostr_cuda_multiply`, parallel loops around it where arrays
     have to be packed before or the result unpacked, and the kernel for where the

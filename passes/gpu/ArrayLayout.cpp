@@ -79,3 +79,19 @@ bool mlir::boostr::hasAny(const ContractionOperand &operand,
     return getPosition(operand.map, dim).has_value();
   });
 }
+
+bool mlir::boostr::hasLargePieces(const SegmentedContraction &contraction) {
+  auto isLarge = [&](const ContractionOperand &operand,
+                     ArrayRef<unsigned> rows) {
+    int64_t count =
+        128 / getElementTypeOrSelf(operand.array).getIntOrFloatBitWidth();
+    return isContiguousInChunks(operand, contraction.k, count) ||
+           isContiguousInChunks(operand, rows, count);
+  };
+  return llvm::all_of(contraction.segments, [&](const auto &segment) {
+    return llvm::all_of(segment.terms, [&](const ContractionTerm &term) {
+      return isLarge(term.lhs, contraction.m) &&
+             isLarge(term.rhs, contraction.n);
+    });
+  });
+}

@@ -43,6 +43,9 @@ int64_t getCommonChunk(const SegmentedContraction &contraction,
 /// The element type of both operands.
 Type getOperandType(const SegmentedContraction &contraction);
 
+/// Whether all operands are known to be read 16 bytes at a time.
+bool hasLargePieces(const SegmentedContraction &contraction);
+
 } // namespace mlir::boostr
 
 #endif // BOOSTR_PASSES_GPU_ARRAYLAYOUT_H

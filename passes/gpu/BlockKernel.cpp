@@ -40,15 +40,17 @@ Value BlockKernel::remainder(Value x, int64_t y) {
   return b.createOrFold<arith::RemUIOp>(x, constant(b, y));
 }
 
+/// Threads outside of an empty array compute offsets too.
+Value BlockKernel::getDivisor(OpFoldResult extent) {
+  return arith::MaxUIOp::create(b, toValue(b, extent), constant(b, 1));
+}
+
 Value BlockKernel::offsetOf(const StridedArray &array, ArrayRef<unsigned> dims,
                             const Extents &extents, Value index, bool isFlat) {
   if (!isFlat) {
-    // Threads outside of an empty array compute offsets too.
     Extents divisors;
     for (OpFoldResult extent : extents)
-      divisors.push_back(
-          arith::MaxUIOp::create(b, toValue(b, extent), constant(b, 1))
-              .getResult());
+      divisors.push_back(getDivisor(extent));
     return getOffset(b, array, {dims, divisors}, index);
   }
   OpFoldResult stride = array.strides[dims.back()];

@@ -25,6 +25,8 @@ struct LoadPlan {
   /// Whether positions along rows, and along steps, are a product with one
   /// stride, so that no index has to be divided.
   bool isFlatInRows = false, isFlatInSteps = false;
+  /// Whether all rows of a block are known to be there.
+  bool hasWholeRows = false;
 };
 
 /// How an array of the epilogue is read or written.
@@ -58,7 +60,7 @@ protected:
       return rows * steps / (plan.chunk * threads);
     }
   };
-  /// What this thread reads of an operand in each step.
+  /// What this thread reads of an operand, block by block along k.
   struct Walk {
     const Operand *operand;
     cpu::StridedArray array;
@@ -67,6 +69,28 @@ protected:
     Value numSteps;
     /// Of each chunk: its place in the block, and where its row begins.
     SmallVector<Value> rows, steps, rowOffsets, isRowThere;
+    /// If all chunks, and all blocks, are at equal distances, these: offsets of
+    /// its own for each chunk are two registers each.
+    Value chunkDistance, blockDistance;
+    /// Else the indices along the dimensions of k of how many steps blocks are
+    /// from each other, and each chunk from the one before if these are at
+    /// equal distances (from the block if it is the first, or they are not).
+    /// Chunks that have none are at the steps of the first.
+    bool hasEqualChunks = false;
+    SmallVector<Value, 2> blockSteps;
+    SmallVector<SmallVector<Value, 2>> chunkSteps;
+    /// Where the block is that is read next: the offset of its first chunk, or
+    /// indices along the dimensions of k.
+    SmallVector<Value, 2> place;
+  };
+  /// The chunks of a walk's block, one after the other.
+  struct Chunks {
+    const Walk *walk;
+    size_t number;
+    /// Indices of the last one, where there are indices.
+    SmallVector<Value, 2> indices;
+
+    bool areDone() const { return number == walk->rows.size(); }
   };
   /// An array of the epilogue with the offsets of this thread's columns.
   struct EpilogueArray {
@@ -127,11 +151,14 @@ protected:
   Operand planOperand(bool isLhs, int64_t rows, int64_t steps, int64_t threads);
   Walk startWalk(const Operand &operand, const cpu::StridedArray &array,
                  const Extents &extents, const Range &range);
-  /// Where the walk's step `index` lies in its row.
-  Value getStepOffset(const Walk &walk, Value index);
-  /// What this thread reads of the steps from `firstStep` on, as vectors of a
-  /// chunk each; zeros outside of the array.
+  /// What this thread reads of the block at the walk's place, whose first step
+  /// is `firstStep`, as vectors of a chunk each; zeros outside of the array.
   SmallVector<Value> load(const Walk &walk, Value firstStep);
+  Chunks startChunks(const Walk &walk) { return {&walk, 0, {}}; }
+  /// Where the next chunk of the walk's block lies.
+  Value takeChunkOffset(Chunks &chunks);
+  /// To the next block, without a division.
+  void advance(Walk &walk);
 
   // BlockEpilogue.cpp: from sums to global memory.
 
@@ -161,6 +188,7 @@ protected:
   // Shared by all.
   Value offsetOf(const cpu::StridedArray &array, ArrayRef<unsigned> dims,
                  const Extents &extents, Value index, bool isFlat);
+  Value getDivisor(OpFoldResult extent);
   Value isLess(Value x, Value y);
   Value isEqual(Value x, int64_t y);
   Value both(Value x, Value y);
@@ -189,6 +217,10 @@ protected:
   Value isFirstColumn;
 
 private:
+  void startPlace(Walk &walk, int64_t perLine);
+  SmallVector<Value, 2> splitStep(const Walk &walk, Value step);
+  SmallVector<Value, 2> addSteps(const Walk &walk, ArrayRef<Value> place,
+                                 ArrayRef<Value> steps);
   std::pair<Value, Value>
   orderBlocks(Value number, const cpu::SegmentGrid &grid, const Frame &frame);
   EpiloguePlan planEpilogue(ArrayRef<ContractionOperand> arrays, int64_t lanes);

@@ -5,6 +5,7 @@
 // What a block reads of its operands. What lies outside of an array is not read
 // and counts as zero.
 
+#include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/BlockKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -48,6 +49,11 @@ BlockKernel::Operand BlockKernel::planOperand(bool isLhs, int64_t rows,
       operands, [&](const auto &operand) { return isFlat(operand, rowDims); });
   plan.isFlatInSteps = llvm::all_of(
       operands, [&](const auto &operand) { return isFlat(operand, stepDims); });
+  plan.hasWholeRows =
+      llvm::all_of(contraction.segments, [&](const auto &segment) {
+        int64_t extent = getStaticProduct(segment.terms.front(), rowDims);
+        return !ShapedType::isDynamic(extent) && extent % rows == 0;
+      });
   return {plan, isLhs, rows, steps, threads, /*shared=*/{}};
 }
 
@@ -74,31 +80,120 @@ BlockKernel::Walk BlockKernel::startWalk(const Operand &operand,
     walk.rowOffsets.push_back(
         offsetOf(array, operand.isLhs ? contraction.m : contraction.n, extents,
                  index, plan.isFlatInRows));
-    walk.isRowThere.push_back(isLess(index, range.end));
+    walk.isRowThere.push_back(
+        plan.hasWholeRows ? arith::ConstantIntOp::create(b, 1, /*width=*/1)
+                          : isLess(index, range.end));
   }
+  startPlace(walk, perLine);
   return walk;
 }
 
-Value BlockKernel::getStepOffset(const Walk &walk, Value index) {
-  return offsetOf(walk.array, contraction.k, walk.extents, index,
-                  walk.operand->plan.isFlatInSteps);
+//===----------------------------------------------------------------------===//
+// Places along k
+//===----------------------------------------------------------------------===//
+
+void BlockKernel::startPlace(Walk &walk, int64_t perLine) {
+  const Operand &operand = *walk.operand;
+  const LoadPlan &plan = operand.plan;
+  ArrayRef<unsigned> rowDims = operand.isLhs ? contraction.m : contraction.n;
+  int64_t linesPerChunk = operand.threads / perLine;
+  bool areLinesFlat = plan.alongSteps ? plan.isFlatInRows : plan.isFlatInSteps;
+  if (plan.isFlatInSteps && areLinesFlat && operand.threads % perLine == 0) {
+    auto getDistance = [&](ArrayRef<unsigned> dims, Value count) {
+      return offsetOf(walk.array, dims, walk.extents, count, /*isFlat=*/true);
+    };
+    walk.chunkDistance = getDistance(plan.alongSteps ? rowDims : contraction.k,
+                                     constant(b, linesPerChunk));
+    walk.blockDistance = getDistance(contraction.k, constant(b, operand.steps));
+    walk.place = {
+        plus(walk.rowOffsets[0], getDistance(contraction.k, walk.steps[0]))};
+    return;
+  }
+  walk.place = splitStep(walk, constant(b, 0));
+  walk.blockSteps = splitStep(walk, constant(b, operand.steps));
+  walk.hasEqualChunks = operand.threads % perLine == 0;
+  for (auto [number, step] : llvm::enumerate(walk.steps)) {
+    if (number == 0 || !walk.hasEqualChunks)
+      walk.chunkSteps.push_back(splitStep(walk, step));
+    else if (!plan.alongSteps)
+      walk.chunkSteps.push_back(splitStep(walk, constant(b, linesPerChunk)));
+  }
+}
+
+/// The indices along the dimensions of k, by divisions.
+SmallVector<Value, 2> BlockKernel::splitStep(const Walk &walk, Value step) {
+  SmallVector<Value, 2> indices(contraction.k.size());
+  for (size_t number = indices.size(); number-- > 0;) {
+    if (number == 0) {
+      indices[0] = step;
+      break;
+    }
+    Value extent = getDivisor(walk.extents[contraction.k[number]]);
+    indices[number] = arith::RemUIOp::create(b, step, extent);
+    step = arith::DivUIOp::create(b, step, extent);
+  }
+  return indices;
+}
+
+/// Addition of numbers whose digits are indices.
+SmallVector<Value, 2> BlockKernel::addSteps(const Walk &walk,
+                                            ArrayRef<Value> place,
+                                            ArrayRef<Value> steps) {
+  SmallVector<Value, 2> indices(place);
+  Value carry = constant(b, 0);
+  for (size_t number = indices.size(); number-- > 0;) {
+    Value sum = toValue(b, add(b, add(b, place[number], steps[number]), carry));
+    indices[number] = sum;
+    if (number == 0)
+      break;
+    Value extent = getDivisor(walk.extents[contraction.k[number]]);
+    Value isLast = isLess(sum, extent);
+    indices[number] = arith::SelectOp::create(b, isLast, sum,
+                                              toValue(b, sub(b, sum, extent)));
+    carry = arith::SelectOp::create(b, isLast, constant(b, 0), constant(b, 1));
+  }
+  return indices;
+}
+
+void BlockKernel::advance(Walk &walk) {
+  if (walk.blockDistance)
+    walk.place = {plus(walk.place[0], walk.blockDistance)};
+  else
+    walk.place = addSteps(walk, walk.place, walk.blockSteps);
+}
+
+/// Indices are added up from chunk to chunk: sums from the first one on would
+/// be so many numbers that are kept in registers.
+Value BlockKernel::takeChunkOffset(Chunks &chunks) {
+  const Walk &walk = *chunks.walk;
+  size_t number = chunks.number++;
+  if (walk.chunkDistance)
+    return plus(walk.place[0], times(walk.chunkDistance, int64_t(number)));
+  bool isFromBlock = number == 0 || !walk.hasEqualChunks;
+  if (number < walk.chunkSteps.size())
+    chunks.indices = addSteps(walk, isFromBlock ? walk.place : chunks.indices,
+                              walk.chunkSteps[number]);
+  OpFoldResult offset = walk.rowOffsets[number];
+  for (auto [dim, index] : llvm::zip_equal(contraction.k, chunks.indices))
+    if (OpFoldResult stride = walk.array.strides[dim])
+      offset = add(b, offset, mul(b, index, stride));
+  return toValue(b, offset);
 }
 
 SmallVector<Value> BlockKernel::load(const Walk &walk, Value firstStep) {
   const LoadPlan &plan = walk.operand->plan;
   auto type = VectorType::get({plan.chunk}, walk.array.getElementType());
   auto alignment = llvm::Align(plan.chunk * type.getElementTypeBitWidth() / 8);
-  SmallVector<Value> chunks;
-  for (auto [step, rowOffset, isRowThere] :
-       llvm::zip_equal(walk.steps, walk.rowOffsets, walk.isRowThere)) {
-    Value index = plus(firstStep, step);
+  SmallVector<Value> loaded;
+  Chunks chunks = startChunks(walk);
+  for (auto [step, isRowThere] : llvm::zip_equal(walk.steps, walk.isRowThere)) {
+    Value offset = takeChunkOffset(chunks);
     Value isThere =
-        arith::AndIOp::create(b, isRowThere, isLess(index, walk.numSteps));
+        both(isRowThere, isLess(plus(firstStep, step), walk.numSteps));
     auto branch = scf::IfOp::create(b, TypeRange(type), isThere,
                                     /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
-    Value offset = plus(rowOffset, getStepOffset(walk, index));
     Value chunk =
         vector::LoadOp::create(b, type, walk.array.flat, ValueRange{offset},
                                /*nontemporal=*/false, alignment);
@@ -106,7 +201,7 @@ SmallVector<Value> BlockKernel::load(const Walk &walk, Value firstStep) {
     b.setInsertionPointToStart(branch.elseBlock());
     Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
     scf::YieldOp::create(b, zeros);
-    chunks.push_back(branch.getResult(0));
+    loaded.push_back(branch.getResult(0));
   }
-  return chunks;
+  return loaded;
 }

@@ -10,6 +10,7 @@
 #include "boostr/passes/gpu/CountIndices.h"
 #include "boostr/passes/gpu/GpuTile.h"
 #include "boostr/passes/gpu/IndependentKernels.h"
+#include "boostr/passes/gpu/SmallBlocks.h"
 #include "boostr/passes/gpu/Workspaces.h"
 #include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
 #include "boostr/passes/gpu/gemv/GemvKernel.h"
@@ -218,9 +219,42 @@ static LogicalResult emitMma(ImplicitLocOpBuilder &b,
 static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
                                 const Part &part, Memory &memory,
-                                bool hasOneRowBlock = false) {
+                                bool hasOneRowBlock = false);
+
+/// The kernels of a tile with smaller blocks beside it, and the choice of the
+/// one that is estimated to take the least time.
+static LogicalResult emitFastest(ImplicitLocOpBuilder &b,
+                                 SegmentedContractionOpInterface op,
+                                 const SegmentedContraction &contraction,
+                                 GpuTileAttr all, Memory &memory) {
+  SmallVector<GpuTileAttr, 3> tiles = listTiles(all, contraction);
+  SmallVector<Value, 3> times = estimateTimes(b, op, contraction, tiles);
+  OpBuilder::InsertionGuard guard(b);
+  for (; tiles.size() > 1; tiles.pop_back()) {
+    Value time = times.pop_back_val();
+    Value isLeast;
+    for (Value other : times) {
+      Value isLess =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, time, other);
+      isLeast = isLeast ? arith::AndIOp::create(b, isLeast, isLess) : isLess;
+    }
+    auto branch = scf::IfOp::create(b, isLeast, /*withElseRegion=*/true);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    if (failed(emitKernel(b, op, {contraction, tiles.back()}, memory)))
+      return failure();
+    b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  }
+  return emitKernel(b, op, {contraction, tiles.front()}, memory);
+}
+
+static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
+                                SegmentedContractionOpInterface op,
+                                const Part &part, Memory &memory,
+                                bool hasOneRowBlock) {
   const SegmentedContraction &contraction = part.contraction;
   GpuTileAttr tile = part.tile;
+  if (!tile.getSmall().empty())
+    return emitFastest(b, op, contraction, tile, memory);
   switch (tile.getKernel()) {
   case GpuKernel::Simt:
     return emitPlain<simt::SimtTile, simt::SimtKernel>(b, op, contraction,

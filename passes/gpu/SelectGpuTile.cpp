@@ -7,7 +7,9 @@
 #include "boostr/dialect/BoostrOps.h"
 #include "boostr/passes/Passes.h"
 #include "boostr/passes/contraction/StaticExtents.h"
+#include "boostr/passes/gpu/ArrayLayout.h"
 #include "boostr/passes/gpu/GpuTile.h"
+#include "boostr/passes/gpu/SmallBlocks.h"
 #include "boostr/passes/gpu/cublaslt/CublasltProduct.h"
 #include "boostr/passes/gpu/gemv/GemvTile.h"
 #include "boostr/passes/gpu/gemv/GerTile.h"
@@ -47,10 +49,13 @@ static GpuTileAttr chooseSimtTile(MLIRContext *context,
                                   const SegmentedContraction &contraction) {
   Value lhs = contraction.segments.front().terms.front().lhs.array;
   bool isDouble = getAccumulatorType(getElementTypeOrSelf(lhs)).isF64();
-  // Sums of a tile live in the registers of 256 threads: 64 of f32 or 16 of f64
-  // in each.
-  int64_t rows =
-      isDouble || isAtMost(contraction, contraction.m, 64) ? 64 : 128;
+  bool isLarge =
+      contraction.segments.front().product && hasLargePieces(contraction);
+  // Sums of a tile live in the registers of 256 threads: up to 128 of f32 or 16
+  // of f64 in each.
+  int64_t rows = isDouble || isAtMost(contraction, contraction.m, 64) ? 64
+                 : isLarge                                            ? 256
+                                                                      : 128;
   int64_t columns =
       isDouble || isAtMost(contraction, contraction.n, 64) ? 64 : 128;
   return GpuTileAttr::get(context, GpuKernel::Simt, {rows, columns, 16},
@@ -114,7 +119,7 @@ GpuTileAttr mlir::boostr::chooseGpuTile(GpuTargetAttr target,
   GpuTileAttr tile = mma::chooseTile(target, contraction, precision);
   if (!tile)
     tile = chooseSimtTile(target.getContext(), contraction);
-  return addFew(tile, target, contraction);
+  return addFew(addSmall(tile, contraction), target, contraction);
 }
 
 SmallVector<GpuTileAttr, 2> mlir::boostr::chooseGpuTiles(
@@ -133,9 +138,10 @@ SmallVector<GpuTileAttr, 2> mlir::boostr::chooseGpuTiles(
 //===----------------------------------------------------------------------===//
 
 static GpuTileAttr withGemm(GpuTileAttr tile, Gemm gemm) {
-  // Few rows are no concern of kernels of our own if there is a library.
+  // Few rows or blocks are no concern of kernels of our own if there is a
+  // library.
   if (gemm == Gemm::Cublaslt)
-    tile = tile.withFew({}, 0);
+    tile = tile.withFew({}, 0).withSmall({});
   return tile.withGemm(gemm);
 }
 
@@ -170,11 +176,11 @@ static constexpr MeasuredSpeed kSpeeds[] = {
     // "`mma`: tensor cores from sm_80 on".
     {GpuKernel::Mma, 16, RowBytes::AreOdd, Memory::AlongSteps, 0.84},
     {GpuKernel::Mma, 16, RowBytes::AreOdd, Memory::Other, 0.97},
-    {GpuKernel::Mma, 16, RowBytes::MayBeMultiples, Memory::Any, 0.39},
-    {GpuKernel::Mma, 64, RowBytes::Any, Memory::Any, 0.70},
+    {GpuKernel::Mma, 16, RowBytes::MayBeMultiples, Memory::Any, 0.50},
+    {GpuKernel::Mma, 64, RowBytes::Any, Memory::Any, 0.82},
     {GpuKernel::Mma, 32, RowBytes::Any, Memory::Any, 0.38},
     {GpuKernel::Simt, 16, RowBytes::Any, Memory::Any, 0.30},
-    {GpuKernel::Simt, 32, RowBytes::Any, Memory::Any, 0.73},
+    {GpuKernel::Simt, 32, RowBytes::Any, Memory::Any, 0.87},
     {GpuKernel::Simt, 64, RowBytes::Any, Memory::Any, 0.25},
 };
 /// What whole ops by cuBLAS reach, with epilogues and passes around the product

@@ -223,6 +223,7 @@ func.func @negative_wrt(%dy: tensor<2x3x4xf32>, %a: tensor<2x3x8xf32>, %w: tenso
 // CHECK-SAME: shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64]>
 // A number alone, as earlier versions wrote it, is a list of one.
 // CHECK-SAME: single = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8, narrow = [64]>
+// CHECK-SAME: small = #boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8, small = {{\[\[}}128, 128], [64, 64]], few_rows = [1]>
 // CHECK-SAME: tall = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64], tall = [192]>
 // CHECK-SAME: target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">
 // CHECK-SAME: tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16>
@@ -237,6 +238,7 @@ func.func private @gpu() attributes {
   mma = #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, precision = tf32x3, warp = [64, 32], few_rows = [1, 8]>,
   shared = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [64], split = 8>,
   narrow = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = [32, 64, 128]>,
+  small = #boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8, few_rows = [1], small = [[128, 128], [64, 64]]>,
   single = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, narrow = 64, split = 8>,
   tall = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, tall = [192], narrow = [64]>,
   target = #boostr.gpu_target<chip = "sm_90a", features = "+ptx83">,
@@ -280,6 +282,24 @@ func.func private @negative_gpu_tile_flat() attributes {
 
 // -----
 
+func.func private @negative_gpu_tile_small() attributes {
+  // expected-error @below {{expected 2 sizes [m, n], got 3}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 1, small = [[64, 64, 16]]>}
+
+// -----
+
+func.func private @negative_gpu_tile_small_sizes() attributes {
+  // expected-error @below {{'small' expected pairs of positive sizes [m, n]}}
+  tile = #boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 1, small = [[64, 0]]>}
+
+// -----
+
+func.func private @negative_gpu_tile_small_of_wgmma() attributes {
+  // expected-error @below {{'small' expected of kernel simt or mma, got wgmma}}
+  tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, small = [[64, 64]]>}
+
+// -----
+
 func.func private @negative_gpu_tile_tall() attributes {
   // expected-error @below {{'tall' expected positive numbers that increase}}
   tile = #boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 1, tall = [192, 128]>}
@@ -311,7 +331,7 @@ func.func private @negative_gpu_tile_few_steps_of_ger() attributes {
 // -----
 
 func.func private @negative_gpu_tile_option() attributes {
-  // expected-error @below {{expected 'split', 'narrow', 'tall', 'flat', 'few_rows', 'few_steps', 'warp', 'precision' or 'gemm', got rows}}
+  // expected-error @below {{expected 'split', 'narrow', 'tall', 'flat', 'small', 'few_rows', 'few_steps', 'warp', 'precision' or 'gemm', got rows}}
   tile = #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 1, group = 1, rows = [1]>}
 
 // -----

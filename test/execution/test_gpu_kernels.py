@@ -28,6 +28,7 @@ TILES = {
     "one_stage": ("simt", (64, 64, 16), 1, 1),
     "deep": ("simt", (64, 128, 32), 1, 2),
     "tall": ("simt", (128, 64, 16), 2, 3),
+    "large": ("simt", (256, 128, 16), 2, 2),
     # Single elements of k.
     "gemv": ("gemv", (4, 8, 32), 4, 1),
     "gemv_warps": ("gemv", (3, 6, 96), 2, 1),
@@ -40,8 +41,11 @@ TILES = {
 # Of tensor cores: block, stages, group, warp.
 MMA_TILES = {
     "one_warp": ((32, 32, 16), 2, 1, (32, 32)),
+    # Lines along k longer than the threads are many.
+    "one_warp_deep": ((32, 32, 64), 2, 1, (32, 32)),
     "wide": ((64, 128, 32), 3, 2, (32, 64)),
     "tall": ((128, 32, 64), 2, 3, (64, 16)),
+    "deep": ((64, 64, 64), 3, 1, (32, 32)),
 }
 # Of few tokens, by tensor cores.
 SKINNY_TILES = {

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import test_fused_qkv as qkv
 import test_fused_qkv_grad as qkv_grad
+import test_gpu_blocks as gpu_blocks
 import test_out_proj_residual as out
 from gradients import variants
 from support import Heads, compile_functions, random
@@ -104,6 +105,19 @@ def test_sm_80(element, precision):
     for batch, tokens in ((1, 5), (2, 33)):
         qkv.check(module, element, heads, "older", (batch, tokens, 64), True)
         qkv_grad.check(module, element, heads, "older", variant, (batch, tokens, 64))
+
+
+@pytest.mark.skipif(os.environ.get("BOOSTR_TEST_TARGET") != "cuda", reason="needs a GPU")
+@pytest.mark.parametrize("blocks", ["simt_256x128", "mma_128x256x64"])
+def test_large_blocks(blocks):
+    """What is launched only where there are many of them, written on the op."""
+    element, tile = gpu_blocks.BLOCKS[blocks]
+    heads, variant = Heads(2, 1, 64), variants(element)[6]
+    name = qkv_grad.name_of(element, heads, "large", variant)
+    text = qkv_grad.function(name, element, heads, (None, None, 200), variant)
+    module = compile_functions([gpu_blocks.with_tile(text, tile, 2)])
+    for batch, tokens in ((2, 33), (1, 300)):
+        qkv_grad.check(module, element, heads, "large", variant, (batch, tokens, 200))
 
 
 def test_between_the_ops():

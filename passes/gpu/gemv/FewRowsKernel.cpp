@@ -16,11 +16,6 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::cpu;
 using namespace mlir::boostr::gemv;
 
-void gemv::keepLoadsBefore(ImplicitLocOpBuilder &b) {
-  NVVM::SyncWarpOp::create(b,
-                           arith::ConstantIntOp::create(b, b.getI32Type(), -1));
-}
-
 /// Four threads that write what they have of a column's neighbouring rows meet
 /// different banks.
 SmallVector<int64_t, 3> FewRowsTile::sharedShape() const {

@@ -111,11 +111,6 @@ private:
   Value storedColumn;
 };
 
-/// Keeps loads before this point before it: no load crosses a barrier of the
-/// warp. Without, ptxas moves each to where it is used, to save registers, and
-/// few are under way. All threads of the warp must be here.
-void keepLoadsBefore(ImplicitLocOpBuilder &b);
-
 } // namespace mlir::boostr::gemv
 
 #endif // BOOSTR_PASSES_GPU_GEMV_FEWROWSKERNEL_H

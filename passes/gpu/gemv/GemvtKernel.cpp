@@ -4,6 +4,7 @@
 
 #include "boostr/passes/gpu/gemv/GemvtKernel.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/KeepLoads.h"
 #include "boostr/passes/gpu/KeepRolled.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"

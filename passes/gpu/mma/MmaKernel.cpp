@@ -18,10 +18,10 @@ using namespace mlir::boostr;
 using namespace mlir::boostr::cpu;
 using namespace mlir::boostr::mma;
 
-/// The least and the most bytes of an asynchronous copy.
-static constexpr int64_t kLeastCopy = 4, kLargestCopy = 16;
 /// Rows that a thread stores before it waits for what is added to others.
 static constexpr int64_t kRowsAtOnce = 4;
+/// Bytes that a thread reads at once.
+static constexpr int64_t kLargestAccess = 16;
 
 MmaKernel::MmaKernel(ImplicitLocOpBuilder &b,
                      SegmentedContractionOpInterface op,
@@ -50,11 +50,15 @@ void MmaKernel::emitBlock(const SegmentArrays &segment) {
   warpRow = times(quotient(warp, tile.warpsPerRow()), tile.warpRows);
   warpColumn = times(remainder(warp, tile.warpsPerRow()), tile.warpColumns);
   createShared(createSharedBytes());
-  Sums sums = unflatten(
-      accumulateTerms(segment, flatten(createZeros()),
-                      [&](const TermArrays &term, ArrayRef<Value> carried) {
-                        return accumulateTerm(term, carried);
-                      }));
+  Sums sums = createZeros();
+  replace(sums.values(),
+          accumulateTerms(segment, read(sums.values()),
+                          [&](const TermArrays &term, ArrayRef<Value> carried) {
+                            Sums begun = sums;
+                            replace(begun.values(), carried);
+                            accumulateTerm(term, begun);
+                            return read(begun.values());
+                          }));
   const Extents &extents = segment.terms.front().extents;
   if (segment.lhsSum)
     storeSumsOfLhs(*segment.lhsSum, extents, sums);
@@ -86,152 +90,41 @@ MmaKernel::Sums MmaKernel::createZeros() {
   return sums;
 }
 
-SmallVector<Value> MmaKernel::flatten(const Sums &sums) {
-  SmallVector<Value> values(sums.products);
-  llvm::append_range(values, sums.lhs);
-  return values;
-}
-
-MmaKernel::Sums MmaKernel::unflatten(ArrayRef<Value> values) {
-  int64_t numLhs = hasLhsSum() ? tile.warpRows / tile.instruction.rows : 0;
-  return {SmallVector<Value>(values.drop_back(numLhs)),
-          SmallVector<Value>(values.take_back(numLhs))};
-}
-
-//===----------------------------------------------------------------------===//
-// The ring
-//===----------------------------------------------------------------------===//
-
-static void commitCopies(ImplicitLocOpBuilder &b) {
-  NVVM::CpAsyncCommitGroupOp::create(b);
-}
-
-/// Until all but the last `count` groups of copies of this thread have come,
-/// and no thread reads what it read before.
-static void waitForCopies(ImplicitLocOpBuilder &b, int64_t count) {
-  NVVM::CpAsyncWaitGroupOp::create(b, count);
-  ::mlir::gpu::BarrierOp::create(b);
-}
-
-SmallVector<Value> MmaKernel::accumulateTerm(const TermArrays &term,
-                                             ArrayRef<Value> sums) {
-  SmallVector<Walk, 2> walks = {
-      startWalk(lhs, term.lhs, term.extents, rows),
-      startWalk(rhs, term.rhs, term.extents, columns)};
-  for (int64_t stage = 0; stage + 1 < tile.stages; ++stage) {
-    Value slot = constant(b, stage);
-    finishLoads(walks, slot,
-                startLoads(walks, slot, constant(b, stage * tile.steps)));
-    commitCopies(b);
-  }
-
-  // Carried: the slot of this step, and the sums.
-  Value zero = constant(b, 0), one = constant(b, 1);
-  SmallVector<Value> carried = {zero};
-  llvm::append_range(carried, sums);
-  OpFoldResult numSteps = ceilDiv(b, walks.front().numSteps, tile.steps);
-  auto loop = scf::ForOp::create(b, zero, toValue(b, numSteps), one, carried);
-  keepRolled(loop);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    auto arguments = llvm::to_vector_of<Value>(loop.getRegionIterArgs());
-    Value slot = arguments.front();
-    Sums next = unflatten(ArrayRef(arguments).drop_front());
-    waitForCopies(b, tile.stages - 2);
-    Value last = constant(b, tile.stages - 1);
-    Value free = arith::SelectOp::create(b, isEqual(slot, 0), last,
-                                         toValue(b, sub(b, slot, one)));
-    Value later =
-        times(plus(loop.getInductionVar(), tile.stages - 1), tile.steps);
-    SmallVector<Value> chunks = startLoads(walks, free, later);
-    commitCopies(b);
-    multiply(slot, next);
-    finishLoads(walks, free, chunks);
-    SmallVector<Value> yielded = {arith::SelectOp::create(
-        b, isEqual(slot, tile.stages - 1), zero, plus(slot, one))};
-    llvm::append_range(yielded, flatten(next));
-    scf::YieldOp::create(b, yielded);
-  }
-  // The ring is free for the next term or the sums.
-  waitForCopies(b, 0);
-  return llvm::to_vector_of<Value>(loop.getResults().drop_front());
-}
-
-bool MmaKernel::isAsync(const Operand &operand) const {
-  return operand.plan.chunk * tile.elementBytes() >= kLeastCopy;
-}
-
-/// What is not copied asynchronously is returned, to be stored when it is here.
-SmallVector<Value> MmaKernel::startLoads(ArrayRef<Walk> walks, Value slot,
-                                         Value firstStep) {
-  SmallVector<Value> chunks;
-  for (const Walk &walk : walks) {
-    if (isAsync(*walk.operand))
-      copyAsync(walk, slot, firstStep);
-    else
-      llvm::append_range(chunks, load(walk, firstStep));
-  }
-  return chunks;
-}
-
-void MmaKernel::finishLoads(ArrayRef<Walk> walks, Value slot,
-                            ArrayRef<Value> chunks) {
-  for (const Walk &walk : walks) {
-    if (isAsync(*walk.operand))
-      continue;
-    size_t count = walk.rows.size();
-    for (auto [chunk, row, step] :
-         llvm::zip_equal(chunks.take_front(count), walk.rows, walk.steps))
-      vector::StoreOp::create(b, chunk, walk.operand->shared,
-                              getIndices(*walk.operand, slot, row, step));
-    chunks = chunks.drop_front(count);
-  }
-}
-
-/// A copy of no elements leaves zeros, and reads nothing.
-void MmaKernel::copyAsync(const Walk &walk, Value slot, Value firstStep) {
-  const LoadPlan &plan = walk.operand->plan;
-  bool isLargest = plan.chunk * tile.elementBytes() == kLargestCopy;
-  auto token = nvgpu::DeviceAsyncTokenType::get(b.getContext());
-  for (auto [row, step, rowOffset, isRowThere] : llvm::zip_equal(
-           walk.rows, walk.steps, walk.rowOffsets, walk.isRowThere)) {
-    Value index = plus(firstStep, step);
-    Value isThere = both(isRowThere, isLess(index, walk.numSteps));
-    Value count = arith::SelectOp::create(b, isThere, constant(b, plan.chunk),
-                                          constant(b, 0));
-    nvgpu::DeviceAsyncCopyOp::create(
-        b, token, walk.operand->shared,
-        getIndices(*walk.operand, slot, row, step), walk.array.flat,
-        plus(rowOffset, getStepOffset(walk, index)), b.getIndexAttr(plan.chunk),
-        count, isLargest ? b.getUnitAttr() : UnitAttr());
-  }
-}
-
-SmallVector<Value> MmaKernel::getIndices(const Operand &operand, Value slot,
-                                         Value row, Value step) {
-  if (operand.plan.alongSteps)
-    return {slot, row, step};
-  return {slot, step, row};
+SmallVector<Value *> MmaKernel::Sums::values() {
+  SmallVector<Value *> all;
+  for (SmallVector<Value> *sums : {&products, &lhs})
+    for (Value &sum : *sums)
+      all.push_back(&sum);
+  return all;
 }
 
 //===----------------------------------------------------------------------===//
 // The products
 //===----------------------------------------------------------------------===//
 
-void MmaKernel::multiply(Value slot, Sums &sums) {
-  for (int64_t step = 0; step < tile.steps; step += tile.instruction.steps) {
-    SmallVector<Fragment> lhsFragments = loadFragments(lhs, slot, step);
-    SmallVector<Fragment> rhsFragments = loadFragments(rhs, slot, step);
-    auto sum = sums.products.begin();
-    for (const Fragment &row : lhsFragments)
-      for (const Fragment &column : rhsFragments) {
-        *sum = multiply(row, column, *sum);
-        ++sum;
-      }
-    if (hasLhsSum())
-      addLhs(lhsFragments, sums);
-  }
+MmaKernel::Fragments MmaKernel::loadStep(Value slot, int64_t step) {
+  return {loadFragments(lhs, slot, step), loadFragments(rhs, slot, step)};
+}
+
+SmallVector<Value *> MmaKernel::Fragments::values() {
+  SmallVector<Value *> all;
+  for (SmallVector<Fragment> *fragments : {&lhs, &rhs})
+    for (Fragment &fragment : *fragments)
+      for (SmallVector<Value, 8> *part : {&fragment.high, &fragment.low})
+        for (Value &value : *part)
+          all.push_back(&value);
+  return all;
+}
+
+void MmaKernel::multiply(const Fragments &fragments, Sums &sums) {
+  auto sum = sums.products.begin();
+  for (const Fragment &row : fragments.lhs)
+    for (const Fragment &column : fragments.rhs) {
+      *sum = multiply(row, column, *sum);
+      ++sum;
+    }
+  if (hasLhsSum())
+    addLhs(fragments.lhs, sums);
 }
 
 /// Sums of lhs are a product with ones, by the first warps of the first column
@@ -446,7 +339,7 @@ void MmaKernel::storeProducts(const OutputArrays &output,
     b.setInsertionPointToStart(branch.thenBlock());
     Value sums = vector::LoadOp::create(
         b, type, staging, ValueRange{local, column}, /*nontemporal=*/false,
-        llvm::MaybeAlign(std::min(lanes * tile.sumBytes(), kLargestCopy)));
+        llvm::MaybeAlign(std::min(lanes * tile.sumBytes(), kLargestAccess)));
     scf::YieldOp::create(b,
                          addAddends(epilogue, turn.offsets, /*group=*/0, sums));
     b.setInsertionPointToStart(branch.elseBlock());

@@ -6,8 +6,10 @@
 // ring in shared memory, filled by asynchronous copies (cp.async), and sums in
 // registers, by products of a warp (mma.sync).
 //
-//   for each term: fill all stages of the ring but one; for each step of k:
-//     wait for its stage; barrier; ask for a later one; multiply
+//   for each term: fill all stages of the ring but one; for each stage:
+//     for each of the instruction's steps: load fragments of the next from
+//     shared memory, ask for a part of a later stage, multiply
+//     (before the last: wait for the next stage; barrier)
 //   sums -> shared memory -> add, round, store by 16 bytes
 //
 // Whatever fits no instruction or no copy is filled with zeros. The order of
@@ -38,34 +40,53 @@ private:
   struct Fragment {
     SmallVector<Value, 8> high, low;
   };
+  /// What a thread has of both operands for one instruction's steps.
+  struct Fragments {
+    SmallVector<Fragment> lhs, rhs;
+
+    SmallVector<Value *> values();
+  };
   /// Sums of this thread: of each instruction a vector, by rows; the sums of
   /// lhs, alike in all columns.
   struct Sums {
     SmallVector<Value> products, lhs;
+
+    SmallVector<Value *> values();
+  };
+  /// What a turn of the loop over stages begins with: where its stage is, which
+  /// blocks it asks for, and the first fragments, loaded before.
+  struct Turn {
+    Value slot;
+    SmallVector<Walk, 2> walks;
+    Fragments fragments;
+    Sums sums;
+
+    SmallVector<Value *> values();
   };
 
   void emitBlock(const cpu::SegmentArrays &segment);
   void createShared(Value bytes);
   Sums createZeros();
-  SmallVector<Value> flatten(const Sums &sums);
-  Sums unflatten(ArrayRef<Value> values);
+  static SmallVector<Value> read(ArrayRef<Value *> places);
+  static void replace(ArrayRef<Value *> places, ValueRange values);
 
-  // The ring.
-  SmallVector<Value> accumulateTerm(const cpu::TermArrays &term,
-                                    ArrayRef<Value> sums);
+  // MmaRing.cpp: the loop over stages.
+  void accumulateTerm(const cpu::TermArrays &term, Sums &sums);
+  void emitTurn(Turn &turn, Value number);
   /// Whether the operand is copied asynchronously, by 4 bytes or more; else
   /// through registers.
   bool isAsync(const Operand &operand) const;
-  /// Begins to load the steps from `firstStep` on to `slot`, and ends it.
-  SmallVector<Value> startLoads(ArrayRef<Walk> walks, Value slot,
-                                Value firstStep);
+  SmallVector<Chunks, 2> startCopies(ArrayRef<Walk> walks);
+  void copyNext(Chunks &chunks, Value slot, Value firstStep);
+  /// Begins to load blocks through registers, and stores them to `slot`.
+  SmallVector<Value> startLoads(ArrayRef<Walk> walks, Value firstStep);
   void finishLoads(ArrayRef<Walk> walks, Value slot, ArrayRef<Value> chunks);
-  void copyAsync(const Walk &walk, Value slot, Value firstStep);
   SmallVector<Value> getIndices(const Operand &operand, Value slot, Value row,
                                 Value step);
 
   // The products.
-  void multiply(Value slot, Sums &sums);
+  Fragments loadStep(Value slot, int64_t step);
+  void multiply(const Fragments &fragments, Sums &sums);
   void addLhs(ArrayRef<Fragment> lhs, Sums &sums);
   Value multiply(const Fragment &lhs, const Fragment &rhs, Value sum);
   Value emitInstruction(ArrayRef<Value> lhs, ArrayRef<Value> rhs, Value sum);

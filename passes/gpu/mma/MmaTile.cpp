@@ -5,7 +5,6 @@
 #include "boostr/passes/gpu/mma/MmaTile.h"
 #include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/gpu/ArrayLayout.h"
-#include "boostr/passes/gpu/GpuTile.h"
 
 using namespace mlir;
 using namespace mlir::boostr;
@@ -146,38 +145,6 @@ static bool hasFastDoubles(int64_t sharedBytes) {
   return sharedBytes > 99 * 1024;
 }
 
-/// Whether all operands are known to be read 16 bytes at a time.
-static bool hasLargePieces(const SegmentedContraction &contraction) {
-  auto isLarge = [&](const ContractionOperand &operand,
-                     ArrayRef<unsigned> rows) {
-    int64_t count =
-        128 / getElementTypeOrSelf(operand.array).getIntOrFloatBitWidth();
-    return isContiguousInChunks(operand, contraction.k, count) ||
-           isContiguousInChunks(operand, rows, count);
-  };
-  return llvm::all_of(contraction.segments, [&](const auto &segment) {
-    return llvm::all_of(segment.terms, [&](const ContractionTerm &term) {
-      return isLarge(term.lhs, contraction.m) &&
-             isLarge(term.rhs, contraction.n);
-    });
-  });
-}
-
-/// How many blocks of `rows x columns` there are in all; none known is many.
-static int64_t countBlocks(const SegmentedContraction &contraction,
-                           int64_t rows, int64_t columns) {
-  int64_t count = 0;
-  for (const ContractionSegment &segment : contraction.segments) {
-    const ContractionTerm &term = segment.terms.front();
-    int64_t m = getStaticProduct(term, contraction.m);
-    int64_t n = getStaticProduct(term, contraction.n);
-    if (ShapedType::isDynamic(m) || ShapedType::isDynamic(n))
-      return std::numeric_limits<int64_t>::max();
-    count += llvm::divideCeil(m, rows) * llvm::divideCeil(n, columns);
-  }
-  return count;
-}
-
 static bool isAtMost(const SegmentedContraction &contraction,
                      ArrayRef<unsigned> dims, int64_t limit) {
   return llvm::all_of(contraction.segments, [&](const auto &segment) {
@@ -207,16 +174,17 @@ static Candidate chooseCandidate(const SegmentedContraction &contraction,
   if (type.isF64())
     return {64, 64, 16, 32, 32, 4};
   // Large blocks leave no registers for small pieces, nor for the second parts
-  // of tf32x3, and should be enough to go round twice.
-  constexpr int64_t enoughBlocks = 2 * kMultiprocessors,
-                    largeShared = 227 * 1024;
-  if (precision != F32Precision::Tf32x3 && sharedBytes >= largeShared &&
-      hasLargePieces(contraction) &&
-      countBlocks(contraction, 128, 256) >= enoughBlocks) {
+  // of tf32x3.
+  constexpr int64_t middleShared = 163 * 1024, largeShared = 227 * 1024;
+  if (precision != F32Precision::Tf32x3 && sharedBytes >= middleShared &&
+      hasLargePieces(contraction)) {
     // Fragments of f32 and two operands that are copied row by row, each row at
-    // an address of its own, are more than there are registers for.
-    bool hasFewerSteps = type.isF32() && runsAlongSteps(contraction, true) &&
-                         runsAlongSteps(contraction, false);
+    // an address of its own, are more than there are registers for. So are sums
+    // of lhs.
+    bool hasFewerSteps = sharedBytes < largeShared ||
+                         contraction.segments.front().lhsSum ||
+                         (type.isF32() && runsAlongSteps(contraction, true) &&
+                          runsAlongSteps(contraction, false));
     if (hasFewerSteps)
       return {128, 256, 64 / bytes, 64, 64, 4};
     return {128, 256, 128 / bytes, 64, 64, 3};
@@ -226,6 +194,20 @@ static Candidate chooseCandidate(const SegmentedContraction &contraction,
   if (generation >= 120 && bytes == 2 && !hasLargePieces(contraction))
     return {128, 128, 16, 64, 32, 4};
   return {128, 128, 64 / bytes, 64, 32, 4};
+}
+
+GpuTileAttr mma::getSmallTile(GpuTileAttr tile, ArrayRef<int64_t> small,
+                              const SegmentedContraction &contraction) {
+  int64_t bytes = getOperandType(contraction).getIntOrFloatBitWidth() / 8;
+  bool isMiddle = small[0] >= 128 && small[1] >= 128;
+  // Of small pieces as many as there are registers for.
+  int64_t steps = (hasLargePieces(contraction) && !isMiddle ? 128 : 64) / bytes;
+  std::array<int64_t, 2> most = {isMiddle ? 64 : 32, 32};
+  return GpuTileAttr::get(
+      tile.getContext(), GpuKernel::Mma, {small[0], small[1], steps},
+      /*stages=*/4, tile.getGroup(), /*split=*/1, /*narrow=*/{}, /*fewRows=*/{},
+      {std::min(small[0], most[0]), std::min(small[1], most[1])},
+      tile.getPrecision(), tile.getGemm());
 }
 
 GpuTileAttr mma::chooseTile(GpuTargetAttr target,

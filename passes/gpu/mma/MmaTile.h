@@ -52,6 +52,10 @@ struct MmaTile {
   int64_t sharedBytes(bool lhsAlongSteps, bool rhsAlongSteps) const;
 };
 
+/// The tile of the kernel of `small` blocks beside that of `tile`.
+GpuTileAttr getSmallTile(GpuTileAttr tile, ArrayRef<int64_t> small,
+                         const SegmentedContraction &contraction);
+
 /// The tile that is expected to be fastest for `contraction` on the chip;
 /// null if tensor cores cannot compute it, or not faster than threads.
 GpuTileAttr chooseTile(GpuTargetAttr target,

@@ -4,6 +4,7 @@
 
 #include "boostr/passes/gpu/simt/SimtKernel.h"
 #include "boostr/passes/cpu/IndexMath.h"
+#include "boostr/passes/gpu/KeepLoads.h"
 #include "boostr/passes/gpu/KeepRolled.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -108,11 +109,14 @@ SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
   if (hasProduct())
     walks.push_back(startWalk(rhs, term.rhs, term.extents, columns));
 
-  // Carried: sums, then what the next step multiplies.
+  // Carried: sums, then what the next step multiplies, then where the walks
+  // are.
   auto loadAll = [&](Value firstStep) {
     SmallVector<Value> chunks;
-    for (const Walk &walk : walks)
+    for (Walk &walk : walks) {
       chunks.append(load(walk, firstStep));
+      advance(walk);
+    }
     return chunks;
   };
   SmallVector<Value> carried = flatten(sums);
@@ -120,6 +124,8 @@ SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
   Value zero = constant(b, 0), one = constant(b, 1);
   OpFoldResult numSteps = ceilDiv(b, walks.front().numSteps, tile.steps);
   carried.append(loadAll(zero));
+  for (const Walk &walk : walks)
+    llvm::append_range(carried, walk.place);
   auto loop = scf::ForOp::create(b, zero, toValue(b, numSteps), one, carried);
   keepRolled(loop);
   OpBuilder::InsertionGuard guard(b);
@@ -134,9 +140,16 @@ SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
     store(walk, stage, chunks.take_front(count));
     chunks = chunks.drop_front(count);
   }
+  ValueRange places = chunks;
+  for (Walk &walk : walks) {
+    size_t count = walk.place.size();
+    walk.place.assign(places.begin(), places.begin() + count);
+    places = places.drop_front(count);
+  }
   ::mlir::gpu::BarrierOp::create(b);
   // Loads first: they take longest.
   SmallVector<Value> loaded = loadAll(times(plus(step, one), tile.steps));
+  keepLoadsBefore(b);
   if (hasLhsSum())
     sumLhs(stage, next);
   if (hasProduct())
@@ -145,6 +158,8 @@ SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
     ::mlir::gpu::BarrierOp::create(b);
   SmallVector<Value> yielded = flatten(next);
   yielded.append(loaded);
+  for (const Walk &walk : walks)
+    llvm::append_range(yielded, walk.place);
   scf::YieldOp::create(b, yielded);
   return unflatten(loop.getResults().take_front(numSums));
 }

@@ -8,10 +8,10 @@ using namespace mlir;
 using namespace mlir::boostr;
 using namespace mlir::boostr::simt;
 
-/// What a block may have without asking for more.
-static constexpr int64_t kMaxSharedBytes = 48 * 1024;
+/// What a block may have on any GPU.
+static constexpr int64_t kMaxSharedBytes = 64 * 1024;
 /// Registers of a thread that sums may take.
-static constexpr int64_t kMaxSumRegisters = 64;
+static constexpr int64_t kMaxSumRegisters = 128;
 
 std::optional<SimtTile> SimtTile::get(const SegmentedContraction &contraction,
                                       GpuTileAttr attr, StringRef &reason) {
@@ -35,7 +35,7 @@ std::optional<SimtTile> SimtTile::get(const SegmentedContraction &contraction,
   if (tile.threadRows() * tile.threadColumns() *
           tile.sumType.getIntOrFloatBitWidth() >
       kMaxSumRegisters * 32)
-    return fail("sums of a tile of simt are at most 128 x 128 (64 x 128 for "
+    return fail("sums of a tile of simt are at most 128 x 256 (128 x 128 for "
                 "f64)");
   if (tile.steps % kSide != 0)
     return fail("steps of a tile of simt are a multiple of 16");
@@ -44,6 +44,6 @@ std::optional<SimtTile> SimtTile::get(const SegmentedContraction &contraction,
   int64_t elements =
       tile.stages * tile.steps * (tile.paddedRows() + tile.paddedColumns());
   if (elements * tile.sumType.getIntOrFloatBitWidth() / 8 > kMaxSharedBytes)
-    return fail("stages of simt are at most 48 KiB");
+    return fail("stages of simt are at most 64 KiB");
   return tile;
 }

@@ -82,9 +82,9 @@ func.func @negative_simt_rows(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: me
 // -----
 
 func.func @negative_simt_sums(%a: memref<2x3x8xf64>, %w: memref<8x8xf64>, %y: memref<2x3x8xf64>) {
-  // expected-error @below {{has a tile that does not fit: sums of a tile of simt are at most 128 x 128 (64 x 128 for f64)}}
+  // expected-error @below {{has a tile that does not fit: sums of a tile of simt are at most 128 x 256 (128 x 128 for f64)}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 1, group = 1>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 256, 16], stages = 1, group = 1>]}
       : memref<2x3x8xf64>, memref<8x8xf64>, memref<2x3x8xf64>, memref<2x3x8xf64>
   return
 }
@@ -112,9 +112,9 @@ func.func @negative_simt_stages(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: 
 // -----
 
 func.func @negative_simt_shared(%a: memref<2x3x8xf32>, %w: memref<8x8xf32>, %y: memref<2x3x8xf32>) {
-  // expected-error @below {{has a tile that does not fit: stages of simt are at most 48 KiB}}
+  // expected-error @below {{has a tile that does not fit: stages of simt are at most 64 KiB}}
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
-      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 32], stages = 2, group = 1>]}
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 64], stages = 2, group = 1>]}
       : memref<2x3x8xf32>, memref<8x8xf32>, memref<2x3x8xf32>, memref<2x3x8xf32>
   return
 }
@@ -640,5 +640,15 @@ func.func @negative_ger_warp_steps(%dy: memref<2x3x8xbf16>, %a: memref<2x3x8xbf1
   boostr.out_proj_residual_grad %dy, %a, %w outs(%dw) wrt(weight)
       {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = ger, block = [16, 64, 32], stages = 1, group = 1, warp = [16, 64]>]}
       : memref<2x3x8xbf16>, memref<2x3x8xbf16>, memref<8x8xbf16>, memref<8x8xbf16>
+  return
+}
+
+// -----
+
+func.func @negative_small(%a: memref<2x?x8xf32>, %w: memref<8x8xf32>, %y: memref<2x?x8xf32>) {
+  // expected-error @below {{has a tile that does not fit: rows and columns of a tile of simt are multiples of 64 (of 32 for f64) up to 256}}
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 1, small = [[32, 64]]>]}
+      : memref<2x?x8xf32>, memref<8x8xf32>, memref<2x?x8xf32>, memref<2x?x8xf32>
   return
 }

@@ -3,8 +3,10 @@
 // The kernel for tensor cores from sm_80 on. test/execution/test_gpu_kernels.py
 // runs it.
 
-// Three stages: two are filled before the loop. Each step waits for one, asks for
-// another and multiplies, with one barrier. Sums are stored through shared memory.
+// Three stages: two are filled before the loop, and the first fragments are loaded.
+// Each turn loads the next ones before it multiplies; between the products it asks
+// for another stage, and waits for the next, with one barrier. Sums are stored
+// through shared memory.
 
 // CHECK-LABEL: func @fused_qkv_bf16(
 // CHECK:         gpu.launch blocks({{.+}} in (%{{.+}} = %c256, {{.+}}) dynamic_shared_memory_size %c69632_i32
@@ -14,14 +16,20 @@
 // CHECK-NEXT:      nvvm.cp.async.commit.group
 // CHECK-COUNT-4:   nvgpu.device_async_copy
 // CHECK-NEXT:      nvvm.cp.async.commit.group
-// CHECK-NEXT:      scf.for
-// CHECK-NEXT:        nvvm.cp.async.wait.group 1
-// CHECK-NEXT:        gpu.barrier
-// CHECK-COUNT-4:     nvgpu.device_async_copy
-// CHECK-NEXT:        nvvm.cp.async.commit.group
+// CHECK:           nvvm.cp.async.wait.group 1
+// CHECK-NEXT:      gpu.barrier
+// CHECK-COUNT-6:   nvgpu.ldmatrix {{.+}} {numTiles = 4 : i32, transpose = false}
+// CHECK:           scf.for
 // CHECK-NOT:         gpu.barrier
 // CHECK-COUNT-6:     nvgpu.ldmatrix {{.+}} {numTiles = 4 : i32, transpose = false}
+// CHECK-COUNT-4:     nvgpu.device_async_copy
 // CHECK-COUNT-16:    nvvm.mma.sync
+// CHECK:             nvvm.cp.async.commit.group
+// CHECK-NEXT:        nvvm.cp.async.wait.group 1
+// CHECK-NEXT:        gpu.barrier
+// CHECK-COUNT-6:     nvgpu.ldmatrix {{.+}} {numTiles = 4 : i32, transpose = false}
+// CHECK-COUNT-16:    nvvm.mma.sync
+// CHECK-NOT:         gpu.barrier
 // CHECK:             scf.yield
 // CHECK:           nvvm.cp.async.wait.group 0
 // CHECK-NEXT:      gpu.barrier
@@ -73,10 +81,12 @@ func.func @grad_f16(%dy: memref<2x3x64xf16>, %a: memref<2x3x64xf16>, %w: memref<
 // CHECK:           gpu.launch
 // CHECK-NOT:         nvgpu.device_async_copy
 // CHECK:             scf.for
-// CHECK:               gpu.barrier
+// CHECK-NOT:           gpu.barrier
 // CHECK:               vector.load {{.+}} vector<1xf16>
 // CHECK:               nvvm.mma.sync
 // CHECK:               vector.store {{.+}} vector<1xf16>
+// CHECK:               gpu.barrier
+// CHECK:               nvvm.mma.sync
 // CHECK:               scf.yield
 func.func @dynamic_f16(%a: memref<?x?x?xf16>, %w: memref<?x?xf16>, %y: memref<?x?x?xf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
@@ -93,12 +103,36 @@ func.func @dynamic_f16(%a: memref<?x?x?xf16>, %w: memref<?x?xf16>, %y: memref<?x
 // CHECK-NEXT:      %[[ROUNDED:.+]] = arith.bitcast %[[HIGH]] : i32 to f32
 // CHECK-NEXT:      %[[REST:.+]] = arith.subf %[[X]], %[[ROUNDED]]
 // CHECK-NEXT:      %[[LOW:.+]] = nvvm.convert.float.to.tf32 %[[REST]] {rnd = #nvvm.fp_rnd_mode<rna>}
-// CHECK:           nvvm.mma.sync A[%[[LOW]], {{.+}} shape = #nvvm.shape<m = 16, n = 8, k = 8>
-// CHECK:           nvvm.mma.sync A[%[[HIGH]],
-// CHECK:           nvvm.mma.sync A[%[[HIGH]],
+// CHECK:           scf.for {{.+}} iter_args({{.*}}%[[H:.+]] = %[[HIGH]], {{.*}}%[[L:.+]] = %[[LOW]],
+// CHECK:             nvvm.mma.sync A[%[[L]], {{.+}} shape = #nvvm.shape<m = 16, n = 8, k = 8>
+// CHECK:             nvvm.mma.sync A[%[[H]],
+// CHECK:             nvvm.mma.sync A[%[[H]],
 func.func @tf32x3(%a: memref<2x3x64xf32>, %w: memref<64x64xf32>, %y: memref<2x3x64xf32>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 16], stages = 2, group = 1, warp = [32, 32], precision = tf32x3>]}
       : memref<2x3x64xf32>, memref<64x64xf32>, memref<2x3x64xf32>, memref<2x3x64xf32>
+  return
+}
+
+// Of several kernels the host launches that which takes the least time: blocks for
+// a multiprocessor times what one costs, but one alone takes as long.
+
+// CHECK-LABEL: func @small_blocks(
+// CHECK-DAG:     %[[LARGE_EACH:.+]] = arith.constant 28 : index
+// CHECK-DAG:     %[[SMALL_EACH:.+]] = arith.constant 10 : index
+// CHECK-DAG:     %[[SMALL_LEAST:.+]] = arith.constant 11 : index
+// CHECK:         %[[LARGE:.+]] = arith.maxui %{{.+}}, %[[LARGE_EACH]]
+// CHECK:         %[[SMALL:.+]] = arith.maxui %{{.+}}, %[[SMALL_LEAST]]
+// CHECK:         %[[IS_SMALL:.+]] = arith.cmpi ult, %[[SMALL]], %[[LARGE]]
+// CHECK:         scf.if %[[IS_SMALL]]
+// CHECK:           gpu.launch {{.+}} in (%{{.+}} = %c128,
+// CHECK:             memref.view {{.+}} to memref<4x64x72xbf16, #gpu.address_space<workgroup>>
+// CHECK:         } else {
+// CHECK:           gpu.launch {{.+}} in (%{{.+}} = %c256,
+// CHECK:             memref.view {{.+}} to memref<3x128x72xbf16, #gpu.address_space<workgroup>>
+func.func @small_blocks(%a: memref<?x?x512xbf16>, %w: memref<512x512xbf16>, %y: memref<?x?x512xbf16>) {
+  boostr.out_proj_residual %a, %w residual(%y) outs(%y)
+      {boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, small = [[64, 64]], warp = [64, 64]>]}
+      : memref<?x?x512xbf16>, memref<512x512xbf16>, memref<?x?x512xbf16>, memref<?x?x512xbf16>
   return
 }

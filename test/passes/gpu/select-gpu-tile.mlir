@@ -8,13 +8,29 @@
 // Tensor cores where the chip has those that a kernel is for.
 // CHECK-LABEL: func @large_bf16(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 256, 64], stages = 4, group = 16, split = 8>]
-// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
-// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
+// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 32], stages = 4, group = 8, warp = [64, 64]>]
+// SMALL-LABEL: func @large_bf16(
+// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8>]
 func.func @large_bf16(%a: memref<32x512x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<32x512x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<32x512x1024xbf16>, memref<1024x1024xbf16>, memref<32x512x1024xbf16>, memref<32x512x1024xbf16>
   return
 }
+
+// Small blocks where large ones would leave most of the device idle; of the weight's gradient 64 blocks of 128 x 128.
+// LARGE-LABEL: func @large_bf16(
+// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, warp = [64, 64]>]
+// LARGE-LABEL: func @flat_tiles(
+// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 64], stages = 4, group = 8, warp = [32, 32]>]
+// LARGE-LABEL: func @weight_gradient(
+// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, few_steps = 16, warp = [64, 32]>]
+// TURING-LABEL: func @half_of_the_device(
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
+// TURING-LABEL: func @flat_tiles(
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
+// TURING-LABEL: func @across_segments(
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8, small = {{\[\[}}128, 128], [64, 64]], few_rows = [1, 8]>]
 
 // 64 tiles of 256 columns would leave half of an H100 without any: so there are those that take the least time.
 // CHECK-LABEL: func @half_of_the_device(
@@ -106,7 +122,7 @@ func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: 
 // Whole heads, as many as leave the fewest columns of the three results empty.
 // CHECK-LABEL: func @heads_f16(
 // LARGE-LABEL: func @heads_f16(
-// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, few_rows = [1, 16], warp = [64, 64]>]
+// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, small = {{\[\[}}64, 64]], few_rows = [1, 16], warp = [64, 64]>]
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8, narrow = [64, 96], tall = [192], flat = [32, 64], few_rows = [1, 16]>]
 func.func @heads_f16(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>, %q: memref<?x14x?x64xf16>,
     %k: memref<?x1x?x64xf16>, %v: memref<?x1x?x64xf16>) {
@@ -117,7 +133,7 @@ func.func @heads_f16(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>, %q: memr
 
 // The copy engine steps by 16 bytes, and of these extents that is not known.
 // CHECK-LABEL: func @dynamic_bf16(
-// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, small = {{\[\[}}64, 64]], warp = [64, 32]>]
 func.func @dynamic_bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: memref<?x?x?xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x?xbf16>, memref<?x?xbf16>, memref<?x?x?xbf16>, memref<?x?x?xbf16>
@@ -127,9 +143,9 @@ func.func @dynamic_bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: memref
 // Few rows or columns need no large tile; more are split over more blocks. Tensor
 // cores multiply f32 only if the user says so.
 // CHECK-LABEL: func @small_f32(
-// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 128, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
 // SMALL-LABEL: func @small_f32(
-// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 4, group = 8, warp = [32, 32], precision = tf32x3>, #boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, warp = [64, 32], precision = tf32x3>]
+// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 4, group = 8, warp = [32, 32], precision = tf32x3>, #boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 4, group = 8, warp = [32, 32], precision = tf32x3>]
 func.func @small_f32(%dy: memref<1x24x192xf32>, %a: memref<1x24x128xf32>, %w: memref<192x128xf32>,
     %dw: memref<192x128xf32>, %da: memref<1x24x128xf32>) {
   boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%da)
@@ -139,11 +155,11 @@ func.func @small_f32(%dy: memref<1x24x192xf32>, %a: memref<1x24x128xf32>, %w: me
 
 // Elements that are copied one by one take registers, of which sm_120 has none left for 32 steps.
 // CHECK-LABEL: func @dynamic_f16(
-// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
+// HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, small = {{\[\[}}64, 64]], warp = [64, 32]>]
 // SMALL-LABEL: func @dynamic_f16(
-// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, warp = [64, 32]>]
+// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, small = {{\[\[}}64, 64]], warp = [64, 32]>]
 // GRAPHICS-LABEL: func @dynamic_f16(
-// GRAPHICS: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, warp = [64, 32]>]
+// GRAPHICS: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 16], stages = 4, group = 8, small = {{\[\[}}64, 64]], warp = [64, 32]>]
 func.func @dynamic_f16(%a: memref<?x?x?xf16>, %w: memref<?x?xf16>, %y: memref<?x?x?xf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x?xf16>, memref<?x?xf16>, memref<?x?x?xf16>, memref<?x?x?xf16>
@@ -213,7 +229,7 @@ func.func @several_tokens_of_many_columns(%a3: memref<1x3x1024xbf16>, %a9: memre
 // How many tokens there are shows when the code runs.
 // CHECK-LABEL: func @any_tokens(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}}, few_rows = [1, 16]>]
-// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, few_rows = [1, 16], warp = [64, 32]>]
+// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 32], stages = 4, group = 8, small = {{\[\[}}64, 64]], few_rows = [1, 16], warp = [64, 64]>]
 func.func @any_tokens(%a: memref<?x?x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<?x?x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x1024xbf16>, memref<1024x1024xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>
@@ -235,7 +251,7 @@ func.func @gradients_of_one(%dy: memref<1x1x2048xbf16>, %a: memref<1x1x4096xbf16
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [16, 32, 512], stages = 1, group = 1, warp = [16, 32]>, #boostr.gpu_tile<kernel = ger, block = [32, 256, 16], stages = 1, group = 1, warp = [32, 64]>]
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [3, 8, 1024], stages = 4, group = 1>, #boostr.gpu_tile<kernel = ger, block = [8, 128, 2], stages = 1, group = 1>]
 // TURING-LABEL: func @gradients_of_several(
-// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 128, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = ger,
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = ger,
 // TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [3, 8, 1024], stages = 4, group = 1>
 func.func @gradients_of_several(%dy: memref<9x1x2048xf16>, %a: memref<9x1x768xf16>, %w: memref<2048x768xf16>,
     %da: memref<9x1x768xf16>, %dw: memref<2048x768xf16>, %dz: memref<1x3x2048xf32>, %c: memref<1x3x128xf32>, %v: memref<2048x128xf32>,
@@ -263,7 +279,7 @@ func.func @gradients_of_many_columns(%dy: memref<1x12x1024xbf16>, %a: memref<1x1
 // More, or how many shows when the code runs; sums of lhs alone are no product.
 // CHECK-LABEL: func @gradients_of_any(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{[^>]+}}, few_rows = {{\[?16\]?}}>, #boostr.gpu_tile<kernel = wgmma, {{[^>]+}}, few_steps = 16>]
-// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, {{[^>]+}}, few_rows = {{\[?16\]?}}, warp = [64, 32]>, #boostr.gpu_tile<kernel = mma, {{[^>]+}}, few_steps = 16, warp = [64, 32]>]
+// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, {{[^>]+}}, few_rows = {{\[?16\]?}}, warp = [64, 64]>, #boostr.gpu_tile<kernel = mma, {{[^>]+}}, few_steps = 16, warp = [64, 32]>]
 // CHECK-NOT: {{ger|few_steps}}
 // TURING-LABEL: func @gradients_of_any(
 // TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, {{[^>]+}}, few_rows = [1, 8]>, #boostr.gpu_tile<kernel = simt, {{[^>]+}}, few_steps = 16>]
