@@ -40,6 +40,21 @@ Value BlockKernel::remainder(Value x, int64_t y) {
   return b.createOrFold<arith::RemUIOp>(x, constant(b, y));
 }
 
+void BlockKernel::carry(SmallVectorImpl<Value *> &places,
+                        MutableArrayRef<Value> values) {
+  for (Value &value : values)
+    places.push_back(&value);
+}
+
+SmallVector<Value> BlockKernel::read(ArrayRef<Value *> places) {
+  return llvm::map_to_vector(places, [](Value *place) { return *place; });
+}
+
+void BlockKernel::replace(ArrayRef<Value *> places, ValueRange values) {
+  for (auto [place, value] : llvm::zip_equal(places, values))
+    *place = value;
+}
+
 /// Threads outside of an empty array compute offsets too.
 Value BlockKernel::getDivisor(OpFoldResult extent) {
   return arith::MaxUIOp::create(b, toValue(b, extent), constant(b, 1));

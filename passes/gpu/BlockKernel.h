@@ -77,18 +77,18 @@ protected:
     /// equal distances (from the block if it is the first, or they are not).
     /// Chunks that have none are at the steps of the first.
     bool hasEqualChunks = false;
-    SmallVector<Value, 2> blockSteps;
-    SmallVector<SmallVector<Value, 2>> chunkSteps;
+    SmallVector<Value> blockSteps;
+    SmallVector<SmallVector<Value>> chunkSteps;
     /// Where the block is that is read next: the offset of its first chunk, or
     /// indices along the dimensions of k.
-    SmallVector<Value, 2> place;
+    SmallVector<Value> place;
   };
   /// The chunks of a walk's block, one after the other.
   struct Chunks {
     const Walk *walk;
     size_t number;
     /// Indices of the last one, where there are indices.
-    SmallVector<Value, 2> indices;
+    SmallVector<Value> indices;
 
     bool areDone() const { return number == walk->rows.size(); }
   };
@@ -159,6 +159,11 @@ protected:
   Value takeChunkOffset(Chunks &chunks);
   /// To the next block, without a division.
   void advance(Walk &walk);
+  /// The indices of a step along the dimensions of k, by divisions, and the
+  /// offset of such indices, from that of a row if there is one.
+  SmallVector<Value> splitStep(const Extents &extents, Value step);
+  Value getStepOffset(const cpu::StridedArray &array, ValueRange indices,
+                      Value rowOffset = {});
 
   // BlockEpilogue.cpp: from sums to global memory.
 
@@ -186,6 +191,17 @@ protected:
                    Value row, Value sum);
 
   // Shared by all.
+
+  /// Values that a loop carries, by where they are kept.
+  static void carry(SmallVectorImpl<Value *> &places,
+                    MutableArrayRef<Value> values);
+  static SmallVector<Value> read(ArrayRef<Value *> places);
+  static void replace(ArrayRef<Value *> places, ValueRange values);
+
+  /// The dimensions of the rows of lhs, or of rhs (the result's columns).
+  ArrayRef<unsigned> getRowDims(bool isLhs) const {
+    return isLhs ? contraction.m : contraction.n;
+  }
   Value offsetOf(const cpu::StridedArray &array, ArrayRef<unsigned> dims,
                  const Extents &extents, Value index, bool isFlat);
   Value getDivisor(OpFoldResult extent);
@@ -218,9 +234,8 @@ protected:
 
 private:
   void startPlace(Walk &walk, int64_t perLine);
-  SmallVector<Value, 2> splitStep(const Walk &walk, Value step);
-  SmallVector<Value, 2> addSteps(const Walk &walk, ArrayRef<Value> place,
-                                 ArrayRef<Value> steps);
+  SmallVector<Value> addSteps(const Walk &walk, ArrayRef<Value> place,
+                              ArrayRef<Value> steps);
   std::pair<Value, Value>
   orderBlocks(Value number, const cpu::SegmentGrid &grid, const Frame &frame);
   EpiloguePlan planEpilogue(ArrayRef<ContractionOperand> arrays, int64_t lanes);

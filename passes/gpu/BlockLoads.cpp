@@ -28,7 +28,7 @@ collectOperands(const SegmentedContraction &contraction, bool isLhs) {
 
 BlockKernel::Operand BlockKernel::planOperand(bool isLhs, int64_t rows,
                                               int64_t steps, int64_t threads) {
-  ArrayRef<unsigned> rowDims = isLhs ? contraction.m : contraction.n;
+  ArrayRef<unsigned> rowDims = getRowDims(isLhs);
   ArrayRef<unsigned> stepDims = contraction.k;
   SmallVector<ContractionOperand> operands =
       collectOperands(contraction, isLhs);
@@ -77,9 +77,8 @@ BlockKernel::Walk BlockKernel::startWalk(const Operand &operand,
     Value index = plus(range.start, row);
     walk.rows.push_back(row);
     walk.steps.push_back(plan.alongSteps ? along : line);
-    walk.rowOffsets.push_back(
-        offsetOf(array, operand.isLhs ? contraction.m : contraction.n, extents,
-                 index, plan.isFlatInRows));
+    walk.rowOffsets.push_back(offsetOf(array, getRowDims(operand.isLhs),
+                                       extents, index, plan.isFlatInRows));
     walk.isRowThere.push_back(
         plan.hasWholeRows ? arith::ConstantIntOp::create(b, 1, /*width=*/1)
                           : isLess(index, range.end));
@@ -95,7 +94,7 @@ BlockKernel::Walk BlockKernel::startWalk(const Operand &operand,
 void BlockKernel::startPlace(Walk &walk, int64_t perLine) {
   const Operand &operand = *walk.operand;
   const LoadPlan &plan = operand.plan;
-  ArrayRef<unsigned> rowDims = operand.isLhs ? contraction.m : contraction.n;
+  ArrayRef<unsigned> rowDims = getRowDims(operand.isLhs);
   int64_t linesPerChunk = operand.threads / perLine;
   bool areLinesFlat = plan.alongSteps ? plan.isFlatInRows : plan.isFlatInSteps;
   if (plan.isFlatInSteps && areLinesFlat && operand.threads % perLine == 0) {
@@ -109,37 +108,43 @@ void BlockKernel::startPlace(Walk &walk, int64_t perLine) {
         plus(walk.rowOffsets[0], getDistance(contraction.k, walk.steps[0]))};
     return;
   }
-  walk.place = splitStep(walk, constant(b, 0));
-  walk.blockSteps = splitStep(walk, constant(b, operand.steps));
+  walk.place = splitStep(walk.extents, constant(b, 0));
+  walk.blockSteps = splitStep(walk.extents, constant(b, operand.steps));
   walk.hasEqualChunks = operand.threads % perLine == 0;
   for (auto [number, step] : llvm::enumerate(walk.steps)) {
     if (number == 0 || !walk.hasEqualChunks)
-      walk.chunkSteps.push_back(splitStep(walk, step));
+      walk.chunkSteps.push_back(splitStep(walk.extents, step));
     else if (!plan.alongSteps)
-      walk.chunkSteps.push_back(splitStep(walk, constant(b, linesPerChunk)));
+      walk.chunkSteps.push_back(
+          splitStep(walk.extents, constant(b, linesPerChunk)));
   }
 }
 
-/// The indices along the dimensions of k, by divisions.
-SmallVector<Value, 2> BlockKernel::splitStep(const Walk &walk, Value step) {
-  SmallVector<Value, 2> indices(contraction.k.size());
-  for (size_t number = indices.size(); number-- > 0;) {
-    if (number == 0) {
-      indices[0] = step;
-      break;
-    }
-    Value extent = getDivisor(walk.extents[contraction.k[number]]);
-    indices[number] = arith::RemUIOp::create(b, step, extent);
-    step = arith::DivUIOp::create(b, step, extent);
+SmallVector<Value> BlockKernel::splitStep(const Extents &extents, Value step) {
+  SmallVector<Value> indices(contraction.k.size());
+  for (size_t number = indices.size(); --number > 0;) {
+    Value extent = getDivisor(extents[contraction.k[number]]);
+    indices[number] = b.createOrFold<arith::RemUIOp>(step, extent);
+    step = b.createOrFold<arith::DivUIOp>(step, extent);
   }
+  indices.front() = step;
   return indices;
 }
 
+Value BlockKernel::getStepOffset(const StridedArray &array, ValueRange indices,
+                                 Value rowOffset) {
+  OpFoldResult offset = rowOffset ? OpFoldResult(rowOffset) : b.getIndexAttr(0);
+  for (auto [dim, index] : llvm::zip_equal(contraction.k, indices))
+    if (OpFoldResult stride = array.strides[dim])
+      offset = add(b, offset, mul(b, index, stride));
+  return toValue(b, offset);
+}
+
 /// Addition of numbers whose digits are indices.
-SmallVector<Value, 2> BlockKernel::addSteps(const Walk &walk,
-                                            ArrayRef<Value> place,
-                                            ArrayRef<Value> steps) {
-  SmallVector<Value, 2> indices(place);
+SmallVector<Value> BlockKernel::addSteps(const Walk &walk,
+                                         ArrayRef<Value> place,
+                                         ArrayRef<Value> steps) {
+  SmallVector<Value> indices(place);
   Value carry = constant(b, 0);
   for (size_t number = indices.size(); number-- > 0;) {
     Value sum = toValue(b, add(b, add(b, place[number], steps[number]), carry));
@@ -173,11 +178,7 @@ Value BlockKernel::takeChunkOffset(Chunks &chunks) {
   if (number < walk.chunkSteps.size())
     chunks.indices = addSteps(walk, isFromBlock ? walk.place : chunks.indices,
                               walk.chunkSteps[number]);
-  OpFoldResult offset = walk.rowOffsets[number];
-  for (auto [dim, index] : llvm::zip_equal(contraction.k, chunks.indices))
-    if (OpFoldResult stride = walk.array.strides[dim])
-      offset = add(b, offset, mul(b, index, stride));
-  return toValue(b, offset);
+  return getStepOffset(walk.array, chunks.indices, walk.rowOffsets[number]);
 }
 
 SmallVector<Value> BlockKernel::load(const Walk &walk, Value firstStep) {

@@ -95,8 +95,7 @@ FewRowsKernel::Lines FewRowsKernel::getLines(const TermArrays &term, bool isLhs,
     Value index = plus(range.start, place);
     if (mayMiss)
       index = arith::MinUIOp::create(b, index, last);
-    lines.offsets.push_back(offsetOf(lines.array,
-                                     isLhs ? contraction.m : contraction.n,
+    lines.offsets.push_back(offsetOf(lines.array, getRowDims(isLhs),
                                      term.extents, index, plan.isFlatInRows));
   }
   return lines;

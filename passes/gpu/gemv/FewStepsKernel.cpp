@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "boostr/passes/gpu/gemv/FewStepsKernel.h"
-#include "boostr/passes/contraction/StaticExtents.h"
 #include "boostr/passes/cpu/IndexMath.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -22,13 +21,7 @@ FewStepsKernel::FewStepsKernel(ImplicitLocOpBuilder &b,
     : BlockKernel(b, op, contraction, sumType), tile(tile), threads(threads),
       lhsPlan(planOperand(/*isLhs=*/true, tile.rows, tile.steps, threads).plan),
       rhsPlan(planOperand(/*isLhs=*/false, tile.columns, tile.steps, threads)
-                  .plan) {
-  hasAllRows = llvm::all_of(
-      contraction.segments, [&](const ContractionSegment &segment) {
-        int64_t rows = getStaticProduct(segment.terms.front(), contraction.m);
-        return !ShapedType::isDynamic(rows) && rows % tile.rows == 0;
-      });
-}
+                  .plan) {}
 
 void FewStepsKernel::emit() {
   Frame frame{tile.rows, tile.columns, threads, tile.group, /*sharedBytes=*/0};
@@ -57,7 +50,7 @@ void FewStepsKernel::emitBlock(const SegmentArrays &segment) {
 
 Value FewStepsKernel::getRow(Value place, int64_t count) {
   Value row = plus(rows.start, place);
-  if (hasAllRows)
+  if (lhsPlan.hasWholeRows)
     return row;
   Value last = toValue(b, sub(b, rows.end, b.getIndexAttr(count)));
   return arith::MinUIOp::create(b, row, last);
@@ -84,21 +77,6 @@ Value FewStepsKernel::loadChunk(const StridedArray &array, int64_t count,
       llvm::Align(count * type.getElementTypeBitWidth() / 8));
 }
 
-SmallVector<Value> FewStepsKernel::getStepIndices(const TermArrays &term,
-                                                  Value step) {
-  SmallVector<Value> indices;
-  for (unsigned dim : llvm::reverse(ArrayRef(contraction.k).drop_front())) {
-    // Threads without a step divide too.
-    Value extent = arith::MaxUIOp::create(b, toValue(b, term.extents[dim]),
-                                          constant(b, 1));
-    indices.push_back(b.createOrFold<arith::RemUIOp>(step, extent));
-    step = b.createOrFold<arith::DivUIOp>(step, extent);
-  }
-  indices.push_back(step);
-  std::reverse(indices.begin(), indices.end());
-  return indices;
-}
-
 SmallVector<Value> FewStepsKernel::getNextIndices(const TermArrays &term,
                                                   ValueRange indices) {
   SmallVector<Value> next(indices);
@@ -117,15 +95,6 @@ SmallVector<Value> FewStepsKernel::getNextIndices(const TermArrays &term,
     carry = arith::SelectOp::create(b, isEnd, one, zero);
   }
   return next;
-}
-
-Value FewStepsKernel::getStepOffset(const StridedArray &array,
-                                    ValueRange indices) {
-  OpFoldResult offset = b.getIndexAttr(0);
-  for (auto [dim, index] : llvm::zip_equal(contraction.k, indices))
-    if (OpFoldResult stride = array.strides[dim])
-      offset = add(b, offset, mul(b, index, stride));
-  return toValue(b, offset);
 }
 
 //===----------------------------------------------------------------------===//
@@ -163,7 +132,7 @@ void FewStepsKernel::storeProducts(const OutputArrays &output,
       for (auto [group, part] : llvm::enumerate(parts))
         storeSums(epilogue, offsetsOfRow, group, part);
     };
-    if (hasAllRows)
+    if (lhsPlan.hasWholeRows)
       storeRow();
     else
       ifElse(b, isLess(plus(rows.start, place), rows.end), storeRow);
@@ -174,7 +143,7 @@ Value FewStepsKernel::sumLhs(const TermArrays &term, Value row, Value sum) {
   Value numSteps = DimGroup{contraction.k, term.extents}.getSize(b);
   Value rowOffset = offsetOf(term.lhs, contraction.m, term.extents, row,
                              lhsPlan.isFlatInRows);
-  SmallVector<Value> carried = getStepIndices(term, constant(b, 0));
+  SmallVector<Value> carried = splitStep(term.extents, constant(b, 0));
   carried.push_back(sum);
   auto loop =
       scf::ForOp::create(b, constant(b, 0), numSteps, constant(b, 1), carried);

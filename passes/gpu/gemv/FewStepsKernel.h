@@ -63,12 +63,10 @@ protected:
   Value loadChunk(const cpu::StridedArray &array, int64_t count,
                   Value rowOffset, Value stepOffset);
 
-  // A step by its indices along the dimensions of k, so that none but the first
-  // is found by a division.
-  SmallVector<Value> getStepIndices(const cpu::TermArrays &term, Value step);
+  /// The indices of the step after that of `indices`, so that none but the
+  /// first is found by a division.
   SmallVector<Value> getNextIndices(const cpu::TermArrays &term,
                                     ValueRange indices);
-  Value getStepOffset(const cpu::StridedArray &array, ValueRange indices);
 
 private:
   void emitBlock(const cpu::SegmentArrays &segment);
@@ -80,8 +78,6 @@ private:
   const FewStepsTile &tile;
   int64_t threads;
   LoadPlan lhsPlan, rhsPlan;
-  /// Whether each segment is known to have whole blocks of rows.
-  bool hasAllRows;
   /// The first of this thread's columns.
   Value column;
 };

@@ -72,7 +72,7 @@ SmallVector<Value> SkinnyGerKernel::loadSteps(const TermArrays &term,
   SmallVector<Type> types(rowOffsets.size(),
                           VectorType::get({tile.lhsChunk}, elementType));
   types.push_back(VectorType::get({tile.chunk}, elementType));
-  SmallVector<Value> indices = getStepIndices(term, first), loaded;
+  SmallVector<Value> indices = splitStep(term.extents, first), loaded;
   for (int64_t number = 0; number < SkinnyGerTile::kThreadSteps; ++number) {
     auto branch =
         scf::IfOp::create(b, types, isLess(plus(first, number), numSteps),

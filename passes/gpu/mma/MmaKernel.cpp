@@ -92,9 +92,8 @@ MmaKernel::Sums MmaKernel::createZeros() {
 
 SmallVector<Value *> MmaKernel::Sums::values() {
   SmallVector<Value *> all;
-  for (SmallVector<Value> *sums : {&products, &lhs})
-    for (Value &sum : *sums)
-      all.push_back(&sum);
+  carry(all, products);
+  carry(all, lhs);
   return all;
 }
 
@@ -109,10 +108,10 @@ MmaKernel::Fragments MmaKernel::loadStep(Value slot, int64_t step) {
 SmallVector<Value *> MmaKernel::Fragments::values() {
   SmallVector<Value *> all;
   for (SmallVector<Fragment> *fragments : {&lhs, &rhs})
-    for (Fragment &fragment : *fragments)
-      for (SmallVector<Value, 8> *part : {&fragment.high, &fragment.low})
-        for (Value &value : *part)
-          all.push_back(&value);
+    for (Fragment &fragment : *fragments) {
+      carry(all, fragment.high);
+      carry(all, fragment.low);
+    }
   return all;
 }
 

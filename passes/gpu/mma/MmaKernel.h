@@ -67,8 +67,6 @@ private:
   void emitBlock(const cpu::SegmentArrays &segment);
   void createShared(Value bytes);
   Sums createZeros();
-  static SmallVector<Value> read(ArrayRef<Value *> places);
-  static void replace(ArrayRef<Value *> places, ValueRange values);
 
   // MmaRing.cpp: the loop over stages.
   void accumulateTerm(const cpu::TermArrays &term, Sums &sums);

@@ -23,20 +23,10 @@ using namespace mlir::boostr::mma;
 /// The least and the most bytes of an asynchronous copy.
 static constexpr int64_t kLeastCopy = 4, kLargestCopy = 16;
 
-SmallVector<Value> MmaKernel::read(ArrayRef<Value *> places) {
-  return llvm::map_to_vector(places, [](Value *place) { return *place; });
-}
-
-void MmaKernel::replace(ArrayRef<Value *> places, ValueRange values) {
-  for (auto [place, value] : llvm::zip_equal(places, values))
-    *place = value;
-}
-
 SmallVector<Value *> MmaKernel::Turn::values() {
   SmallVector<Value *> all = {&slot};
   for (Walk &walk : walks)
-    for (Value &value : walk.place)
-      all.push_back(&value);
+    carry(all, walk.place);
   llvm::append_range(all, fragments.values());
   llvm::append_range(all, sums.values());
   return all;

@@ -46,11 +46,15 @@ void SimtKernel::emitBlock(const SegmentArrays &segment) {
   threadRow = quotient(thread, kSide);
   threadColumn = remainder(thread, kSide);
   createShared();
-  Sums sums = unflatten(accumulateTerms(
-      segment, flatten(createZeros()),
-      [&](const TermArrays &term, ArrayRef<Value> carried) {
-        return flatten(accumulateTerm(term, unflatten(carried)));
-      }));
+  Sums sums = createZeros();
+  replace(sums.values(),
+          accumulateTerms(segment, read(sums.values()),
+                          [&](const TermArrays &term, ArrayRef<Value> carried) {
+                            Sums begun = sums;
+                            replace(begun.values(), carried);
+                            accumulateTerm(term, begun);
+                            return read(begun.values());
+                          }));
   const Extents &extents = segment.terms.front().extents;
   if (segment.product)
     storeProducts(*segment.product, extents, sums);
@@ -86,31 +90,19 @@ SimtKernel::Sums SimtKernel::createZeros() {
 // Sums
 //===----------------------------------------------------------------------===//
 
-SmallVector<Value> SimtKernel::flatten(const Sums &sums) {
-  SmallVector<Value> values(sums.products);
-  if (sums.lhs)
-    values.push_back(sums.lhs);
-  return values;
+SmallVector<Value *> SimtKernel::Sums::values() {
+  SmallVector<Value *> all;
+  carry(all, products);
+  if (lhs)
+    all.push_back(&lhs);
+  return all;
 }
 
-SimtKernel::Sums SimtKernel::unflatten(ValueRange values) {
-  Sums sums;
-  if (hasLhsSum()) {
-    sums.lhs = values.back();
-    values = values.drop_back();
-  }
-  llvm::append_range(sums.products, values);
-  return sums;
-}
-
-SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
+void SimtKernel::accumulateTerm(const TermArrays &term, Sums &sums) {
   SmallVector<Walk, 2> walks;
   walks.push_back(startWalk(lhs, term.lhs, term.extents, rows));
   if (hasProduct())
     walks.push_back(startWalk(rhs, term.rhs, term.extents, columns));
-
-  // Carried: sums, then what the next step multiplies, then where the walks
-  // are.
   auto loadAll = [&](Value firstStep) {
     SmallVector<Value> chunks;
     for (Walk &walk : walks) {
@@ -119,49 +111,47 @@ SimtKernel::Sums SimtKernel::accumulateTerm(const TermArrays &term, Sums sums) {
     }
     return chunks;
   };
-  SmallVector<Value> carried = flatten(sums);
-  size_t numSums = carried.size();
+
+  // Carried: sums, then what the next step multiplies, then where the walks
+  // are.
   Value zero = constant(b, 0), one = constant(b, 1);
   OpFoldResult numSteps = ceilDiv(b, walks.front().numSteps, tile.steps);
-  carried.append(loadAll(zero));
-  for (const Walk &walk : walks)
-    llvm::append_range(carried, walk.place);
-  auto loop = scf::ForOp::create(b, zero, toValue(b, numSteps), one, carried);
+  SmallVector<Value> chunks = loadAll(zero);
+  auto getCarried = [&] {
+    SmallVector<Value *> carried = sums.values();
+    carry(carried, chunks);
+    for (Walk &walk : walks)
+      carry(carried, walk.place);
+    return carried;
+  };
+  auto loop = scf::ForOp::create(b, zero, toValue(b, numSteps), one,
+                                 read(getCarried()));
   keepRolled(loop);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value step = loop.getInductionVar();
-  Value stage = remainder(step, tile.stages);
-  ValueRange arguments = loop.getRegionIterArgs();
-  Sums next = unflatten(arguments.take_front(numSums));
-  ValueRange chunks = arguments.drop_front(numSums);
-  for (const Walk &walk : walks) {
-    int64_t count = walk.operand->chunksPerThread();
-    store(walk, stage, chunks.take_front(count));
-    chunks = chunks.drop_front(count);
-  }
-  ValueRange places = chunks;
-  for (Walk &walk : walks) {
-    size_t count = walk.place.size();
-    walk.place.assign(places.begin(), places.begin() + count);
-    places = places.drop_front(count);
-  }
-  ::mlir::gpu::BarrierOp::create(b);
-  // Loads first: they take longest.
-  SmallVector<Value> loaded = loadAll(times(plus(step, one), tile.steps));
-  keepLoadsBefore(b);
-  if (hasLhsSum())
-    sumLhs(stage, next);
-  if (hasProduct())
-    multiply(stage, next);
-  if (tile.stages == 1)
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    replace(getCarried(), loop.getRegionIterArgs());
+    Value step = loop.getInductionVar();
+    Value stage = remainder(step, tile.stages);
+    ValueRange left = chunks;
+    for (const Walk &walk : walks) {
+      int64_t count = walk.operand->chunksPerThread();
+      store(walk, stage, left.take_front(count));
+      left = left.drop_front(count);
+    }
     ::mlir::gpu::BarrierOp::create(b);
-  SmallVector<Value> yielded = flatten(next);
-  yielded.append(loaded);
-  for (const Walk &walk : walks)
-    llvm::append_range(yielded, walk.place);
-  scf::YieldOp::create(b, yielded);
-  return unflatten(loop.getResults().take_front(numSums));
+    // Loads first: they take longest.
+    chunks = loadAll(times(plus(step, one), tile.steps));
+    keepLoadsBefore(b);
+    if (hasLhsSum())
+      sumLhs(stage, sums);
+    if (hasProduct())
+      multiply(stage, sums);
+    if (tile.stages == 1)
+      ::mlir::gpu::BarrierOp::create(b);
+    scf::YieldOp::create(b, read(getCarried()));
+  }
+  replace(getCarried(), loop.getResults());
 }
 
 /// Converts what `load` read and writes it, with steps outermost.

@@ -35,14 +35,14 @@ private:
   struct Sums {
     SmallVector<Value> products;
     Value lhs;
+
+    SmallVector<Value *> values();
   };
 
   void emitBlock(const cpu::SegmentArrays &segment);
   void createShared();
   Sums createZeros();
-  SmallVector<Value> flatten(const Sums &sums);
-  Sums unflatten(ValueRange values);
-  Sums accumulateTerm(const cpu::TermArrays &term, Sums sums);
+  void accumulateTerm(const cpu::TermArrays &term, Sums &sums);
   void store(const Walk &walk, Value stage, ValueRange chunks);
   void multiply(Value stage, Sums &sums);
   void sumLhs(Value stage, Sums &sums);
