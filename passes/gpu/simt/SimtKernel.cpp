@@ -200,7 +200,7 @@ void SimtKernel::multiply(Value stage, Sums &sums) {
         loadLanes(lhs, stage, step, threadRow, tile.threadRows());
     SmallVector<Value> rhsLanes =
         loadLanes(rhs, stage, step, threadColumn, tile.threadColumns());
-    auto sum = sums.products.begin();
+    auto *sum = sums.products.begin();
     for (int64_t row = 0; row < tile.threadRows(); ++row) {
       Value element =
           vector::ExtractOp::create(b, lhsLanes[row / lanes], row % lanes);
