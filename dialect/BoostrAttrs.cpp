@@ -437,6 +437,12 @@ GpuTileAttr GpuTileAttr::withFurtherTiles(ArrayRef<int64_t> narrow,
              getGemm(), getFewSteps(), tall, flat, getSmall());
 }
 
+GpuTileAttr GpuTileAttr::withSplit(int64_t split) {
+  return get(getContext(), getKernel(), getBlock(), getStages(), getGroup(),
+             split, getNarrow(), getFewRows(), getWarp(), getPrecision(),
+             getGemm(), getFewSteps(), getTall(), getFlat(), getSmall());
+}
+
 GpuTileAttr GpuTileAttr::withSmall(ArrayRef<int64_t> small) {
   return get(getContext(), getKernel(), getBlock(), getStages(), getGroup(),
              getSplit(), getNarrow(), getFewRows(), getWarp(), getPrecision(),

@@ -388,6 +388,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     GpuTileAttr withFurtherTiles(::llvm::ArrayRef<int64_t> narrow,
                                  ::llvm::ArrayRef<int64_t> tall,
                                  ::llvm::ArrayRef<int64_t> flat);
+    /// This tile, shared by up to `split` blocks.
+    GpuTileAttr withSplit(int64_t split);
     /// This tile with other kernels of smaller blocks, of which `small` are rows
     /// and columns in turn.
     GpuTileAttr withSmall(::llvm::ArrayRef<int64_t> small);

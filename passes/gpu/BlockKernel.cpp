@@ -77,19 +77,34 @@ Value BlockKernel::offsetOf(const StridedArray &array, ArrayRef<unsigned> dims,
 //===----------------------------------------------------------------------===//
 
 void BlockKernel::emitLaunch(
-    const Frame &frame,
+    const Frame &launched,
     llvm::function_ref<void(const SegmentArrays &)> emitBlock) {
+  frame = launched;
   NumberedBlocks blocks(b, op, contraction, frame.rows, frame.columns);
   Value count = toValue(b, blocks.getCount());
   Value one = constant(b, 1);
-  Value sharedBytes = arith::ConstantIntOp::create(b, frame.sharedBytes, 32);
+  Value sharedBytes = getSharedBytes(count);
+  if (isInParts())
+    prepareMeeting(blocks.getSegments(), count);
+  // Blocks that run at a time are at few places of k.
   auto launch = ::mlir::gpu::LaunchOp::create(
-      b, count, one, one, constant(b, frame.threads), one, one, sharedBytes);
+      b, count, isInParts() ? parts.count : one, one,
+      constant(b, frame.threads), one, one, sharedBytes);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&launch.getBody().front());
   thread = launch.getThreadIds().x;
   Value number = launch.getBlockIds().x;
-  auto [segment, grid] = blocks.select(b, number);
+  meeting.block = number;
+  meeting.part = launch.getBlockIds().y;
+  numbered = &blocks;
+  emitBlock(locate(number));
+  numbered = nullptr;
+  ::mlir::gpu::TerminatorOp::create(b);
+}
+
+/// Sets where block `number` is, and returns its segment.
+SegmentArrays BlockKernel::locate(Value number) {
+  auto [segment, grid] = numbered->select(b, number);
   Value local = toValue(b, sub(b, number, grid.first));
   auto [rowBlock, columnBlock] = orderBlocks(local, grid, frame);
   const Extents &extents = segment.terms.front().extents;
@@ -98,8 +113,7 @@ void BlockKernel::emitLaunch(
   columns = {times(columnBlock, frame.columns),
              DimGroup{contraction.n, extents}.getSize(b)};
   isFirstColumn = isEqual(columnBlock, 0);
-  emitBlock(segment);
-  ::mlir::gpu::TerminatorOp::create(b);
+  return segment;
 }
 
 /// Row and column of block `number`: groups of rows of blocks, each walked by
@@ -149,27 +163,29 @@ Value BlockKernel::viewShared(Value bytes, int64_t offset,
 // Sums
 //===----------------------------------------------------------------------===//
 
-SmallVector<Value> BlockKernel::accumulateTerms(
-    const SegmentArrays &segment, ArrayRef<Value> zeros,
-    llvm::function_ref<SmallVector<Value>(const TermArrays &, ArrayRef<Value>)>
-        accumulate,
-    bool inShared) {
-  if (segment.terms.size() == 1)
+SmallVector<Value> BlockKernel::accumulateTerms(const SegmentArrays &segment,
+                                                ArrayRef<Value> zeros,
+                                                Accumulate accumulate,
+                                                bool inShared) {
+  Value zero = constant(b, 0);
+  if (segment.terms.size() == 1) {
+    turns = getTurns(segment.terms.front().extents, b.getIndexAttr(0));
     return accumulate(segment.terms.front(), zeros);
-  auto loop =
-      scf::ForOp::create(b, constant(b, 0), constant(b, segment.terms.size()),
-                         constant(b, 1), zeros);
+  }
+  auto loop = scf::ForOp::create(b, zero, constant(b, segment.terms.size()),
+                                 constant(b, 1), zeros);
   keepRolled(loop);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   // The last step of the term before may still be read.
   if (inShared)
     ::mlir::gpu::BarrierOp::create(b);
+  Value current = loop.getInductionVar();
   TermArrays term = segment.terms.back();
   for (size_t number = segment.terms.size() - 1; number-- > 0;)
-    term = select(b, isEqual(loop.getInductionVar(), number),
-                  segment.terms[number], term);
+    term = select(b, isEqual(current, number), segment.terms[number], term);
+  turns = getTurns(term.extents, selectTurnsBefore(segment, current));
   auto carried = llvm::to_vector_of<Value>(loop.getRegionIterArgs());
-  scf::YieldOp::create(b, accumulate(term, carried));
+  scf::YieldOp::create(b, accumulateIfAny(term, carried, accumulate));
   return llvm::to_vector_of<Value>(loop.getResults());
 }

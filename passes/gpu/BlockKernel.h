@@ -25,8 +25,9 @@ struct LoadPlan {
   /// Whether positions along rows, and along steps, are a product with one
   /// stride, so that no index has to be divided.
   bool isFlatInRows = false, isFlatInSteps = false;
-  /// Whether all rows of a block are known to be there.
-  bool hasWholeRows = false;
+  /// Whether all rows of a block, and all steps of a turn, are known to be
+  /// there.
+  bool hasWholeRows = false, hasWholeTurns = false;
 };
 
 /// How an array of the epilogue is read or written.
@@ -35,6 +36,20 @@ struct EpiloguePlan {
   /// Whether `lanes` columns follow each other in memory, at a multiple of
   /// their size; also true if there are no columns.
   bool isContiguous = false;
+};
+
+/// How the blocks of a launch are spread over the device. Along k they may be
+/// cut into parts, each of a thread block of its own.
+struct BlockParts {
+  /// How many, a value of the host; null if it is one.
+  Value count;
+  /// Where the address of memory is kept in which they leave their sums (see
+  /// Workspaces).
+  Value workspace;
+  /// Shared memory that each asks for at least if there are no more blocks than
+  /// multiprocessors, each of which is to have one: where an earlier kernel
+  /// still runs, the first that it leaves would take as many as fit.
+  int64_t leastBytes = 0;
 };
 
 class BlockKernel {
@@ -110,9 +125,10 @@ protected:
 
   BlockKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
               const SegmentedContraction &contraction, Type sumType,
-              MultipleExtents extents = MultipleExtents::Known)
+              MultipleExtents extents = MultipleExtents::Known,
+              BlockParts parts = {})
       : b(b), op(op), contraction(contraction), sumType(sumType),
-        multiples(extents) {}
+        multiples(extents), parts(parts) {}
 
   // BlockKernel.cpp: the frame.
 
@@ -125,9 +141,14 @@ protected:
     /// Whether there are no more rows than a block has, so that no block
     /// divides by how many blocks of rows there are before its first load.
     bool hasOneRowBlock = false;
+    /// Where blocks may be cut into parts: the steps of a turn of the loop over
+    /// k, and what a thread has of the sums.
+    int64_t steps = 0;
+    SmallVector<Type> sumTypes = {};
   };
   /// Emits a `gpu.launch` whose body is what `emitBlock` emits for one block,
-  /// after `thread`, `rows`, `columns` and `isFirstColumn` are set.
+  /// or a part of one, after `thread`, `rows`, `columns` and `isFirstColumn`
+  /// are set.
   void
   emitLaunch(const Frame &frame,
              llvm::function_ref<void(const cpu::SegmentArrays &)> emitBlock);
@@ -136,24 +157,27 @@ protected:
   Value viewShared(Value bytes, int64_t offset, ArrayRef<int64_t> shape,
                    Type elementType);
   /// Sums over all terms: `accumulate` adds those of one to the values that it
-  /// is given. The code for a term exists once. Between terms there is a
-  /// barrier if operands are `inShared` memory.
-  SmallVector<Value>
-  accumulateTerms(const cpu::SegmentArrays &segment, ArrayRef<Value> zeros,
-                  llvm::function_ref<SmallVector<Value>(const cpu::TermArrays &,
-                                                        ArrayRef<Value>)>
-                      accumulate,
-                  bool inShared = true);
+  /// is given, in `turns` if the frame has steps. The code for a term exists
+  /// once. Between terms there is a barrier if operands are `inShared` memory.
+  using Accumulate = llvm::function_ref<SmallVector<Value>(
+      const cpu::TermArrays &, ArrayRef<Value>)>;
+  SmallVector<Value> accumulateTerms(const cpu::SegmentArrays &segment,
+                                     ArrayRef<Value> zeros,
+                                     Accumulate accumulate,
+                                     bool inShared = true);
 
   // BlockLoads.cpp: from global memory.
 
   /// How lhs (or rhs) is read, right for all segments and terms.
   Operand planOperand(bool isLhs, int64_t rows, int64_t steps, int64_t threads);
+  /// Begins at the first of `turns`.
   Walk startWalk(const Operand &operand, const cpu::StridedArray &array,
                  const Extents &extents, const Range &range);
-  /// What this thread reads of the block at the walk's place, whose first step
-  /// is `firstStep`, as vectors of a chunk each; zeros outside of the array.
-  SmallVector<Value> load(const Walk &walk, Value firstStep);
+  /// What this thread reads of the block at the walk's place, that of `turn`,
+  /// as vectors of a chunk each; zeros outside of the array.
+  SmallVector<Value> load(const Walk &walk, Value turn);
+  /// Whether chunk `number` of that block is in the array.
+  Value isChunkThere(const Walk &walk, size_t number, Value turn);
   Chunks startChunks(const Walk &walk) { return {&walk, 0, {}}; }
   /// Where the next chunk of the walk's block lies.
   Value takeChunkOffset(Chunks &chunks);
@@ -164,6 +188,14 @@ protected:
   SmallVector<Value> splitStep(const Extents &extents, Value step);
   Value getStepOffset(const cpu::StridedArray &array, ValueRange indices,
                       Value rowOffset = {});
+
+  // BlockParts.cpp: blocks in parts along k.
+
+  using Store = llvm::function_ref<void(const cpu::SegmentArrays &)>;
+  /// Emits `store` where this block has all of the sums: at once if blocks are
+  /// whole; else in the last of its parts that is done, with the `sums` of all.
+  void storeSumsOfParts(const cpu::SegmentArrays &segment,
+                        ArrayRef<Value *> sums, Store store);
 
   // BlockEpilogue.cpp: from sums to global memory.
 
@@ -231,8 +263,36 @@ protected:
   Range rows, columns;
   /// Whether this block sums lhs too.
   Value isFirstColumn;
+  /// Those of the loop over k of a term.
+  Range turns;
 
 private:
+  /// Where sums of parts meet.
+  struct Meeting {
+    /// Of the launch; addresses, and what the flags start to count from.
+    Value numBlocks, turnsPerPart, flags, sums, token;
+    /// Of this thread block.
+    Value block, part;
+  };
+  cpu::SegmentArrays locate(Value number);
+  Value getSharedBytes(Value numBlocks);
+  bool isInParts() const { return bool(parts.count); }
+  void prepareMeeting(ArrayRef<cpu::SegmentArrays> segments, Value numBlocks);
+  Range getTurns(const Extents &extents, OpFoldResult before);
+  OpFoldResult countTurns(const Extents &extents);
+  OpFoldResult countTurnsBefore(const cpu::SegmentArrays &segment,
+                                size_t number);
+  OpFoldResult selectTurnsBefore(const cpu::SegmentArrays &segment,
+                                 Value number);
+  SmallVector<Value> accumulateIfAny(const cpu::TermArrays &term,
+                                     ArrayRef<Value> carried,
+                                     Accumulate accumulate);
+  int64_t getPartBytes() const;
+  SmallVector<Value> getPlaces(Value part);
+  void leaveSums(ArrayRef<Value> sums);
+  Value meetOthers();
+  SmallVector<Value> addSums();
+
   void startPlace(Walk &walk, int64_t perLine);
   SmallVector<Value> addSteps(const Walk &walk, ArrayRef<Value> place,
                               ArrayRef<Value> steps);
@@ -243,6 +303,11 @@ private:
   SmallVector<ContractionOperand> collectAddends(bool isLhsSum, size_t number);
   Value loadAddend(const EpilogueArray &addend, Value rowOffset, int64_t group,
                    Type type);
+
+  BlockParts parts;
+  Frame frame;
+  const cpu::NumberedBlocks *numbered = nullptr;
+  Meeting meeting;
 };
 
 } // namespace mlir::boostr

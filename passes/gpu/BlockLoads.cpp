@@ -49,11 +49,16 @@ BlockKernel::Operand BlockKernel::planOperand(bool isLhs, int64_t rows,
       operands, [&](const auto &operand) { return isFlat(operand, rowDims); });
   plan.isFlatInSteps = llvm::all_of(
       operands, [&](const auto &operand) { return isFlat(operand, stepDims); });
-  plan.hasWholeRows =
-      llvm::all_of(contraction.segments, [&](const auto &segment) {
-        int64_t extent = getStaticProduct(segment.terms.front(), rowDims);
-        return !ShapedType::isDynamic(extent) && extent % rows == 0;
+  auto areMultiples = [&](ArrayRef<unsigned> dims, int64_t of) {
+    return llvm::all_of(contraction.segments, [&](const auto &segment) {
+      return llvm::all_of(segment.terms, [&](const ContractionTerm &term) {
+        int64_t extent = getStaticProduct(term, dims);
+        return !ShapedType::isDynamic(extent) && extent % of == 0;
       });
+    });
+  };
+  plan.hasWholeRows = areMultiples(rowDims, rows);
+  plan.hasWholeTurns = areMultiples(stepDims, steps);
   return {plan, isLhs, rows, steps, threads, /*shared=*/{}};
 }
 
@@ -104,11 +109,12 @@ void BlockKernel::startPlace(Walk &walk, int64_t perLine) {
     walk.chunkDistance = getDistance(plan.alongSteps ? rowDims : contraction.k,
                                      constant(b, linesPerChunk));
     walk.blockDistance = getDistance(contraction.k, constant(b, operand.steps));
+    Value firstStep = plus(times(turns.start, operand.steps), walk.steps[0]);
     walk.place = {
-        plus(walk.rowOffsets[0], getDistance(contraction.k, walk.steps[0]))};
+        plus(walk.rowOffsets[0], getDistance(contraction.k, firstStep))};
     return;
   }
-  walk.place = splitStep(walk.extents, constant(b, 0));
+  walk.place = splitStep(walk.extents, times(turns.start, operand.steps));
   walk.blockSteps = splitStep(walk.extents, constant(b, operand.steps));
   walk.hasEqualChunks = operand.threads % perLine == 0;
   for (auto [number, step] : llvm::enumerate(walk.steps)) {
@@ -181,16 +187,28 @@ Value BlockKernel::takeChunkOffset(Chunks &chunks) {
   return getStepOffset(walk.array, chunks.indices, walk.rowOffsets[number]);
 }
 
-SmallVector<Value> BlockKernel::load(const Walk &walk, Value firstStep) {
+/// Of a part, turns behind its last are another's.
+Value BlockKernel::isChunkThere(const Walk &walk, size_t number, Value turn) {
+  const Operand &operand = *walk.operand;
+  Value isThere = walk.isRowThere[number];
+  if (isInParts()) {
+    isThere = both(isThere, isLess(turn, turns.end));
+    if (operand.plan.hasWholeTurns)
+      return isThere;
+  }
+  Value step = plus(times(turn, operand.steps), walk.steps[number]);
+  return both(isThere, isLess(step, walk.numSteps));
+}
+
+SmallVector<Value> BlockKernel::load(const Walk &walk, Value turn) {
   const LoadPlan &plan = walk.operand->plan;
   auto type = VectorType::get({plan.chunk}, walk.array.getElementType());
   auto alignment = llvm::Align(plan.chunk * type.getElementTypeBitWidth() / 8);
   SmallVector<Value> loaded;
   Chunks chunks = startChunks(walk);
-  for (auto [step, isRowThere] : llvm::zip_equal(walk.steps, walk.isRowThere)) {
+  while (!chunks.areDone()) {
+    Value isThere = isChunkThere(walk, chunks.number, turn);
     Value offset = takeChunkOffset(chunks);
-    Value isThere =
-        both(isRowThere, isLess(plus(firstStep, step), walk.numSteps));
     auto branch = scf::IfOp::create(b, TypeRange(type), isThere,
                                     /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);

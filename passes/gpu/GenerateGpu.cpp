@@ -61,6 +61,8 @@ struct Part {
   GpuTileAttr tile;
   /// Whether its kernel leaves room for a later one.
   bool leavesRoom = false;
+  /// Whether its kernel begins while an earlier one still runs.
+  bool isBeside = false;
   /// Those of wgmma, with their costs, if these were compared beside those of
   /// another part.
   std::optional<wgmma::WgmmaKernels> kernels = std::nullopt;
@@ -193,14 +195,14 @@ static Value checkMultipleExtents(ImplicitLocOpBuilder &b,
 static LogicalResult emitMma(ImplicitLocOpBuilder &b,
                              SegmentedContractionOpInterface op,
                              const SegmentedContraction &contraction,
-                             GpuTileAttr attr) {
+                             GpuTileAttr attr, BlockParts parts) {
   StringRef reason;
   std::optional<mma::MmaTile> tile =
       mma::MmaTile::get(contraction, attr, getTarget(op), reason);
   if (!tile)
     return emitMisfit(op, reason);
   auto emit = [&](MultipleExtents extents) {
-    mma::MmaKernel(b, op, contraction, *tile, extents).emit();
+    mma::MmaKernel(b, op, contraction, *tile, parts, extents).emit();
   };
   Value areMultiples = checkMultipleExtents(b, op);
   if (!areMultiples) {
@@ -216,53 +218,66 @@ static LogicalResult emitMma(ImplicitLocOpBuilder &b,
   return success();
 }
 
-static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
+/// One of the kernels of simt and mma.
+static LogicalResult emitBlocks(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
-                                const Part &part, Memory &memory,
-                                bool hasOneRowBlock = false);
+                                const SegmentedContraction &contraction,
+                                GpuTileAttr tile, BlockParts parts) {
+  if (tile.getSplit() == 1)
+    parts.count = Value();
+  if (tile.getKernel() == GpuKernel::Mma)
+    return emitMma(b, op, contraction, tile, parts);
+  return emitPlain<simt::SimtTile, simt::SimtKernel>(b, op, contraction, tile,
+                                                     parts);
+}
 
-/// The kernels of a tile with smaller blocks beside it, and the choice of the
-/// one that is estimated to take the least time.
+/// The kernels of a tile of simt or mma, for each size of its blocks, and the
+/// choice of the one that is estimated to take the least time.
 static LogicalResult emitFastest(ImplicitLocOpBuilder &b,
                                  SegmentedContractionOpInterface op,
-                                 const SegmentedContraction &contraction,
-                                 GpuTileAttr all, Memory &memory) {
-  SmallVector<GpuTileAttr, 3> tiles = listTiles(all, contraction);
-  SmallVector<Value, 3> times = estimateTimes(b, op, contraction, tiles);
+                                 const Part &part, Workspaces &workspaces) {
+  const SegmentedContraction &contraction = part.contraction;
+  SmallVector<GpuTileAttr, 3> tiles = listTiles(part.tile, contraction);
+  SmallVector<BlockEstimate<Value>, 3> estimates =
+      estimateTimes(b, op, contraction, tiles);
+  Value workspace = part.tile.getSplit() > 1 ? workspaces.create() : Value();
+  // Two of more than half of the memory do not fit on a multiprocessor.
+  int64_t leastBytes =
+      part.isBeside ? mma::getSharedBytes(getTarget(op)) / 2 : 0;
+  auto emit = [&](GpuTileAttr tile, Value numParts) {
+    return emitBlocks(b, op, contraction, tile,
+                      {numParts, workspace, leastBytes});
+  };
   OpBuilder::InsertionGuard guard(b);
   for (; tiles.size() > 1; tiles.pop_back()) {
-    Value time = times.pop_back_val();
+    auto [time, parts] = estimates.pop_back_val();
     Value isLeast;
-    for (Value other : times) {
+    for (const BlockEstimate<Value> &other : estimates) {
       Value isLess =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, time, other);
+          arith::CmpIOp::create(b, arith::CmpIPredicate::ult, time, other.time);
       isLeast = isLeast ? arith::AndIOp::create(b, isLeast, isLess) : isLess;
     }
     auto branch = scf::IfOp::create(b, isLeast, /*withElseRegion=*/true);
     b.setInsertionPoint(branch.thenBlock()->getTerminator());
-    if (failed(emitKernel(b, op, {contraction, tiles.back()}, memory)))
+    if (failed(emit(tiles.back(), parts)))
       return failure();
     b.setInsertionPoint(branch.elseBlock()->getTerminator());
   }
-  return emitKernel(b, op, {contraction, tiles.front()}, memory);
+  return emit(tiles.front(), estimates.front().parts);
 }
 
 static LogicalResult emitKernel(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
                                 const Part &part, Memory &memory,
-                                bool hasOneRowBlock) {
+                                bool hasOneRowBlock = false) {
   const SegmentedContraction &contraction = part.contraction;
   GpuTileAttr tile = part.tile;
-  if (!tile.getSmall().empty())
-    return emitFastest(b, op, contraction, tile, memory);
   switch (tile.getKernel()) {
   case GpuKernel::Simt:
-    return emitPlain<simt::SimtTile, simt::SimtKernel>(b, op, contraction,
-                                                       tile);
+  case GpuKernel::Mma:
+    return emitFastest(b, op, part, memory.workspaces);
   case GpuKernel::Wgmma:
     return emitWgmma(b, op, part, memory.workspaces);
-  case GpuKernel::Mma:
-    return emitMma(b, op, contraction, tile);
   case GpuKernel::Gemv:
     return emitGemv(b, op, contraction, tile, hasOneRowBlock);
   case GpuKernel::Gemvt:
@@ -425,8 +440,8 @@ getParts(SegmentedContractionOpInterface op) {
   SmallVector<Part, 2> parts;
   for (auto [contraction, tile] :
        llvm::zip_equal(contractions, tiles.getAsRange<GpuTileAttr>()))
-    parts.push_back(
-        {std::move(contraction), tile, leavesRoom(op, parts.size())});
+    parts.push_back({std::move(contraction), tile, leavesRoom(op, parts.size()),
+                     runsBesideEarlier(op, getTarget(op), parts.size())});
   return parts;
 }
 
@@ -466,7 +481,7 @@ static LogicalResult emitTogether(ImplicitLocOpBuilder &b,
                                   MutableArrayRef<Part> parts, Memory &memory) {
   if (failed(compareTogether(b, op, parts)))
     return failure();
-  Operation *last = op->getPrevNode();
+  Operation *firstOfAll = nullptr;
   auto getFirst = [&](Operation *before) {
     return before ? std::next(before->getIterator()) : op->getBlock()->begin();
   };
@@ -474,12 +489,14 @@ static LogicalResult emitTogether(ImplicitLocOpBuilder &b,
     Operation *before = op->getPrevNode();
     if (failed(emit(b, op, part, memory)))
       return failure();
+    if (number == 0)
+      firstOfAll = &*getFirst(before);
     letRunTogether(getFirst(before), op->getIterator(),
                    /*withLater=*/number + 1 < parts.size(),
                    /*withEarlier=*/number > 0);
     if (number > 0)
       memory.workspaces.allocateAhead(getFirst(before), op->getIterator(),
-                                      getFirst(last));
+                                      firstOfAll->getIterator());
   }
   return success();
 }

@@ -26,6 +26,11 @@ bool boostr::leavesRoom(SegmentedContractionOpInterface op, unsigned number) {
   return number + 1 < op.getContractions().size();
 }
 
+bool boostr::runsBesideEarlier(SegmentedContractionOpInterface op,
+                               GpuTargetAttr target, unsigned number) {
+  return number > 0 && canRunTogether(target);
+}
+
 /// The body of what `op` launches; null if that is nothing.
 static Region *getLaunchedBody(Operation *op) {
   if (auto launch = dyn_cast<gpu::LaunchOp>(op))
@@ -48,20 +53,23 @@ static void letLaterBegin(Region &body) {
   control(builder, body.getLoc(), NVVM::GridDepActionKind::launch_dependents);
 }
 
-/// Whether this is the last block along x, at a place in `body`.
+/// Whether this is the last block, at a place in `body`.
 static Value isLastBlock(ImplicitLocOpBuilder &b, Region &body) {
-  Value number, count;
-  if (auto launch = dyn_cast<gpu::LaunchOp>(body.getParentOp())) {
-    number = launch.getBlockIds().x;
-    count = launch.getGridSize().x;
-  } else {
-    number = NVVM::BlockIdXOp::create(b, b.getI32Type());
-    count = NVVM::GridDimXOp::create(b, b.getI32Type());
-  }
-  Value one =
-      arith::ConstantOp::create(b, b.getIntegerAttr(number.getType(), 1));
-  Value next = arith::AddIOp::create(b, number, one);
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, next, count);
+  auto isLast = [&](Value number, Value count) -> Value {
+    Value one =
+        arith::ConstantOp::create(b, b.getIntegerAttr(number.getType(), 1));
+    Value next = arith::AddIOp::create(b, number, one);
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, next, count);
+  };
+  auto launch = dyn_cast<gpu::LaunchOp>(body.getParentOp());
+  if (!launch)
+    return isLast(NVVM::BlockIdXOp::create(b, b.getI32Type()),
+                  NVVM::GridDimXOp::create(b, b.getI32Type()));
+  gpu::KernelDim3 block = launch.getBlockIds(), grid = launch.getGridSize();
+  Value isLastAlongX = isLast(block.x, grid.x);
+  if (isConstantIntValue(launch.getGridSizeY(), 1))
+    return isLastAlongX;
+  return arith::AndIOp::create(b, isLastAlongX, isLast(block.y, grid.y));
 }
 
 /// The last block waits for all, since a kernel is done when its last block is:

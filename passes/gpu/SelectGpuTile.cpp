@@ -140,8 +140,11 @@ SmallVector<GpuTileAttr, 2> mlir::boostr::chooseGpuTiles(
 static GpuTileAttr withGemm(GpuTileAttr tile, Gemm gemm) {
   // Few rows or blocks are no concern of kernels of our own if there is a
   // library.
-  if (gemm == Gemm::Cublaslt)
+  if (gemm == Gemm::Cublaslt) {
     tile = tile.withFew({}, 0).withSmall({});
+    if (tile.getKernel() != GpuKernel::Wgmma)
+      tile = tile.withSplit(1);
+  }
   return tile.withGemm(gemm);
 }
 

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Iterators.h"
@@ -108,4 +109,32 @@ void Workspaces::release() {
     // For the next turn of a loop around.
     LLVM::StoreOp::create(b, LLVM::ZeroOp::create(b, type), pointer);
   }
+}
+
+std::pair<Value, Value>
+mlir::boostr::allocateWorkspace(ImplicitLocOpBuilder &b, Operation *op,
+                                Value workspace, Value isNeeded, Value bytes) {
+  Type i64 = b.getI64Type();
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+  auto module = op->getParentOfType<ModuleOp>();
+  FailureOr<LLVM::LLVMFuncOp> allocate =
+      LLVM::lookupOrCreateFn(b, module, kAllocateName, {i64, i64}, pointer);
+  FailureOr<LLVM::LLVMFuncOp> createToken =
+      LLVM::lookupOrCreateFn(b, module, kTokenName, {}, i64);
+  auto branch = scf::IfOp::create(b, TypeRange{i64, i64}, isNeeded,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  Value size = arith::IndexCastOp::create(b, i64, bytes);
+  Value alignment = arith::ConstantIntOp::create(b, i64, 256);
+  Value block = LLVM::CallOp::create(b, *allocate, ValueRange{size, alignment})
+                    .getResult();
+  LLVM::StoreOp::create(b, block, workspace);
+  Value address = LLVM::PtrToIntOp::create(b, i64, block);
+  Value mark = LLVM::CallOp::create(b, *createToken, ValueRange()).getResult();
+  scf::YieldOp::create(b, ValueRange{address, mark});
+  b.setInsertionPointToStart(branch.elseBlock());
+  Value none = arith::ConstantIntOp::create(b, i64, 0);
+  scf::YieldOp::create(b, ValueRange{none, none});
+  return {branch.getResult(0), branch.getResult(1)};
 }

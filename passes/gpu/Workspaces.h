@@ -38,6 +38,14 @@ private:
   SmallVector<Value, 2> pointers;
 };
 
+/// Allocates `bytes` of memory of the device if it `isNeeded`, both values of
+/// the host, and leaves the address at `workspace`, a pointer of `Workspaces`.
+/// Returns the address and what to mark flags in that memory with, as i64;
+/// zeros if it is not needed.
+std::pair<Value, Value> allocateWorkspace(ImplicitLocOpBuilder &b,
+                                          Operation *op, Value workspace,
+                                          Value isNeeded, Value bytes);
+
 } // namespace mlir::boostr
 
 #endif // BOOSTR_PASSES_GPU_WORKSPACES_H

@@ -20,8 +20,9 @@ import boostr
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHARED_SPACE = ", #gpu.address_space<workgroup>"
 LAUNCH = re.compile(
-    r"gpu\.launch blocks\((%\w+), (%\w+), (%\w+)\) in \((%\w+) = (%\w+), [^)]*\) "
-    r"threads\((%\w+), (%\w+), (%\w+)\) in \((%\w+) = (%\w+), [^)]*\)"
+    r"gpu\.launch blocks\((%\w+), (%\w+), %\w+\) in "
+    r"\((%\w+) = (%\w+), (%\w+) = (%\w+), [^)]*\) "
+    r"threads\((%\w+), %\w+, %\w+\) in \(%\w+ = (%\w+), [^)]*\)"
     r"(?: dynamic_shared_memory_size (%\w+))? \{")
 
 # What boostr-cpu-pipeline does with code in loops.
@@ -50,7 +51,7 @@ COPY = re.compile(
 PRODUCT = re.compile(
     r"(%\w+) = nvvm\.mma\.sync A\[(.*?)\] +B\[(.*?)\] +C\[(.*?)\] +\{.*\} : \((.*?), (.*?), (\w+)\) ->")
 INTRINSIC = re.compile(r'(%\w+) = llvm\.call_intrinsic "llvm\.nvvm\.mma\.m16n8k16\.row\.col\.f64"\((.*)\) :')
-EXTRACT = re.compile(r"(%\w+) = llvm\.extractvalue (%\w+)\[(\d)\] : !llvm.struct<\((\w+)")
+EXTRACT = re.compile(r"(%\w+) = llvm\.extractvalue (%\w+)\[(\d)\] : !llvm.struct<\((f32|f64|i32)")
 ROUND = re.compile(r"(%\w+) = nvvm\.convert\.float\.to\.tf32 (%\w+) \{rnd = #nvvm.fp_rnd_mode<rna>\}")
 
 
@@ -168,13 +169,15 @@ def emulate(text):
     for line in text.split("\n"):
         launch = LAUNCH.search(line)
         if launch:
-            block, _, _, grid, blocks, thread, _, _, _, threads, shared = launch.groups()
+            block, part, grid, blocks, grid_y, parts, thread, threads, shared = launch.groups()
             size = "%size_of_shared"
             lines += ["scf.execute_region {", "%zero = arith.constant 0 : index",
                       "%one = arith.constant 1 : index",
                       f"{grid} = arith.addi {blocks}, %zero : index",
+                      f"{grid_y} = arith.addi {parts}, %zero : index",
                       f"{size} = arith.index_cast {shared} : i32 to index" if shared else
                       f"{size} = arith.constant 0 : index",
+                      f"scf.for {part} = %zero to {parts} step %one {{",
                       f"scf.for {block} = %zero to {blocks} step %one {{",
                       f"%shared_memory = memref.alloc({size}) {{alignment = 16 : i64}} "
                       ": memref<?xi8>",
@@ -182,7 +185,7 @@ def emulate(text):
             is_open = True
         elif is_open and line.strip() == "gpu.terminator":
             lines += ["scf.reduce", "} {boostr.grain = 1 : i64}",
-                      "memref.dealloc %shared_memory : memref<?xi8>", "}", "scf.yield"]
+                      "memref.dealloc %shared_memory : memref<?xi8>", "}", "}", "scf.yield"]
             is_open = False
         else:
             lines += rewriter.line(line) or [line]

@@ -26,8 +26,9 @@ static constexpr int64_t kLargestAccess = 16;
 MmaKernel::MmaKernel(ImplicitLocOpBuilder &b,
                      SegmentedContractionOpInterface op,
                      const SegmentedContraction &contraction,
-                     const MmaTile &tile, MultipleExtents extents)
-    : BlockKernel(b, op, contraction, tile.sumType, extents), tile(tile),
+                     const MmaTile &tile, BlockParts parts,
+                     MultipleExtents extents)
+    : BlockKernel(b, op, contraction, tile.sumType, extents, parts), tile(tile),
       lhs(planOperand(/*isLhs=*/true, tile.rows, tile.steps, tile.threads())),
       rhs(planOperand(/*isLhs=*/false, tile.columns, tile.steps,
                       tile.threads())) {}
@@ -39,6 +40,10 @@ MmaKernel::MmaKernel(ImplicitLocOpBuilder &b,
 void MmaKernel::emit() {
   Frame frame{tile.rows, tile.columns, tile.threads(), tile.group,
               tile.sharedBytes(lhs.plan.alongSteps, rhs.plan.alongSteps)};
+  frame.steps = tile.steps;
+  auto [numProducts, numLhs] = countSums();
+  frame.sumTypes.assign(numProducts + numLhs,
+                        getSumsType(tile.instruction, tile.sumType));
   emitLaunch(frame, [&](const SegmentArrays &segment) { emitBlock(segment); });
 }
 
@@ -59,11 +64,13 @@ void MmaKernel::emitBlock(const SegmentArrays &segment) {
                             accumulateTerm(term, begun);
                             return read(begun.values());
                           }));
-  const Extents &extents = segment.terms.front().extents;
-  if (segment.lhsSum)
-    storeSumsOfLhs(*segment.lhsSum, extents, sums);
-  stageSums(sums);
-  storeProducts(*segment.product, extents);
+  storeSumsOfParts(segment, sums.values(), [&](const SegmentArrays &segment) {
+    const Extents &extents = segment.terms.front().extents;
+    if (segment.lhsSum)
+      storeSumsOfLhs(*segment.lhsSum, extents, sums);
+    stageSums(sums);
+    storeProducts(*segment.product, extents);
+  });
 }
 
 void MmaKernel::createShared(Value bytes) {
@@ -78,16 +85,20 @@ void MmaKernel::createShared(Value bytes) {
   staging = viewShared(bytes, 0, tile.stagingShape(), tile.sumType);
 }
 
-MmaKernel::Sums MmaKernel::createZeros() {
+/// Vectors that a thread has of the products, and of the sums of lhs.
+std::pair<int64_t, int64_t> MmaKernel::countSums() const {
   const Instruction &shape = tile.instruction;
-  Value zeros = arith::ConstantOp::create(
-      b, b.getZeroAttr(getSumsType(shape, tile.sumType)));
   int64_t rowTiles = tile.warpRows / shape.rows;
-  Sums sums;
-  sums.products.assign(rowTiles * tile.warpColumns / shape.columns, zeros);
-  if (hasLhsSum())
-    sums.lhs.assign(rowTiles, zeros);
-  return sums;
+  return {rowTiles * tile.warpColumns / shape.columns,
+          hasLhsSum() ? rowTiles : 0};
+}
+
+MmaKernel::Sums MmaKernel::createZeros() {
+  Value zeros = arith::ConstantOp::create(
+      b, b.getZeroAttr(getSumsType(tile.instruction, tile.sumType)));
+  auto [numProducts, numLhs] = countSums();
+  return {SmallVector<Value>(numProducts, zeros),
+          SmallVector<Value>(numLhs, zeros)};
 }
 
 SmallVector<Value *> MmaKernel::Sums::values() {

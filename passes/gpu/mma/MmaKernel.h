@@ -29,7 +29,7 @@ public:
   /// of each array is a whole number of pieces of 16 bytes.
   MmaKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
             const SegmentedContraction &contraction, const MmaTile &tile,
-            MultipleExtents extents);
+            BlockParts parts, MultipleExtents extents);
 
   /// Emits a `gpu.launch` with the kernel as its body.
   void emit();
@@ -66,6 +66,7 @@ private:
 
   void emitBlock(const cpu::SegmentArrays &segment);
   void createShared(Value bytes);
+  std::pair<int64_t, int64_t> countSums() const;
   Sums createZeros();
 
   // MmaRing.cpp: the loop over stages.
@@ -74,10 +75,11 @@ private:
   /// Whether the operand is copied asynchronously, by 4 bytes or more; else
   /// through registers.
   bool isAsync(const Operand &operand) const;
+  // Of the turn of that number.
   SmallVector<Chunks, 2> startCopies(ArrayRef<Walk> walks);
-  void copyNext(Chunks &chunks, Value slot, Value firstStep);
+  void copyNext(Chunks &chunks, Value slot, Value number);
   /// Begins to load blocks through registers, and stores them to `slot`.
-  SmallVector<Value> startLoads(ArrayRef<Walk> walks, Value firstStep);
+  SmallVector<Value> startLoads(ArrayRef<Walk> walks, Value number);
   void finishLoads(ArrayRef<Walk> walks, Value slot, ArrayRef<Value> chunks);
   SmallVector<Value> getIndices(const Operand &operand, Value slot, Value row,
                                 Value step);

@@ -49,11 +49,11 @@ void MmaKernel::accumulateTerm(const TermArrays &term, Sums &sums) {
                 startWalk(rhs, term.rhs, term.extents, columns)};
   for (int64_t stage = 0; stage + 1 < tile.stages; ++stage) {
     Value slot = constant(b, stage);
-    Value firstStep = constant(b, stage * tile.steps);
-    finishLoads(turn.walks, slot, startLoads(turn.walks, firstStep));
+    Value number = plus(turns.start, stage);
+    finishLoads(turn.walks, slot, startLoads(turn.walks, number));
     for (Chunks &chunks : startCopies(turn.walks))
       while (!chunks.areDone())
-        copyNext(chunks, slot, firstStep);
+        copyNext(chunks, slot, number);
     commitCopies(b);
     for (Walk &walk : turn.walks)
       advance(walk);
@@ -64,9 +64,8 @@ void MmaKernel::accumulateTerm(const TermArrays &term, Sums &sums) {
   turn.slot = zero;
   turn.fragments = loadStep(zero, 0);
   turn.sums = sums;
-  OpFoldResult numTurns = ceilDiv(b, turn.walks.front().numSteps, tile.steps);
-  auto loop = scf::ForOp::create(b, zero, toValue(b, numTurns), one,
-                                 read(turn.values()));
+  auto loop =
+      scf::ForOp::create(b, turns.start, turns.end, one, read(turn.values()));
   keepRolled(loop);
   {
     OpBuilder::InsertionGuard guard(b);
@@ -92,8 +91,8 @@ void MmaKernel::emitTurn(Turn &turn, Value number) {
   Value free =
       arith::SelectOp::create(b, isEqual(slot, 0), constant(b, tile.stages - 1),
                               toValue(b, sub(b, slot, one)));
-  Value firstStep = times(plus(number, tile.stages - 1), tile.steps);
-  SmallVector<Value> chunks = startLoads(turn.walks, firstStep);
+  Value later = plus(number, tile.stages - 1);
+  SmallVector<Value> chunks = startLoads(turn.walks, later);
   SmallVector<Chunks, 2> copies = startCopies(turn.walks);
 
   int64_t numParts = tile.steps / tile.instruction.steps;
@@ -108,7 +107,7 @@ void MmaKernel::emitTurn(Turn &turn, Value number) {
     int64_t left = perPart;
     for (Chunks &chunks : copies)
       for (; left > 0 && !chunks.areDone(); --left)
-        copyNext(chunks, free, firstStep);
+        copyNext(chunks, free, later);
     if (isLast) {
       commitCopies(b);
       finishLoads(turn.walks, free, chunks);
@@ -137,12 +136,11 @@ MmaKernel::startCopies(ArrayRef<Walk> walks) {
 }
 
 /// What is not copied asynchronously is returned, to be stored when it is here.
-SmallVector<Value> MmaKernel::startLoads(ArrayRef<Walk> walks,
-                                         Value firstStep) {
+SmallVector<Value> MmaKernel::startLoads(ArrayRef<Walk> walks, Value number) {
   SmallVector<Value> chunks;
   for (const Walk &walk : walks)
     if (!isAsync(*walk.operand))
-      llvm::append_range(chunks, load(walk, firstStep));
+      llvm::append_range(chunks, load(walk, number));
   return chunks;
 }
 
@@ -161,13 +159,12 @@ void MmaKernel::finishLoads(ArrayRef<Walk> walks, Value slot,
 }
 
 /// A copy of no elements leaves zeros, and reads nothing.
-void MmaKernel::copyNext(Chunks &chunks, Value slot, Value firstStep) {
+void MmaKernel::copyNext(Chunks &chunks, Value slot, Value number) {
   const Walk &walk = *chunks.walk;
   const LoadPlan &plan = walk.operand->plan;
   bool isLargest = plan.chunk * tile.elementBytes() == kLargestCopy;
   Value row = walk.rows[chunks.number], step = walk.steps[chunks.number];
-  Value isThere = both(walk.isRowThere[chunks.number],
-                       isLess(plus(firstStep, step), walk.numSteps));
+  Value isThere = isChunkThere(walk, chunks.number, number);
   Value count = arith::SelectOp::create(b, isThere, constant(b, plan.chunk),
                                         constant(b, 0));
   nvgpu::DeviceAsyncCopyOp::create(

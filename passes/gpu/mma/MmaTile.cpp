@@ -120,8 +120,7 @@ std::optional<MmaTile> MmaTile::get(const SegmentedContraction &contraction,
   return tile;
 }
 
-/// What a block may have on `target`; 0 before there were asynchronous copies.
-static int64_t getSharedBytes(GpuTargetAttr target) {
+int64_t mma::getSharedBytes(GpuTargetAttr target) {
   int64_t generation = getGeneration(target);
   if (generation < 80)
     return 0;
@@ -205,7 +204,8 @@ GpuTileAttr mma::getSmallTile(GpuTileAttr tile, ArrayRef<int64_t> small,
   std::array<int64_t, 2> most = {isMiddle ? 64 : 32, 32};
   return GpuTileAttr::get(
       tile.getContext(), GpuKernel::Mma, {small[0], small[1], steps},
-      /*stages=*/4, tile.getGroup(), /*split=*/1, /*narrow=*/{}, /*fewRows=*/{},
+      /*stages=*/4, tile.getGroup(), tile.getSplit(), /*narrow=*/{},
+      /*fewRows=*/{},
       {std::min(small[0], most[0]), std::min(small[1], most[1])},
       tile.getPrecision(), tile.getGemm());
 }

@@ -52,6 +52,10 @@ struct MmaTile {
   int64_t sharedBytes(bool lhsAlongSteps, bool rhsAlongSteps) const;
 };
 
+/// Shared memory that a block may have on `target`; 0 before there were
+/// asynchronous copies.
+int64_t getSharedBytes(GpuTargetAttr target);
+
 /// The tile of the kernel of `small` blocks beside that of `tile`.
 GpuTileAttr getSmallTile(GpuTileAttr tile, ArrayRef<int64_t> small,
                          const SegmentedContraction &contraction);

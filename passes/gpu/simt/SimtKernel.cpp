@@ -20,8 +20,10 @@ using namespace mlir::boostr::simt;
 SimtKernel::SimtKernel(ImplicitLocOpBuilder &b,
                        SegmentedContractionOpInterface op,
                        const SegmentedContraction &contraction,
-                       const SimtTile &tile)
-    : BlockKernel(b, op, contraction, tile.sumType), tile(tile),
+                       const SimtTile &tile, BlockParts parts)
+    : BlockKernel(b, op, contraction, tile.sumType, MultipleExtents::Known,
+                  parts),
+      tile(tile),
       lhs(planOperand(/*isLhs=*/true, tile.rows, tile.steps, kThreads)),
       rhs(planOperand(/*isLhs=*/false, tile.columns, tile.steps, kThreads)) {}
 
@@ -39,6 +41,10 @@ void SimtKernel::emit() {
       (tile.paddedRows() + (hasProduct() ? tile.paddedColumns() : 0));
   Frame frame{tile.rows, tile.columns, kThreads, tile.group,
               elements * tile.sumType.getIntOrFloatBitWidth() / 8};
+  frame.steps = tile.steps;
+  frame.sumTypes.assign(countProducts(), lanesOf(tile.sumType));
+  if (hasLhsSum())
+    frame.sumTypes.push_back(tile.sumType);
   emitLaunch(frame, [&](const SegmentArrays &segment) { emitBlock(segment); });
 }
 
@@ -55,11 +61,13 @@ void SimtKernel::emitBlock(const SegmentArrays &segment) {
                             accumulateTerm(term, begun);
                             return read(begun.values());
                           }));
-  const Extents &extents = segment.terms.front().extents;
-  if (segment.product)
-    storeProducts(*segment.product, extents, sums);
-  if (segment.lhsSum)
-    storeSumOfLhs(*segment.lhsSum, extents, sums.lhs);
+  storeSumsOfParts(segment, sums.values(), [&](const SegmentArrays &segment) {
+    const Extents &extents = segment.terms.front().extents;
+    if (segment.product)
+      storeProducts(*segment.product, extents, sums);
+    if (segment.lhsSum)
+      storeSumOfLhs(*segment.lhsSum, extents, sums.lhs);
+  });
 }
 
 void SimtKernel::createShared() {
@@ -74,13 +82,18 @@ void SimtKernel::createShared() {
                             tile.sumType);
 }
 
+/// Vectors that a thread has of them.
+int64_t SimtKernel::countProducts() const {
+  if (!hasProduct())
+    return 0;
+  return tile.threadRows() * tile.threadColumns() / tile.lanes();
+}
+
 SimtKernel::Sums SimtKernel::createZeros() {
   Sums sums;
-  VectorType type = lanesOf(tile.sumType);
-  if (hasProduct())
-    sums.products.assign(tile.threadRows() * tile.threadColumns() /
-                             tile.lanes(),
-                         arith::ConstantOp::create(b, b.getZeroAttr(type)));
+  Value zeros =
+      arith::ConstantOp::create(b, b.getZeroAttr(lanesOf(tile.sumType)));
+  sums.products.assign(countProducts(), zeros);
   if (hasLhsSum())
     sums.lhs = arith::ConstantOp::create(b, b.getZeroAttr(tile.sumType));
   return sums;
@@ -103,10 +116,10 @@ void SimtKernel::accumulateTerm(const TermArrays &term, Sums &sums) {
   walks.push_back(startWalk(lhs, term.lhs, term.extents, rows));
   if (hasProduct())
     walks.push_back(startWalk(rhs, term.rhs, term.extents, columns));
-  auto loadAll = [&](Value firstStep) {
+  auto loadAll = [&](Value turn) {
     SmallVector<Value> chunks;
     for (Walk &walk : walks) {
-      chunks.append(load(walk, firstStep));
+      chunks.append(load(walk, turn));
       advance(walk);
     }
     return chunks;
@@ -114,9 +127,8 @@ void SimtKernel::accumulateTerm(const TermArrays &term, Sums &sums) {
 
   // Carried: sums, then what the next step multiplies, then where the walks
   // are.
-  Value zero = constant(b, 0), one = constant(b, 1);
-  OpFoldResult numSteps = ceilDiv(b, walks.front().numSteps, tile.steps);
-  SmallVector<Value> chunks = loadAll(zero);
+  Value one = constant(b, 1);
+  SmallVector<Value> chunks = loadAll(turns.start);
   auto getCarried = [&] {
     SmallVector<Value *> carried = sums.values();
     carry(carried, chunks);
@@ -124,15 +136,15 @@ void SimtKernel::accumulateTerm(const TermArrays &term, Sums &sums) {
       carry(carried, walk.place);
     return carried;
   };
-  auto loop = scf::ForOp::create(b, zero, toValue(b, numSteps), one,
-                                 read(getCarried()));
+  auto loop =
+      scf::ForOp::create(b, turns.start, turns.end, one, read(getCarried()));
   keepRolled(loop);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     replace(getCarried(), loop.getRegionIterArgs());
-    Value step = loop.getInductionVar();
-    Value stage = remainder(step, tile.stages);
+    Value turn = loop.getInductionVar();
+    Value stage = remainder(turn, tile.stages);
     ValueRange left = chunks;
     for (const Walk &walk : walks) {
       int64_t count = walk.operand->chunksPerThread();
@@ -141,7 +153,7 @@ void SimtKernel::accumulateTerm(const TermArrays &term, Sums &sums) {
     }
     ::mlir::gpu::BarrierOp::create(b);
     // Loads first: they take longest.
-    chunks = loadAll(times(plus(step, one), tile.steps));
+    chunks = loadAll(plus(turn, one));
     keepLoadsBefore(b);
     if (hasLhsSum())
       sumLhs(stage, sums);

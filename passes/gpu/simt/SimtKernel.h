@@ -24,7 +24,8 @@ namespace mlir::boostr::simt {
 class SimtKernel : BlockKernel {
 public:
   SimtKernel(ImplicitLocOpBuilder &b, SegmentedContractionOpInterface op,
-             const SegmentedContraction &contraction, const SimtTile &tile);
+             const SegmentedContraction &contraction, const SimtTile &tile,
+             BlockParts parts);
 
   /// Emits a `gpu.launch` with the kernel as its body.
   void emit();
@@ -41,6 +42,7 @@ private:
 
   void emitBlock(const cpu::SegmentArrays &segment);
   void createShared();
+  int64_t countProducts() const;
   Sums createZeros();
   void accumulateTerm(const cpu::TermArrays &term, Sums &sums);
   void store(const Walk &walk, Value stage, ValueRange chunks);

@@ -186,9 +186,6 @@ void DeviceBuilder::fenceForAsyncGlobal() {
       NVVM::SharedSpaceAttr());
 }
 
-/// Memory of all threads on the device, as LLVM calls it.
-static constexpr StringLiteral kDeviceScope = "device";
-
 void DeviceBuilder::setFlag(Value flag, Value value) {
   LLVM::StoreOp::create(*this, value, flag, kFlagBytes, /*isVolatile=*/false,
                         /*isNonTemporal=*/false, /*isInvariantGroup=*/false,
@@ -214,30 +211,9 @@ void DeviceBuilder::spinUntil(Value flag, Value value) {
 
 Value DeviceBuilder::countUp(Value flag, Value start, Value most) {
   Type i64 = getI64Type();
-  Value first = LLVM::LoadOp::create(*this, i64, flag, kFlagBytes,
-                                     /*isVolatile=*/true);
-  auto loop = scf::WhileOp::create(*this, TypeRange{i64, i64}, first);
-  OpBuilder::InsertionGuard guard(*this);
-  Value expected =
-      createBlock(&loop.getBefore(), {}, {i64}, {getLoc()})->getArgument(0);
-  Value known = arith::SubIOp::create(*this, expected, start);
-  Value isCount =
-      arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, known,
-                            arith::ExtUIOp::create(*this, i64, most));
-  Value count = arith::AddIOp::create(
-      *this, select(isCount, known, number64(0)), number64(1));
-  Value exchanged = LLVM::AtomicCmpXchgOp::create(
-      *this, flag, expected, arith::AddIOp::create(*this, start, count),
-      LLVM::AtomicOrdering::acq_rel, LLVM::AtomicOrdering::monotonic,
-      kDeviceScope, kFlagBytes);
-  Value found = LLVM::ExtractValueOp::create(*this, exchanged, 0);
-  Value isDone = LLVM::ExtractValueOp::create(*this, exchanged, 1);
-  scf::ConditionOp::create(*this, invert(isDone), ValueRange{found, count});
-  Block *again =
-      createBlock(&loop.getAfter(), {}, {i64, i64}, {getLoc(), getLoc()});
-  scf::YieldOp::create(*this, again->getArgument(0));
-  setInsertionPointAfter(loop);
-  return arith::TruncIOp::create(*this, getI32Type(), loop.getResult(1));
+  Value count = countArrivals(*this, flag, start,
+                              arith::ExtUIOp::create(*this, i64, most));
+  return arith::TruncIOp::create(*this, getI32Type(), count);
 }
 
 //===----------------------------------------------------------------------===//

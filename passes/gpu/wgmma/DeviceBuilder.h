@@ -8,14 +8,12 @@
 #ifndef BOOSTR_PASSES_GPU_WGMMA_DEVICEBUILDER_H
 #define BOOSTR_PASSES_GPU_WGMMA_DEVICEBUILDER_H
 
+#include "boostr/passes/gpu/CountArrivals.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir::boostr::wgmma {
-
-/// Bytes of a flag in global memory.
-inline constexpr int64_t kFlagBytes = 8;
 
 class DeviceBuilder : public ImplicitLocOpBuilder {
 public:
@@ -117,9 +115,7 @@ public:
   void setFlag(Value flag, Value value);
   void clearFlag(Value flag);
   void spinUntil(Value flag, Value value);
-  /// One more of at most `most` arrivals at a flag that counts from `start` on;
-  /// what it has else is none. Returns the number of arrivals. Who arrives sees
-  /// what was written before by those who arrived before.
+  /// `countArrivals` of numbers.
   Value countUp(Value flag, Value start, Value most);
 
   /// Copies a box of a tensor to shared memory; its bytes count for `barrier`.

@@ -33,7 +33,6 @@
 #include "boostr/passes/cpu/IndexMath.h"
 #include "boostr/passes/gpu/Workspaces.h"
 #include "boostr/passes/gpu/wgmma/WgmmaKernel.h"
-#include "mlir/Dialect/LLVMIR/FunctionCallUtils.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -236,8 +235,8 @@ void WgmmaKernel::createWorkspace(Value numTilesOnHost, Value pieces) {
       math.mul(places, math.number(numConsumers * kUnit * kSumBytes));
   Value sumBytes = math.add(pieceBytes, placeBytes);
   Value isNeeded = math.isLess(math.number(0), sumBytes);
-  auto [memory, mark] =
-      allocateWorkspace(isNeeded, math.add(flagBytes, sumBytes));
+  auto [memory, mark] = allocateWorkspace(host, op, workspace, isNeeded,
+                                          math.add(flagBytes, sumBytes));
   auto behind = [&](Value address, Value bytes) -> Value {
     return arith::AddIOp::create(
         host, address,
@@ -251,37 +250,6 @@ void WgmmaKernel::createWorkspace(Value numTilesOnHost, Value pieces) {
     numPieces = parameters.addNumber(pieces);
     lhsPartials = parameters.addAddress(behind(sums, pieceBytes));
   }
-}
-
-/// The address of memory on the device, and what to mark flags in it with;
-/// zeros if it is not needed.
-std::pair<Value, Value> WgmmaKernel::allocateWorkspace(Value isNeeded,
-                                                       Value bytes) {
-  Type i64 = host.getI64Type();
-  auto pointer = LLVM::LLVMPointerType::get(host.getContext());
-  auto module = op->getParentOfType<ModuleOp>();
-  FailureOr<LLVM::LLVMFuncOp> allocate =
-      LLVM::lookupOrCreateFn(host, module, kAllocateName, {i64, i64}, pointer);
-  FailureOr<LLVM::LLVMFuncOp> createToken =
-      LLVM::lookupOrCreateFn(host, module, kTokenName, {}, i64);
-  auto branch = scf::IfOp::create(host, TypeRange{i64, i64}, isNeeded,
-                                  /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(host);
-  host.setInsertionPointToStart(branch.thenBlock());
-  Value size = arith::IndexCastOp::create(host, i64, bytes);
-  Value alignment = arith::ConstantIntOp::create(host, i64, 256);
-  Value block =
-      LLVM::CallOp::create(host, *allocate, ValueRange{size, alignment})
-          .getResult();
-  LLVM::StoreOp::create(host, block, workspace);
-  Value address = LLVM::PtrToIntOp::create(host, i64, block);
-  Value mark =
-      LLVM::CallOp::create(host, *createToken, ValueRange()).getResult();
-  scf::YieldOp::create(host, ValueRange{address, mark});
-  host.setInsertionPointToStart(branch.elseBlock());
-  Value none = arith::ConstantIntOp::create(host, i64, 0);
-  scf::YieldOp::create(host, ValueRange{none, none});
-  return {branch.getResult(0), branch.getResult(1)};
 }
 
 //===----------------------------------------------------------------------===//

@@ -25,18 +25,6 @@ static constexpr int64_t kPart = 10000, kHelp = 17000, kForwardSharing = 38700;
 /// Bytes of results that all blocks together store in a cycle.
 static constexpr int64_t kStoredBytes = 700;
 
-OpFoldResult EmittedMath::selectIfLess(OpFoldResult x, OpFoldResult y,
-                                       OpFoldResult ifLess,
-                                       OpFoldResult otherwise) const {
-  std::optional<int64_t> knownX = getConstantIntValue(x),
-                         knownY = getConstantIntValue(y);
-  if (knownX && knownY)
-    return *knownX < *knownY ? ifLess : otherwise;
-  Value isLess = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                       cpu::toValue(b, x), cpu::toValue(b, y));
-  return cpu::select(b, isLess, ifLess, otherwise);
-}
-
 /// Cycles of a step: shared memory passes 128 bytes in one, a row of an
 /// operand. Each row is written once, those of lhs are read by one consumer,
 /// and those of rhs by each. A product with ones reads lhs once more.

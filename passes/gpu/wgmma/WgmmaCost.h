@@ -9,7 +9,7 @@
 #ifndef BOOSTR_PASSES_GPU_WGMMA_WGMMACOST_H
 #define BOOSTR_PASSES_GPU_WGMMA_WGMMACOST_H
 
-#include "boostr/passes/gpu/wgmma/CostMath.h"
+#include "boostr/passes/gpu/CostMath.h"
 #include "boostr/passes/gpu/wgmma/WgmmaTile.h"
 
 namespace mlir::boostr::wgmma {

@@ -301,7 +301,6 @@ private:
   std::pair<Value, Value> divideTiles(Value numTiles, Value numSteps,
                                       Value processors);
   void createWorkspace(Value numTiles, Value pieces);
-  std::pair<Value, Value> allocateWorkspace(Value isNeeded, Value bytes);
   SmallVector<Value>
   forEachUnit(ValueRange carried,
               llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);

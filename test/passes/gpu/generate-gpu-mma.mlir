@@ -115,14 +115,16 @@ func.func @tf32x3(%a: memref<2x3x64xf32>, %w: memref<64x64xf32>, %y: memref<2x3x
 }
 
 // Of several kernels the host launches that which takes the least time: blocks for
-// a multiprocessor times what one costs, but one alone takes as long.
+// a multiprocessor times what a step costs, but one alone takes as long.
 
 // CHECK-LABEL: func @small_blocks(
-// CHECK-DAG:     %[[LARGE_EACH:.+]] = arith.constant 28 : index
-// CHECK-DAG:     %[[SMALL_EACH:.+]] = arith.constant 10 : index
-// CHECK-DAG:     %[[SMALL_LEAST:.+]] = arith.constant 11 : index
-// CHECK:         %[[LARGE:.+]] = arith.maxui %{{.+}}, %[[LARGE_EACH]]
-// CHECK:         %[[SMALL:.+]] = arith.maxui %{{.+}}, %[[SMALL_LEAST]]
+// CHECK-DAG:     %[[LARGE_LEAST:.+]] = arith.constant 180 : index
+// CHECK-DAG:     %[[SMALL_LEAST:.+]] = arith.constant 56 : index
+// CHECK-DAG:     %[[STEPS:.+]] = arith.constant 512 : index
+// CHECK:         %[[LARGE_STEP:.+]] = arith.maxui %{{.+}}, %[[LARGE_LEAST]]
+// CHECK:         %[[LARGE:.+]] = arith.muli %[[LARGE_STEP]], %[[STEPS]]
+// CHECK:         %[[SMALL_STEP:.+]] = arith.maxui %{{.+}}, %[[SMALL_LEAST]]
+// CHECK:         %[[SMALL:.+]] = arith.muli %[[SMALL_STEP]], %[[STEPS]]
 // CHECK:         %[[IS_SMALL:.+]] = arith.cmpi ult, %[[SMALL]], %[[LARGE]]
 // CHECK:         scf.if %[[IS_SMALL]]
 // CHECK:           gpu.launch {{.+}} in (%{{.+}} = %c128,

@@ -201,7 +201,7 @@ func.func @elsewhere() {
 // CHECK:           nvvm.setmaxregister decrease 48
 // CHECK:           llvm.load %{{.+}} : !llvm.ptr<3> -> vector<2xi32>
 // CHECK:           gpu.shuffle xor
-// CHECK:           llvm.cmpxchg %{{.+}} syncscope("device") acq_rel monotonic
+// CHECK:           llvm.cmpxchg %{{.+}} syncscope("device") monotonic monotonic
 // CHECK:           nvvm.setmaxregister increase 224
 // CHECK:           nvvm.wgmma.mma_async {{.*}}, <m = 64, n = 256, k = 16>, D[<f32>, <one>], A[<f16>, <one>, <col>], B[<f16>, <one>, <row>]
 // CHECK-NOT:       <m = 64, n = 8, k = 16>

@@ -18,7 +18,7 @@ func.func @copy_engine(%a: memref<4x512x1024xbf16>, %w: memref<1024x1024xbf16>, 
 // rows, unless they are known to be faster.
 // CHECK-LABEL: func @f32(
 // LIBRARY: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8, gemm = cublaslt>]
-// AUTO: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8, small = {{.+}}, few_rows = [1, 8], gemm = auto>]
+// AUTO: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8, split = 16, small = {{.+}}, few_rows = [1, 8], gemm = auto>]
 // GENERATED-NOT: gemm =
 // TF32-LABEL: func @f32(
 // TF32: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, {{.*}}, precision = tf32, gemm = auto>]

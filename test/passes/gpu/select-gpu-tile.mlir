@@ -30,7 +30,7 @@ func.func @large_bf16(%a: memref<32x512x1024xbf16>, %w: memref<1024x1024xbf16>, 
 // TURING-LABEL: func @flat_tiles(
 // TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
 // TURING-LABEL: func @across_segments(
-// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8, small = {{\[\[}}128, 128], [64, 64]], few_rows = [1, 8]>]
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8, split = 16, small = {{\[\[}}128, 128], [64, 64]], few_rows = [1, 8]>]
 
 // 64 tiles of 256 columns would leave half of an H100 without any: so there are those that take the least time.
 // CHECK-LABEL: func @half_of_the_device(
@@ -122,7 +122,7 @@ func.func @columns_bf16(%a: memref<?x?x512xbf16>, %w: memref<384x512xbf16>, %y: 
 // Whole heads, as many as leave the fewest columns of the three results empty.
 // CHECK-LABEL: func @heads_f16(
 // LARGE-LABEL: func @heads_f16(
-// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, small = {{\[\[}}64, 64]], few_rows = [1, 16], warp = [64, 64]>]
+// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, split = 16, small = {{\[\[}}128, 128], [64, 64]], few_rows = [1, 16], warp = [64, 64]>]
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, block = [128, 128, 64], stages = 4, group = 16, split = 8, narrow = [64, 96], tall = [192], flat = [32, 64], few_rows = [1, 16]>]
 func.func @heads_f16(%x: memref<?x?x512xf16>, %w: memref<1024x512xf16>, %q: memref<?x14x?x64xf16>,
     %k: memref<?x1x?x64xf16>, %v: memref<?x1x?x64xf16>) {
@@ -140,12 +140,12 @@ func.func @dynamic_bf16(%a: memref<?x?x?xbf16>, %w: memref<?x?xbf16>, %y: memref
   return
 }
 
-// Few rows or columns need no large tile; more are split over more blocks. Tensor
+// Few rows or columns need no large tile; two blocks are cut along k. Tensor
 // cores multiply f32 only if the user says so.
 // CHECK-LABEL: func @small_f32(
-// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
+// CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, split = 4>, #boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
 // SMALL-LABEL: func @small_f32(
-// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 4, group = 8, warp = [32, 32], precision = tf32x3>, #boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 4, group = 8, warp = [32, 32], precision = tf32x3>]
+// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 4, group = 8, split = 4, warp = [32, 32], precision = tf32x3>, #boostr.gpu_tile<kernel = mma, block = [64, 64, 32], stages = 4, group = 8, warp = [32, 32], precision = tf32x3>]
 func.func @small_f32(%dy: memref<1x24x192xf32>, %a: memref<1x24x128xf32>, %w: memref<192x128xf32>,
     %dw: memref<192x128xf32>, %da: memref<1x24x128xf32>) {
   boostr.out_proj_residual_grad %dy, %a, %w accumulate_weight(%dw) outs(%da)
@@ -229,7 +229,7 @@ func.func @several_tokens_of_many_columns(%a3: memref<1x3x1024xbf16>, %a9: memre
 // How many tokens there are shows when the code runs.
 // CHECK-LABEL: func @any_tokens(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{.+}}, few_rows = [1, 16]>]
-// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 32], stages = 4, group = 8, small = {{\[\[}}64, 64]], few_rows = [1, 16], warp = [64, 64]>]
+// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 32], stages = 4, group = 8, split = 16, small = {{\[\[}}128, 128], [64, 64]], few_rows = [1, 16], warp = [64, 64]>]
 func.func @any_tokens(%a: memref<?x?x1024xbf16>, %w: memref<1024x1024xbf16>, %y: memref<?x?x1024xbf16>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x1024xbf16>, memref<1024x1024xbf16>, memref<?x?x1024xbf16>, memref<?x?x1024xbf16>
@@ -279,7 +279,7 @@ func.func @gradients_of_many_columns(%dy: memref<1x12x1024xbf16>, %a: memref<1x1
 // More, or how many shows when the code runs; sums of lhs alone are no product.
 // CHECK-LABEL: func @gradients_of_any(
 // HOPPER: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = wgmma, {{[^>]+}}, few_rows = {{\[?16\]?}}>, #boostr.gpu_tile<kernel = wgmma, {{[^>]+}}, few_steps = 16>]
-// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, {{[^>]+}}, few_rows = {{\[?16\]?}}, warp = [64, 64]>, #boostr.gpu_tile<kernel = mma, {{[^>]+}}, few_steps = 16, warp = [64, 32]>]
+// AMPERE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, {{[^>]+}}, few_rows = {{\[?16\]?}}, warp = [64, 64]>, #boostr.gpu_tile<kernel = mma, block = [128, 256, 32], {{[^>]+}}, split = 2, small = {{\[\[}}128, 128]], few_steps = 16, warp = [64, 64]>]
 // CHECK-NOT: {{ger|few_steps}}
 // TURING-LABEL: func @gradients_of_any(
 // TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, {{[^>]+}}, few_rows = [1, 8]>, #boostr.gpu_tile<kernel = simt, {{[^>]+}}, few_steps = 16>]

@@ -5,13 +5,13 @@
 // What a cost model computes with: numbers that are known, or code that the
 // host runs. Both have the same functions, on numbers that are not negative.
 
-#ifndef BOOSTR_PASSES_GPU_WGMMA_COSTMATH_H
-#define BOOSTR_PASSES_GPU_WGMMA_COSTMATH_H
+#ifndef BOOSTR_PASSES_GPU_COSTMATH_H
+#define BOOSTR_PASSES_GPU_COSTMATH_H
 
 #include "boostr/passes/cpu/IndexMath.h"
 #include "llvm/Support/MathExtras.h"
 
-namespace mlir::boostr::wgmma {
+namespace mlir::boostr {
 
 /// Numbers that are known when code is compiled.
 struct KnownMath {
@@ -51,6 +51,6 @@ struct EmittedMath {
                       Number otherwise) const;
 };
 
-} // namespace mlir::boostr::wgmma
+} // namespace mlir::boostr
 
-#endif // BOOSTR_PASSES_GPU_WGMMA_COSTMATH_H
+#endif // BOOSTR_PASSES_GPU_COSTMATH_H
