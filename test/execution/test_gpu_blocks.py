@@ -85,3 +85,29 @@ def test_choice(element):
                                target="cuda:sm_80" if target == "cuda" else target)
     for tokens in COUNTS:
         out.check(module, "choice", element, True, (*tokens, *widths))
+
+
+def check_parts(element, counts):
+    """Few blocks with many steps, which the compiler cuts along k, for a chip without warpgroup products."""
+    heads, hidden = Heads(2, 1, 64), 1032
+    some = [Variant(("activations", "weight", "bias")), Variant(("bias",))]
+    texts = [qkv.function(qkv.name_of(element, heads, "parts", True), element, heads, (None, None, hidden), True)]
+    texts += [qkv_grad.function(qkv_grad.name_of(element, heads, "parts", variant), element, heads,
+                                (None, None, 136), variant) for variant in some]
+    target = os.environ["BOOSTR_TEST_TARGET"]
+    module = compile_functions([text.replace("@", "@grad_") if "_grad" in text else text for text in texts],
+                               target="cuda:sm_80" if target == "cuda" else target)
+
+    class Gradients:
+        def __getattr__(self, name):
+            return getattr(module, "grad_" + name)
+
+    for batch, tokens in counts:
+        qkv.check(module, element, heads, "parts", (batch, tokens, hidden), True)
+        for variant in some:
+            qkv_grad.check(Gradients(), element, heads, "parts", variant, (batch, tokens, 136))
+
+
+@pytest.mark.parametrize("element", ["f16", "bf16", "f32", "f64"])
+def test_parts(element):
+    check_parts(element, [(2, 40), (3, 333), (1, 5000), (2, 20000)])

@@ -282,6 +282,25 @@ def test_mma_tiles(element, tile):
         qkv_grad.check(module, element, heads, "dynamic", everything, shape)
 
 
+@pytest.mark.parametrize("element, chip", [("f32", "sm_80"), ("f32", "sm_90"), ("f16", "sm_80"), ("f64", "sm_90")])
+def test_parts(element, chip):
+    """Few blocks with many steps are cut along k: steps that fill no turn, parts that have no turn of some of
+    three terms, or none at all; sums of rows; a bias gradient alone."""
+    heads, hidden, long = Heads(2, 1, 72), 136, 1096
+    everything, bias = variants(element)[6], Variant(("bias",))
+    # On sm_90, whose loads of few tokens are none that the emulator knows, both gradients run at the same time.
+    known = chip == "sm_80"
+    texts = [qkv_grad.function(qkv_grad.name_of(element, heads, "parts", variant), element, heads,
+                               (None, None, hidden if known else None), variant) for variant in (everything, bias)]
+    texts.append(qkv.function(qkv.name_of(element, heads, "parts", True), element, heads,
+                              (None, None, long if known else None), True))
+    module = compile_emulated(texts, chip=chip)
+    for shape in ((3, 170, hidden), (1, 1100, hidden), (2, 9, hidden)):
+        qkv_grad.check(module, element, heads, "parts", everything, shape)
+        qkv_grad.check(module, element, heads, "parts", bias, shape)
+    qkv.check(module, element, heads, "parts", (2, 19, long), True)
+
+
 @pytest.mark.parametrize("precision, units", [("tf32", 2.0**-10), ("tf32x3", 2.0**-20)])
 @pytest.mark.parametrize("heads, shape", [(Heads(3, 1, 8), (2, 37, 64)), (HEADS[0], (1, 9, 61))])
 def test_f32_precision(precision, units, heads, shape):

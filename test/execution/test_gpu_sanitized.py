@@ -120,6 +120,13 @@ def test_large_blocks(blocks):
         qkv_grad.check(module, element, heads, "large", variant, (batch, tokens, 200))
 
 
+@pytest.mark.skipif(os.environ.get("BOOSTR_TEST_TARGET") != "cuda", reason="needs a GPU")
+@pytest.mark.parametrize("element", ["f16", "f32"])
+def test_parts(element):
+    """Blocks in parts along k, of mma and simt, whose sums meet in global memory."""
+    gpu_blocks.check_parts(element, [(2, 40), (1, 3000)])
+
+
 def test_between_the_ops():
     """A thread for each element, and for each row of a softmax."""
     module = boostr.compile("""

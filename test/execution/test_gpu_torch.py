@@ -97,6 +97,44 @@ def test_same_bits(module):
         assert torch.equal(dw, results[0][0]) and torch.equal(db, results[0][1])
 
 
+def test_same_bits_of_parts(tmp_path):
+    """Blocks in parts along k, whoever of them is done last: over and over, on two streams at once, and in a
+    graph, each launch of which counts from the same number on."""
+    small = build(tmp_path, 512, 256, "f32")
+    a, dy, w = (torch.randn(*extents, device="cuda") for extents in ((2, 9000, 256), (2, 9000, 512), (512, 256)))
+    exact = dy.view(-1, 512).double().t() @ a.view(-1, 256).double()
+    calls, results = [], []
+    for _ in range(2):
+        results.append([torch.full(extents, float("nan"), device="cuda") for extents in ((512, 256), (512,))])
+        calls.append(small.bind("grad", [dy, a, w], results[-1]))
+    calls[0]()
+    first = [result.clone() for result in results[0]]
+    assert ((first[0].double() - exact).norm() / exact.norm()).item() < 1e-5
+
+    def same():
+        torch.cuda.synchronize()
+        return all(torch.equal(x, y) for some in results for x, y in zip(some, first))
+
+    streams = [torch.cuda.Stream() for _ in calls]
+    for _ in range(100):
+        for call, stream, some in zip(calls, streams, results):
+            with torch.cuda.stream(stream):
+                for result in some:
+                    result.fill_(float("nan"))
+                call()
+        assert same()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=streams[0]):
+        for call in calls:
+            call()
+    for _ in range(100):
+        for some in results:
+            for result in some:
+                result.fill_(float("nan"))
+        graph.replay()
+        assert same()
+
+
 def test_same_bits_of_large_calls(tmp_path):
     """A residual passes through the ring on all multiprocessors: a slot that is filled again
     too early shows as some elements in some runs."""

@@ -170,7 +170,7 @@ func.func @dynamic_f16(%a: memref<?x?x?xf16>, %w: memref<?x?xf16>, %y: memref<?x
 // CHECK-LABEL: func @dynamic_f64(
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 16], stages = 4, group = 8, warp = [32, 32]>]
 // SMALL-LABEL: func @dynamic_f64(
-// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
+// SMALL: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, split = 16>]
 func.func @dynamic_f64(%a: memref<?x?x?xf64>, %w: memref<?x?xf64>, %y: memref<?x?x?xf64>) {
   boostr.out_proj_residual %a, %w residual(%y) outs(%y)
       : memref<?x?x?xf64>, memref<?x?xf64>, memref<?x?x?xf64>, memref<?x?x?xf64>
