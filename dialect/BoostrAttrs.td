@@ -306,7 +306,9 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
     and their sums are added in a fixed order. Parts need not be equal: blocks
     without a tile may do a smaller one of each of several tiles. The first of several
     contractions of an op shares none with its widest tiles: what they leave idle is
-    for the next.
+    for the next. `simt` and `mma` cut blocks in equal parts, of at most 16, each
+    computed by a thread block of its own, as many as are estimated to take the least
+    time.
 
     Of `gemv`, `block[2]` is what the warps of a block, which share k, read of each
     column at once (pieces of up to 16 bytes a thread; with `warp`, which is then
@@ -334,8 +336,8 @@ def Boostr_GpuTileAttr : Boostr_Attr<"GpuTile", "gpu_tile"> {
 
     With `small`, which `simt` and `mma` have, there are also kernels whose blocks
     have so many rows and columns, as `small = [[128, 128], [64, 64]]`. The host counts
-    how many blocks of each kind there are for a multiprocessor, and launches the
-    kernel that is estimated to take the least time.
+    how many blocks of each kind, and parts of them, there are for a multiprocessor,
+    and launches the kernel that is estimated to take the least time.
 
     Of `mma`, each warp of a block computes `warp[0] x warp[1]` elements of it.
     `precision` says how it multiplies f32: operands rounded to TF32 (`tf32`), or

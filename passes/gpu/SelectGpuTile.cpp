@@ -179,11 +179,11 @@ static constexpr MeasuredSpeed kSpeeds[] = {
     // "`mma`: tensor cores from sm_80 on".
     {GpuKernel::Mma, 16, RowBytes::AreOdd, Memory::AlongSteps, 0.84},
     {GpuKernel::Mma, 16, RowBytes::AreOdd, Memory::Other, 0.97},
-    {GpuKernel::Mma, 16, RowBytes::MayBeMultiples, Memory::Any, 0.47},
-    {GpuKernel::Mma, 64, RowBytes::Any, Memory::Any, 0.81},
+    {GpuKernel::Mma, 16, RowBytes::MayBeMultiples, Memory::Any, 0.49},
+    {GpuKernel::Mma, 64, RowBytes::Any, Memory::Any, 0.82},
     {GpuKernel::Mma, 32, RowBytes::Any, Memory::Any, 0.38},
     {GpuKernel::Simt, 16, RowBytes::Any, Memory::Any, 0.30},
-    {GpuKernel::Simt, 32, RowBytes::Any, Memory::Any, 0.82},
+    {GpuKernel::Simt, 32, RowBytes::Any, Memory::Any, 0.92},
     {GpuKernel::Simt, 64, RowBytes::Any, Memory::Any, 0.25},
 };
 /// What whole ops by cuBLAS reach, with epilogues and passes around the product

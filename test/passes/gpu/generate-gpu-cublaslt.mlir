@@ -94,9 +94,9 @@ func.func @fused_qkv_grad(%dq: memref<?x3x?x7xf32>, %dk: memref<?x2x?x7xf32>, %d
 // CHECK:         %[[NEEDED:.+]] = arith.trunci %[[HAS]] : i32 to i1
 // CHECK-COUNT-3: arith.select %[[NEEDED]]
 // CHECK:         llvm.call @boostr_cuda_multiply
-func.func @auto(%dq: memref<?x3x?x7xf32>, %dk: memref<?x2x?x7xf32>, %dv: memref<?x2x?x7xf32>,
-    %x: memref<?x?x40xf32>, %w: memref<49x40xf32>, %dx: memref<?x?x40xf32>) {
+func.func @auto(%dq: memref<?x3x?x7xf64>, %dk: memref<?x2x?x7xf64>, %dv: memref<?x2x?x7xf64>,
+    %x: memref<?x?x40xf64>, %w: memref<49x40xf64>, %dx: memref<?x?x40xf64>) {
   boostr.fused_qkv_grad %dq, %dk, %dv, %x, %w outs(%dx) wrt(input) num_heads = 3 num_kv_heads = 2 head_dim = 7 {boostr.gemm = #boostr.gemm<auto>}
-      : memref<?x3x?x7xf32>, memref<?x2x?x7xf32>, memref<?x2x?x7xf32>, memref<?x?x40xf32>, memref<49x40xf32>, memref<?x?x40xf32>
+      : memref<?x3x?x7xf64>, memref<?x2x?x7xf64>, memref<?x2x?x7xf64>, memref<?x?x40xf64>, memref<49x40xf64>, memref<?x?x40xf64>
   return
 }

@@ -18,17 +18,18 @@ func.func @large_bf16(%a: memref<32x512x1024xbf16>, %w: memref<1024x1024xbf16>, 
   return
 }
 
-// Small blocks where large ones would leave most of the device idle; of the weight's gradient 64 blocks of 128 x 128.
+// Small blocks where large ones would leave most of the device idle; of the gradient of a weight those that are the best for
+// some number of tokens.
 // LARGE-LABEL: func @large_bf16(
 // LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], stages = 3, group = 8, warp = [64, 64]>]
 // LARGE-LABEL: func @flat_tiles(
 // LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [64, 64, 64], stages = 4, group = 8, warp = [32, 32]>]
 // LARGE-LABEL: func @weight_gradient(
-// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 128, 32], stages = 4, group = 8, few_steps = 16, warp = [64, 32]>]
+// LARGE: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = mma, block = [128, 256, 64], {{.+}}, split = 4, small = {{.+}}, few_steps = 16, warp = [64, 64]>]
 // TURING-LABEL: func @half_of_the_device(
 // TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [128, 128, 16], stages = 2, group = 8>]
 // TURING-LABEL: func @flat_tiles(
-// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>]
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, split = 4>]
 // TURING-LABEL: func @across_segments(
 // TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [256, 128, 16], stages = 2, group = 8, split = 16, small = {{\[\[}}128, 128], [64, 64]], few_rows = [1, 8]>]
 
@@ -251,7 +252,7 @@ func.func @gradients_of_one(%dy: memref<1x1x2048xbf16>, %a: memref<1x1x4096xbf16
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [16, 32, 512], stages = 1, group = 1, warp = [16, 32]>, #boostr.gpu_tile<kernel = ger, block = [32, 256, 16], stages = 1, group = 1, warp = [32, 64]>]
 // CHECK: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [3, 8, 1024], stages = 4, group = 1>, #boostr.gpu_tile<kernel = ger, block = [8, 128, 2], stages = 1, group = 1>]
 // TURING-LABEL: func @gradients_of_several(
-// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8>, #boostr.gpu_tile<kernel = ger,
+// TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = simt, block = [64, 64, 16], stages = 2, group = 8, split = {{[0-9]+}}>, #boostr.gpu_tile<kernel = ger,
 // TURING: boostr.gpu_tiles = [#boostr.gpu_tile<kernel = gemvt, block = [3, 8, 1024], stages = 4, group = 1>
 func.func @gradients_of_several(%dy: memref<9x1x2048xf16>, %a: memref<9x1x768xf16>, %w: memref<2048x768xf16>,
     %da: memref<9x1x768xf16>, %dw: memref<2048x768xf16>, %dz: memref<1x3x2048xf32>, %c: memref<1x3x128xf32>, %v: memref<2048x128xf32>,
