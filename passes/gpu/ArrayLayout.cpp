@@ -80,6 +80,17 @@ bool mlir::boostr::hasAny(const ContractionOperand &operand,
   });
 }
 
+bool mlir::boostr::runsAlongSteps(const SegmentedContraction &contraction,
+                                  bool isLhs) {
+  const ContractionTerm &term = contraction.segments.front().terms.front();
+  return runsAlong(isLhs ? term.lhs : term.rhs, contraction.k.back());
+}
+
+bool mlir::boostr::isTransposed(const SegmentedContraction &contraction) {
+  return !runsAlongSteps(contraction, /*isLhs=*/true) &&
+         !runsAlongSteps(contraction, /*isLhs=*/false);
+}
+
 bool mlir::boostr::hasLargePieces(const SegmentedContraction &contraction) {
   auto isLarge = [&](const ContractionOperand &operand,
                      ArrayRef<unsigned> rows) {

@@ -18,6 +18,13 @@ bool hasAny(const ContractionOperand &operand, ArrayRef<unsigned> dims);
 /// Whether memory runs along dimension `dim` of the contraction.
 bool runsAlong(const ContractionOperand &operand, unsigned dim);
 
+/// Whether memory of lhs, or of rhs, runs along k.
+bool runsAlongSteps(const SegmentedContraction &contraction, bool isLhs);
+
+/// Whether memory of both operands runs along rows, as in the gradient of the
+/// weight.
+bool isTransposed(const SegmentedContraction &contraction);
+
 /// Whether the dimensions `dims` of `operand` lie in memory like one.
 bool isFlat(const ContractionOperand &operand, ArrayRef<unsigned> dims);
 

@@ -9,12 +9,6 @@
 using namespace mlir;
 using namespace mlir::boostr;
 
-bool mlir::boostr::isTransposed(const SegmentedContraction &contraction) {
-  const ContractionTerm &term = contraction.segments.front().terms.front();
-  return !runsAlong(term.lhs, contraction.k.back()) &&
-         !runsAlong(term.rhs, contraction.k.back());
-}
-
 namespace {
 
 /// 256 x 128 or 128 x 256, 128 x 128, 64 x 64.

@@ -15,10 +15,6 @@
 
 namespace mlir::boostr {
 
-/// Whether memory of both operands runs along rows, as in the gradient of the
-/// weight.
-bool isTransposed(const SegmentedContraction &contraction);
-
 /// The time of a kernel, and the number of parts that it is for.
 template <typename Number> struct BlockEstimate {
   Number time, parts;

@@ -165,6 +165,20 @@ protected:
                                      ArrayRef<Value> zeros,
                                      Accumulate accumulate,
                                      bool inShared = true);
+  /// The same for sums that are not a list but have their `values()`.
+  template <typename Sums, typename AccumulateTerm>
+  void accumulateInto(Sums &sums, const cpu::SegmentArrays &segment,
+                      AccumulateTerm accumulate) {
+    auto accumulateValues = [&](const cpu::TermArrays &term,
+                                ArrayRef<Value> carried) {
+      Sums begun = sums;
+      replace(begun.values(), carried);
+      accumulate(term, begun);
+      return read(begun.values());
+    };
+    replace(sums.values(),
+            accumulateTerms(segment, read(sums.values()), accumulateValues));
+  }
 
   // BlockLoads.cpp: from global memory.
 

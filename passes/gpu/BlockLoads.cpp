@@ -39,7 +39,7 @@ BlockKernel::Operand BlockKernel::planOperand(bool isLhs, int64_t rows,
            });
   };
   LoadPlan plan;
-  plan.alongSteps = runsAlong(operands.front(), stepDims.back());
+  plan.alongSteps = runsAlongSteps(contraction, isLhs);
   for (int64_t chunk : {8, 4, 2})
     if (areContiguous(plan.alongSteps ? stepDims : rowDims, chunk)) {
       plan.chunk = chunk;

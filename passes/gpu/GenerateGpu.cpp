@@ -223,8 +223,6 @@ static LogicalResult emitBlocks(ImplicitLocOpBuilder &b,
                                 SegmentedContractionOpInterface op,
                                 const SegmentedContraction &contraction,
                                 GpuTileAttr tile, BlockParts parts) {
-  if (tile.getSplit() == 1)
-    parts.count = Value();
   if (tile.getKernel() == GpuKernel::Mma)
     return emitMma(b, op, contraction, tile, parts);
   return emitPlain<simt::SimtTile, simt::SimtKernel>(b, op, contraction, tile,
@@ -245,8 +243,9 @@ static LogicalResult emitFastest(ImplicitLocOpBuilder &b,
   int64_t leastBytes =
       part.isBeside ? mma::getSharedBytes(getTarget(op)) / 2 : 0;
   auto emit = [&](GpuTileAttr tile, Value numParts) {
-    return emitBlocks(b, op, contraction, tile,
-                      {numParts, workspace, leastBytes});
+    return emitBlocks(
+        b, op, contraction, tile,
+        {tile.getSplit() > 1 ? numParts : Value(), workspace, leastBytes});
   };
   OpBuilder::InsertionGuard guard(b);
   for (; tiles.size() > 1; tiles.pop_back()) {
@@ -440,8 +439,8 @@ getParts(SegmentedContractionOpInterface op) {
   SmallVector<Part, 2> parts;
   for (auto [contraction, tile] :
        llvm::zip_equal(contractions, tiles.getAsRange<GpuTileAttr>()))
-    parts.push_back({std::move(contraction), tile, leavesRoom(op, parts.size()),
-                     runsBesideEarlier(op, getTarget(op), parts.size())});
+    parts.push_back(
+        {std::move(contraction), tile, leavesRoom(op, parts.size())});
   return parts;
 }
 
@@ -487,6 +486,7 @@ static LogicalResult emitTogether(ImplicitLocOpBuilder &b,
   };
   for (auto [number, part] : llvm::enumerate(parts)) {
     Operation *before = op->getPrevNode();
+    part.isBeside = number > 0;
     if (failed(emit(b, op, part, memory)))
       return failure();
     if (number == 0)

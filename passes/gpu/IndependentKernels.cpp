@@ -26,11 +26,6 @@ bool boostr::leavesRoom(SegmentedContractionOpInterface op, unsigned number) {
   return number + 1 < op.getContractions().size();
 }
 
-bool boostr::runsBesideEarlier(SegmentedContractionOpInterface op,
-                               GpuTargetAttr target, unsigned number) {
-  return number > 0 && canRunTogether(target);
-}
-
 /// The body of what `op` launches; null if that is nothing.
 static Region *getLaunchedBody(Operation *op) {
   if (auto launch = dyn_cast<gpu::LaunchOp>(op))

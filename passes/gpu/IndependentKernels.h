@@ -34,11 +34,6 @@ bool mayRunTogether(SegmentedContractionOpInterface op);
 /// later one can use.
 bool leavesRoom(SegmentedContractionOpInterface op, unsigned number);
 
-/// Whether the kernel of contraction `number` begins while an earlier one of
-/// the op still runs, if both are generated.
-bool runsBesideEarlier(SegmentedContractionOpInterface op, GpuTargetAttr target,
-                       unsigned number);
-
 /// Adds to the bodies of all kernels that are launched from `first` up to
 /// `end`, operations of one block, what lets them run with others: with later
 /// ones, with earlier ones, or both.

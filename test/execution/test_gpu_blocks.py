@@ -47,6 +47,16 @@ def device():
         pytest.skip("needs BOOSTR_TEST_TARGET=cuda and a GPU")
 
 
+class Gradients:
+    """The functions of a module whose names begin with `grad_`, without that."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def __getattr__(self, name):
+        return getattr(self.module, "grad_" + name)
+
+
 def with_tile(text, tile, count):
     one = f"#boostr.gpu_tile<{tile}>"
     tiles = f" {{boostr.gpu_tiles = [{', '.join([one] * count)}]}} : tensor"
@@ -64,16 +74,11 @@ def test_blocks(blocks, heads, hidden):
     texts += [with_tile(qkv_grad.function("grad_" + qkv_grad.name_of(element, heads, "blocks", variant), element,
                                           heads, (None, None, hidden), variant), tile, 2) for variant in some]
     module = compile_functions(texts)
-
-    class Gradients:
-        def __getattr__(self, name):
-            return getattr(module, "grad_" + name)
-
     for tokens in TOKENS:
         for bias in (True, False):
             qkv.check(module, element, heads, "blocks", (*tokens, hidden), bias)
         for variant in some:
-            qkv_grad.check(Gradients(), element, heads, "blocks", variant, (*tokens, hidden))
+            qkv_grad.check(Gradients(module), element, heads, "blocks", variant, (*tokens, hidden))
 
 
 @pytest.mark.parametrize("element", ["f32", "bf16"])
@@ -92,20 +97,14 @@ def check_parts(element, counts):
     heads, hidden = Heads(2, 1, 64), 1032
     some = [Variant(("activations", "weight", "bias")), Variant(("bias",))]
     texts = [qkv.function(qkv.name_of(element, heads, "parts", True), element, heads, (None, None, hidden), True)]
-    texts += [qkv_grad.function(qkv_grad.name_of(element, heads, "parts", variant), element, heads,
+    texts += [qkv_grad.function("grad_" + qkv_grad.name_of(element, heads, "parts", variant), element, heads,
                                 (None, None, 136), variant) for variant in some]
     target = os.environ["BOOSTR_TEST_TARGET"]
-    module = compile_functions([text.replace("@", "@grad_") if "_grad" in text else text for text in texts],
-                               target="cuda:sm_80" if target == "cuda" else target)
-
-    class Gradients:
-        def __getattr__(self, name):
-            return getattr(module, "grad_" + name)
-
+    module = compile_functions(texts, target="cuda:sm_80" if target == "cuda" else target)
     for batch, tokens in counts:
         qkv.check(module, element, heads, "parts", (batch, tokens, hidden), True)
         for variant in some:
-            qkv_grad.check(Gradients(), element, heads, "parts", variant, (batch, tokens, 136))
+            qkv_grad.check(Gradients(module), element, heads, "parts", variant, (batch, tokens, 136))
 
 
 @pytest.mark.parametrize("element", ["f16", "bf16", "f32", "f64"])

@@ -56,14 +56,9 @@ void MmaKernel::emitBlock(const SegmentArrays &segment) {
   warpColumn = times(remainder(warp, tile.warpsPerRow()), tile.warpColumns);
   createShared(createSharedBytes());
   Sums sums = createZeros();
-  replace(sums.values(),
-          accumulateTerms(segment, read(sums.values()),
-                          [&](const TermArrays &term, ArrayRef<Value> carried) {
-                            Sums begun = sums;
-                            replace(begun.values(), carried);
-                            accumulateTerm(term, begun);
-                            return read(begun.values());
-                          }));
+  accumulateInto(sums, segment, [&](const TermArrays &term, Sums &begun) {
+    accumulateTerm(term, begun);
+  });
   storeSumsOfParts(segment, sums.values(), [&](const SegmentArrays &segment) {
     const Extents &extents = segment.terms.front().extents;
     if (segment.lhsSum)

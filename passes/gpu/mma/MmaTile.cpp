@@ -16,12 +16,6 @@ static constexpr int64_t kMaxThreads = 512;
 /// Registers of a thread that sums may take.
 static constexpr int64_t kMaxSumRegisters = 128;
 
-static bool runsAlongSteps(const SegmentedContraction &contraction,
-                           bool isLhs) {
-  const ContractionTerm &term = contraction.segments.front().terms.front();
-  return runsAlong(isLhs ? term.lhs : term.rhs, contraction.k.back());
-}
-
 /// The instruction that multiplies operands of `type`, if there is one.
 static std::optional<Instruction>
 getInstruction(Type type, F32Precision precision, GpuTargetAttr target) {

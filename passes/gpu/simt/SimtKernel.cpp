@@ -53,14 +53,9 @@ void SimtKernel::emitBlock(const SegmentArrays &segment) {
   threadColumn = remainder(thread, kSide);
   createShared();
   Sums sums = createZeros();
-  replace(sums.values(),
-          accumulateTerms(segment, read(sums.values()),
-                          [&](const TermArrays &term, ArrayRef<Value> carried) {
-                            Sums begun = sums;
-                            replace(begun.values(), carried);
-                            accumulateTerm(term, begun);
-                            return read(begun.values());
-                          }));
+  accumulateInto(sums, segment, [&](const TermArrays &term, Sums &begun) {
+    accumulateTerm(term, begun);
+  });
   storeSumsOfParts(segment, sums.values(), [&](const SegmentArrays &segment) {
     const Extents &extents = segment.terms.front().extents;
     if (segment.product)
