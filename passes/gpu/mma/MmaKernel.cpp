@@ -122,7 +122,7 @@ SmallVector<Value *> MmaKernel::Fragments::values() {
 }
 
 void MmaKernel::multiply(const Fragments &fragments, Sums &sums) {
-  auto sum = sums.products.begin();
+  auto *sum = sums.products.begin();
   for (const Fragment &row : fragments.lhs)
     for (const Fragment &column : fragments.rhs) {
       *sum = multiply(row, column, *sum);
@@ -286,7 +286,7 @@ void MmaKernel::stageSums(const Sums &sums) {
   auto type = VectorType::get({2}, tile.sumType);
   Value row = plus(warpRow, group);
   Value column = plus(warpColumn, times(inGroup, 2));
-  auto sum = sums.products.begin();
+  const auto *sum = sums.products.begin();
   for (int64_t i = 0; i < tile.warpRows; i += shape.rows)
     for (int64_t j = 0; j < tile.warpColumns; j += shape.columns, ++sum)
       for (int64_t p = 0; p < shape.rows / 8; ++p) {
